@@ -1,0 +1,2 @@
+//! bank-node.
+fn main() {}

@@ -1,0 +1,2 @@
+//! stermina.
+fn main() {}

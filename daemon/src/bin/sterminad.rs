@@ -1,0 +1,2 @@
+//! sterminad.
+fn main() {}

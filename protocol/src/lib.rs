@@ -1,0 +1,1 @@
+//! What bank, wallet and shop say to each other, and what makes it true.
