@@ -1,0 +1,84 @@
+//! Letters: the bank's signed word on what it did, or did not do, with the balance after it (SPEC §4.6, N4, N5).
+
+use crate::body::{Body, Malformed, Reader, Writer};
+use crate::id::{BankId, Digest, Key};
+use crate::money::Units;
+use crate::time::Timestamp;
+
+/// What the letter is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum LetterKind {
+    /// The account was opened, with a first balance.
+    Opening = 1,
+    /// Withdrawn: units went from the account into the reserve (N4).
+    Payment = 2,
+    /// Deposited: units came from the reserve (N5).
+    Deposit = 3,
+    /// Not enough funds: `units` were asked for, `balance` is there; ask for no more than that (N4).
+    Refusal = 4,
+    /// The balance, as asked.
+    Balance = 5,
+}
+
+impl LetterKind {
+    /// Its title for people.
+    pub fn title(self) -> &'static str {
+        match self {
+            LetterKind::Opening => "account opened",
+            LetterKind::Payment => "payment letter",
+            LetterKind::Deposit => "deposit letter",
+            LetterKind::Refusal => "refusal letter",
+            LetterKind::Balance => "statement of balance",
+        }
+    }
+}
+
+/// The bank's signed word; signed by the attest key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Letter {
+    /// The bank.
+    pub bank: BankId,
+    /// The number of the bank's journal entry.
+    pub number: u64,
+    /// What it is about.
+    pub kind: LetterKind,
+    /// Whose account.
+    pub owner: Key,
+    /// Digest of the request that it answers.
+    pub request: Digest,
+    /// Units moved, or asked for in a refusal.
+    pub units: Units,
+    /// The account's balance after it.
+    pub balance: Units,
+    /// When.
+    pub at: Timestamp,
+}
+
+impl Body for Letter {
+    const TYPE: &'static str = "letter";
+
+    fn write(&self, out: &mut Writer) {
+        out.u8(1).raw(&self.bank.0).u64(self.number).u8(self.kind as u8).raw(&self.owner.0);
+        out.raw(&self.request.0).u64(self.units.get()).u64(self.balance.get()).u64(self.at.0);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        from.version()?;
+        let bank = BankId(from.array()?);
+        let number = from.u64()?;
+        let kind = match from.u8()? {
+            1 => LetterKind::Opening,
+            2 => LetterKind::Payment,
+            3 => LetterKind::Deposit,
+            4 => LetterKind::Refusal,
+            5 => LetterKind::Balance,
+            _ => return Err(from.flaw("unknown kind of letter")),
+        };
+        let owner = Key(from.array()?);
+        let request = Digest(from.array()?);
+        let units = Units::new(from.u64()?).map_err(|_| from.flaw("2^53 units or more"))?;
+        let balance = Units::new(from.u64()?).map_err(|_| from.flaw("2^53 units or more"))?;
+        Ok(Letter { bank, number, kind, owner, request, units, balance, at: Timestamp(from.u64()?) })
+    }
+}

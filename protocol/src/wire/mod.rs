@@ -1,0 +1,59 @@
+//! What travels: MessagePack around signed bodies, limits, and the one list of error codes (SPEC §5).
+//!
+//! Only this module knows MessagePack. A message has one form: what does not come out the same when it
+//! is written again is refused, so no two implementations can read one message differently (threats X8).
+
+mod bank;
+mod code;
+mod pay;
+
+pub use bank::{BankAnswer, BankAsk, BankTerms, DirectoryPage, ENTRIES_MAX, Item, PROTOCOL as BANK_PROTOCOL};
+pub use code::ErrorCode;
+pub use pay::{Hail, HailAnswer, Letterhead, Offer, PROTOCOL as PAY_PROTOCOL, PayAnswer, PayAsk};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// A message and the most bytes it may have.
+pub trait Message: Serialize + DeserializeOwned {
+    /// Longest form in bytes.
+    const MAX: usize;
+}
+
+/// Why bytes are no message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum WireFlaw {
+    /// Longer than this message may be.
+    #[error("the message is longer than {0} bytes")]
+    TooBig(usize),
+    /// Not MessagePack of this type, or not in its one form.
+    #[error("the message can't be read")]
+    Malformed,
+}
+
+impl WireFlaw {
+    /// Its number on the wire.
+    pub fn code(self) -> ErrorCode {
+        match self {
+            WireFlaw::TooBig(_) => ErrorCode::TooBig,
+            WireFlaw::Malformed => ErrorCode::Malformed,
+        }
+    }
+}
+
+/// The message in its one form.
+pub fn encode<M: Message>(message: &M) -> Vec<u8> {
+    rmp_serde::to_vec(message).expect("our messages have nothing that MessagePack can't hold")
+}
+
+/// The message, if `bytes` are its one form and not too long.
+pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, WireFlaw> {
+    if bytes.len() > M::MAX {
+        return Err(WireFlaw::TooBig(M::MAX));
+    }
+    let message: M = rmp_serde::from_slice(bytes).map_err(|_| WireFlaw::Malformed)?;
+    if encode(&message) != bytes {
+        return Err(WireFlaw::Malformed);
+    }
+    Ok(message)
+}

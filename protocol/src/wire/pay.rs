@@ -1,0 +1,101 @@
+//! Messages of `/stermina/pay/1`, from workstation to workstation (SPEC §5.2).
+
+use super::{ErrorCode, Message};
+use crate::bank::Introduction;
+use crate::id::RequestId;
+use crate::key::bank::KeyCertificate;
+use crate::money::Units;
+use crate::pay::{Payment, Receipt, Refusal, Request};
+use crate::seal;
+use crate::sign::Signed;
+use serde::{Deserialize, Serialize};
+
+/// The protocol's name on the network.
+pub const PROTOCOL: &str = "/stermina/pay/1";
+
+/// The outer question: everything but the greeting is sealed.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Hail {
+    /// Who are you?
+    Hello,
+    /// An envelope with a [`Letterhead`] inside.
+    Sealed(#[serde(with = "serde_bytes")] Vec<u8>),
+}
+
+/// The outer answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HailAnswer {
+    /// Who answers, and the bank keys that prove it.
+    Introduction(Introduction, Vec<Signed<KeyCertificate>>),
+    /// An envelope with a [`PayAnswer`] inside.
+    Sealed(#[serde(with = "serde_bytes")] Vec<u8>),
+    /// Nothing could be opened, so nothing can be sealed.
+    Error(ErrorCode),
+}
+
+/// The inner question: who asks, and what.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Letterhead {
+    /// The sender; his identity record names the view key that sealed the envelope.
+    pub from: Introduction,
+    /// What he asks.
+    pub ask: PayAsk,
+}
+
+/// What is asked of a payee or payer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PayAsk {
+    /// May I pay you? Nothing is signed yet.
+    Offer(Offer),
+    /// Here is the money.
+    Pay(Box<Payment>),
+    /// To the payer: the money of this order is safe now.
+    Confirm(Signed<Receipt>),
+}
+
+/// What a payer would like to pay.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    /// How much.
+    pub amount: Units,
+    /// What for.
+    pub memo: String,
+    /// A request that he has already, to be told whether it is still open.
+    pub request: Option<RequestId>,
+}
+
+/// The inner answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PayAnswer {
+    /// To an offer: pay this.
+    Request(Box<Signed<Request>>),
+    /// To an offer about a request at hand: it is still open.
+    Open,
+    /// To a payment: received. The same for the same order, for ever.
+    Receipt(Signed<Receipt>),
+    /// To a payment: opened, and not wanted.
+    Refused(Signed<Refusal>),
+    /// To a confirmation: noted.
+    Noted,
+    /// Not done, nothing changed; try again or not, as the code says.
+    Error(ErrorCode),
+}
+
+/// An envelope and what MessagePack adds around it.
+const SEALED_MAX: usize = seal::SIZES[4] + 64;
+
+impl Message for Hail {
+    const MAX: usize = SEALED_MAX;
+}
+
+impl Message for HailAnswer {
+    const MAX: usize = SEALED_MAX;
+}
+
+impl Message for Letterhead {
+    const MAX: usize = seal::MESSAGE_MAX;
+}
+
+impl Message for PayAnswer {
+    const MAX: usize = seal::MESSAGE_MAX;
+}
