@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::setting::nearest;
+pub use super::setting::{Kind, Setting, parse_duration};
+
 /// One setting a program knows.
 #[derive(Clone, Copy, Debug)]
 pub struct Key {
@@ -20,36 +23,6 @@ pub struct Key {
     pub default: Option<&'static str>,
     /// One sentence for `config show` and the manual.
     pub help: &'static str,
-}
-
-/// What the values of a key look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// Any text.
-    Text,
-    /// A whole number.
-    Number,
-    /// `true` or `false`.
-    Switch,
-    /// Texts; in the environment and in flags separated by commas.
-    List,
-    /// A number with a unit: `250ms`, `90s`, `5m`, `2h`, `30d`.
-    Duration,
-}
-
-/// A value of some kind.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Setting {
-    /// See [`Kind::Text`].
-    Text(String),
-    /// See [`Kind::Number`].
-    Number(i64),
-    /// See [`Kind::Switch`].
-    Switch(bool),
-    /// See [`Kind::List`].
-    List(Vec<String>),
-    /// See [`Kind::Duration`].
-    Duration(Duration),
 }
 
 /// Where a value came from, the strongest last.
@@ -239,15 +212,17 @@ impl Config {
 
     fn put_file(&mut self, path: &Path) -> Result<(), ConfigError> {
         let Some(text) = read(path)? else { return Ok(()) };
-        let table: toml::Table = text
-            .parse()
-            .map_err(|why: toml::de::Error| ConfigError::Syntax { path: path.to_owned(), why: why.to_string() })?;
+        let table: toml::Table = text.parse().map_err(|why: toml::de::Error| ConfigError::Syntax {
+            path: path.to_owned(),
+            why: why.to_string(),
+        })?;
         let mut found = Vec::new();
         flatten("", &table, self.keys, &mut found);
         for (name, value) in found {
             let place = path.display().to_string();
             let key = self.key(&name, &place)?;
-            let setting = from_toml(key.kind, value).ok_or_else(|| wrong(key, &place, &value.to_string()))?;
+            let setting =
+                Setting::from_toml(key.kind, value).ok_or_else(|| wrong(key, &place, &value.to_string()))?;
             self.values.insert(key.name, (setting, Source::File(path.to_owned())));
         }
         Ok(())
@@ -269,7 +244,7 @@ impl Config {
 
     fn put_text(&mut self, name: &str, text: &str, place: &str, source: Source) -> Result<(), ConfigError> {
         let key = self.key(name, place)?;
-        let setting = from_text(key.kind, text).ok_or_else(|| wrong(key, place, text))?;
+        let setting = Setting::from_text(key.kind, text).ok_or_else(|| wrong(key, place, text))?;
         self.values.insert(key.name, (setting, source));
         Ok(())
     }
@@ -288,35 +263,6 @@ pub fn env_name(key: &str) -> String {
     format!("{ENV_PREFIX}{}", key.replace(['.', '-'], "_").to_ascii_uppercase())
 }
 
-/// Reads a duration such as `250ms`, `90s`, `5m`, `2h` or `30d`.
-pub fn parse_duration(text: &str) -> Option<Duration> {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let number: u64 = number.parse().ok()?;
-    let seconds = |each: u64| number.checked_mul(each).map(Duration::from_secs);
-    match unit.trim() {
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => seconds(1),
-        "m" => seconds(60),
-        "h" => seconds(3_600),
-        "d" => seconds(86_400),
-        _ => None,
-    }
-}
-
-impl std::fmt::Display for Setting {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Text(text) => f.write_str(text),
-            Self::Number(number) => write!(f, "{number}"),
-            Self::Switch(on) => write!(f, "{on}"),
-            Self::List(texts) => f.write_str(&texts.join(",")),
-            Self::Duration(duration) if duration.subsec_millis() == 0 => write!(f, "{}s", duration.as_secs()),
-            Self::Duration(duration) => write!(f, "{}ms", duration.as_millis()),
-        }
-    }
-}
-
 fn read(path: &Path) -> Result<Option<String>, ConfigError> {
     use std::io::Read;
     let unreadable = |why: String| ConfigError::Unreadable { path: path.to_owned(), why };
@@ -326,7 +272,8 @@ fn read(path: &Path) -> Result<Option<String>, ConfigError> {
         Err(error) => return Err(unreadable(error.to_string())),
     };
     let mut text = String::new();
-    let read = file.take(FILE_LIMIT).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
+    let read =
+        file.take(FILE_LIMIT).read_to_string(&mut text).map_err(|error| unreadable(error.to_string()))?;
     match u64::try_from(read) {
         Ok(length) if length < FILE_LIMIT => Ok(Some(text)),
         _ => Err(unreadable(format!("longer than {FILE_LIMIT} bytes"))),
@@ -334,7 +281,12 @@ fn read(path: &Path) -> Result<Option<String>, ConfigError> {
 }
 
 /// Dotted names of every value. The parser bounds how deep tables nest.
-fn flatten<'a>(prefix: &str, table: &'a toml::Table, keys: &[Key], into: &mut Vec<(String, &'a toml::Value)>) {
+fn flatten<'a>(
+    prefix: &str,
+    table: &'a toml::Table,
+    keys: &[Key],
+    into: &mut Vec<(String, &'a toml::Value)>,
+) {
     for (name, value) in table {
         let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
         match value {
@@ -346,67 +298,18 @@ fn flatten<'a>(prefix: &str, table: &'a toml::Table, keys: &[Key], into: &mut Ve
     }
 }
 
-fn from_toml(kind: Kind, value: &toml::Value) -> Option<Setting> {
-    match (kind, value) {
-        (Kind::Text, toml::Value::String(text)) => Some(Setting::Text(text.clone())),
-        (Kind::Number, toml::Value::Integer(number)) => Some(Setting::Number(*number)),
-        (Kind::Switch, toml::Value::Boolean(on)) => Some(Setting::Switch(*on)),
-        (Kind::Duration, toml::Value::String(text)) => parse_duration(text).map(Setting::Duration),
-        (Kind::List, toml::Value::Array(items)) => {
-            items.iter().map(|item| item.as_str().map(str::to_owned)).collect::<Option<_>>().map(Setting::List)
-        }
-        _ => None,
-    }
-}
-
-fn from_text(kind: Kind, text: &str) -> Option<Setting> {
-    match kind {
-        Kind::Text => Some(Setting::Text(text.to_owned())),
-        Kind::Number => text.parse().ok().map(Setting::Number),
-        Kind::Switch => text.parse().ok().map(Setting::Switch),
-        Kind::Duration => parse_duration(text).map(Setting::Duration),
-        Kind::List => Some(Setting::List(
-            text.split(',').map(str::trim).filter(|item| !item.is_empty()).map(str::to_owned).collect(),
-        )),
-    }
-}
-
 fn wrong(key: &Key, place: &str, found: &str) -> ConfigError {
-    let expected = match key.kind {
-        Kind::Text => "a text",
-        Kind::Number => "a whole number",
-        Kind::Switch => "true or false",
-        Kind::List => "a list of texts",
-        Kind::Duration => "a number with a unit, such as 250ms, 90s, 5m, 2h or 30d",
-    };
-    ConfigError::Value { place: place.to_owned(), key: key.name.to_owned(), found: found.to_owned(), expected }
+    let expected = key.kind.expected();
+    ConfigError::Value {
+        place: place.to_owned(),
+        key: key.name.to_owned(),
+        found: found.to_owned(),
+        expected,
+    }
 }
 
 fn hint(nearest: Option<&str>) -> String {
     nearest.map_or_else(String::new, |key| format!("; did you mean {key:?}?"))
-}
-
-/// The known name that takes the fewest changes, if that is not most of the word.
-fn nearest(word: &str, known: impl Iterator<Item = String>) -> Option<String> {
-    known
-        .map(|name| (changes(word, &name), name))
-        .filter(|(changes, name)| *changes <= name.chars().count() / 2)
-        .min()
-        .map(|(_, name)| name)
-}
-
-/// How many letters must be added, taken away or replaced to get from one word to the other.
-fn changes(from: &str, to: &str) -> usize {
-    let mut row: Vec<usize> = (0..=to.chars().count()).collect();
-    for (above, left) in from.chars().enumerate() {
-        let mut next = vec![above + 1];
-        for ((right, &diagonal), &up) in to.chars().zip(&row).zip(row.iter().skip(1)) {
-            let beside = next.last().copied().unwrap_or(0);
-            next.push((diagonal + usize::from(left != right)).min(up + 1).min(beside + 1));
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -441,7 +344,12 @@ mod tests {
     fn the_stronger_place_wins_and_each_value_knows_its_source() {
         let config = load(
             "name = \"bakery\"\n[network]\nlisten = [\"a\", \"b\"]\nmdns = false\n[rpc]\ndeadline = \"90s\"",
-            &[("STERMINA_RPC_DEADLINE", "250ms"), ("STERMINA_NETWORK_MDNS", "true"), ("STERMINA_HOME", "/x"), ("PATH", "")],
+            &[
+                ("STERMINA_RPC_DEADLINE", "250ms"),
+                ("STERMINA_NETWORK_MDNS", "true"),
+                ("STERMINA_HOME", "/x"),
+                ("PATH", ""),
+            ],
             &[("network.mdns", "false")],
         )
         .unwrap();
@@ -491,13 +399,5 @@ mod tests {
         }
         assert!(matches!(load("name = ", &[], &[]), Err(ConfigError::Syntax { .. })));
         assert!(load("", &[("STERMINA_RESERVE_TARGET", "1.5")], &[]).is_err());
-    }
-
-    #[test]
-    fn durations_carry_a_unit() {
-        assert_eq!(parse_duration("30d"), Some(Duration::from_secs(30 * 86_400)));
-        for bad in ["", "5", "5 weeks", "-1s", "99999999999999999999s", "18446744073709551615d"] {
-            assert_eq!(parse_duration(bad), None, "{bad}");
-        }
     }
 }

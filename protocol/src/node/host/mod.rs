@@ -7,4 +7,5 @@ pub mod lock;
 pub mod logs;
 pub mod paths;
 pub mod private_file;
+mod setting;
 pub mod signals;

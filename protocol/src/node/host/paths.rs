@@ -26,7 +26,9 @@ pub struct Paths {
 #[derive(Debug, thiserror::Error)]
 pub enum PathsError {
     /// An instance name that would be a path.
-    #[error("the instance name {0:?} must be 1 to 64 letters, digits, dots, dashes or underscores, not starting with a dot")]
+    #[error(
+        "the instance name {0:?} must be 1 to 64 letters, digits, dots, dashes or underscores, not starting with a dot"
+    )]
     Name(String),
     /// Neither HOME nor the XDG variables say where to go.
     #[error("HOME is not set; say where to keep the files with --home DIR")]
@@ -144,9 +146,13 @@ mod tests {
 
     #[test]
     fn xdg_variables_decide_and_relative_ones_do_not_count() {
-        let paths =
-            with(&[("HOME", "/h"), ("XDG_DATA_HOME", "/d"), ("XDG_CONFIG_HOME", "rel"), ("XDG_RUNTIME_DIR", "/r")])
-                .unwrap();
+        let paths = with(&[
+            ("HOME", "/h"),
+            ("XDG_DATA_HOME", "/d"),
+            ("XDG_CONFIG_HOME", "rel"),
+            ("XDG_RUNTIME_DIR", "/r"),
+        ])
+        .unwrap();
         assert_eq!(paths.data, Path::new("/d/stermina/sterminad/bob"));
         assert_eq!(paths.config, Path::new("/h/.config/stermina/sterminad/bob/config.toml"));
         assert_eq!(paths.run, Path::new("/r/stermina/sterminad/bob"));

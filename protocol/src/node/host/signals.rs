@@ -97,4 +97,41 @@ mod tests {
         rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::TERM).unwrap();
         shutdown.requested().await;
     }
+
+    /// Set in the process that the next test starts and interrupts.
+    const CHILD: &str = "STERMINA_TEST_SIGNALS_CHILD";
+
+    #[test]
+    fn a_second_signal_ends_a_program_that_does_not_stop() {
+        if std::env::var_os(CHILD).is_some() {
+            return stubborn();
+        }
+        let name = "node::host::signals::tests::a_second_signal_ends_a_program_that_does_not_stop";
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(CHILD, "1")
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let pid = rustix::process::Pid::from_child(&child);
+        let lines = io::BufRead::lines(io::BufReader::new(child.stdout.take().unwrap()));
+        for line in lines.map_while(Result::ok) {
+            // Each of the two words asks for the next signal.
+            if line.contains("listening") || line.contains("not stopping") {
+                rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+            }
+        }
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+    }
+
+    fn stubborn() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let shutdown = shutdown().unwrap();
+            println!("\nlistening");
+            shutdown.requested().await;
+            println!("\nnot stopping");
+            std::future::pending::<()>().await;
+        });
+    }
 }

@@ -36,7 +36,9 @@ const IDLE: usize = 4;
 #[derive(Debug, thiserror::Error)]
 pub enum CallError {
     /// Nobody took the call, so nothing happened.
-    #[error("{place} cannot be reached: {why}; is the program running? start it, or name its folder with --home")]
+    #[error(
+        "{place} cannot be reached: {why}; is the program running? start it, or name its folder with --home"
+    )]
     Unreachable {
         /// Where it was looked for.
         place: String,
@@ -136,9 +138,9 @@ impl Connection {
         let id = self.inner.next.fetch_add(1, Ordering::Relaxed);
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
         let exchange = Box::pin(self.exchange(Bytes::from(body)));
-        let mut answer = timeout(self.inner.deadline, exchange)
-            .await
-            .map_err(|_| CallError::Lost { why: format!("no answer in {} s", self.inner.deadline.as_secs()) })??;
+        let mut answer = timeout(self.inner.deadline, exchange).await.map_err(|_| CallError::Lost {
+            why: format!("no answer in {} s", self.inner.deadline.as_secs()),
+        })??;
         if let Some(error) = answer.get("error") {
             return Err(match RpcError::from_json(error) {
                 Some(error) => CallError::Rpc(error),
@@ -185,7 +187,9 @@ impl Connection {
         let answer = match sent {
             Ok(answer) => read(answer).await?,
             // hyper hands the request back only if not one byte of it was written.
-            Err(error) if error.message().is_some() && !fresh => return self.on_a_fresh_connection(body).await,
+            Err(error) if error.message().is_some() && !fresh => {
+                return self.on_a_fresh_connection(body).await;
+            }
             Err(error) if error.message().is_some() => return Err(self.unreachable(error.error())),
             Err(error) => return Err(lost(error.into_error())),
         };

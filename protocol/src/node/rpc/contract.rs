@@ -70,8 +70,12 @@ pub trait Service: Send + Sync + 'static {
     ///
     /// The future is dropped when the caller goes away or the deadline passes: state that must not stop
     /// halfway belongs to a task of its own.
-    fn call<'a>(&'a self, caller: &'a Caller, method: &'a str, params: Value)
-    -> BoxFuture<'a, Result<Value, RpcError>>;
+    fn call<'a>(
+        &'a self,
+        caller: &'a Caller,
+        method: &'a str,
+        params: Value,
+    ) -> BoxFuture<'a, Result<Value, RpcError>>;
 }
 
 /// No parameters, or nothing to tell.
@@ -98,7 +102,9 @@ pub fn decode_params<P: DeserializeOwned>(params: Value) -> Result<P, RpcError> 
     };
     let why = error.to_string();
     let field = match why.split('`').nth(1) {
-        Some(named) if why.starts_with("missing field") || why.starts_with("unknown field") => Some(named.to_owned()),
+        Some(named) if why.starts_with("missing field") || why.starts_with("unknown field") => {
+            Some(named.to_owned())
+        }
         _ => guilty::<P>(&params, &why),
     };
     let refusal = match &field {

@@ -31,7 +31,7 @@ pub(super) struct Request {
 }
 
 /// A request that cannot be understood, with the id to answer under.
-type Bad = (Value, RpcError);
+type Bad = Box<(Value, RpcError)>;
 
 /// What a body holds.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Dispatcher {
     /// Reads a body. Nesting is bounded by the parser (128 levels), size by whoever read the bytes.
     pub(super) fn parse(&self, bytes: &[u8]) -> Body {
         match serde_json::from_slice(bytes) {
-            Err(why) => Body::One(Err((Value::Null, RpcError::parse_error(why)))),
+            Err(why) => Body::One(Err(bad(Value::Null, RpcError::parse_error(why)))),
             Ok(Value::Array(entries)) if entries.is_empty() => invalid("a batch holds at least one request"),
             Ok(Value::Array(entries)) if entries.len() > self.batch => {
                 invalid(format!("a batch holds at most {} requests", self.batch))
@@ -68,7 +68,7 @@ impl Dispatcher {
         // One after the other: a batch may unlock first and pay then.
         for entry in entries {
             let (id, outcome) = match entry {
-                Err((id, error)) => (Some(id), Err(error)),
+                Err(refused) => (Some(refused.0), Err(refused.1)),
                 Ok(request) if late => {
                     (request.id, Err(RpcError::busy("the batch used up its time before this request")))
                 }
@@ -113,7 +113,8 @@ impl Dispatcher {
     /// Refuses unknown methods and callers without the scope.
     pub(super) fn check_scope(&self, caller: &Caller, method: &str) -> Result<(), RpcError> {
         let mut known = BUILT_IN.iter().chain(&self.service.contract().methods);
-        let info = known.find(|info| info.name == method).ok_or_else(|| RpcError::method_not_found(method))?;
+        let info =
+            known.find(|info| info.name == method).ok_or_else(|| RpcError::method_not_found(method))?;
         match info.scope {
             Some(scope) if !caller.scopes.allow(scope) => Err(RpcError::forbidden(method, scope)),
             Some(Scope::Read | Scope::Receive | Scope::Spend | Scope::Admin) | None => Ok(()),
@@ -130,31 +131,31 @@ pub(super) fn response(id: &Value, outcome: Result<Value, RpcError>) -> Value {
 }
 
 fn invalid(why: impl Into<String>) -> Body {
-    Body::One(Err((Value::Null, RpcError::invalid_request(why))))
+    Body::One(Err(bad(Value::Null, RpcError::invalid_request(why))))
+}
+
+fn bad(id: Value, error: RpcError) -> Bad {
+    Box::new((id, error))
 }
 
 fn request(entry: Value) -> Result<Request, Bad> {
     let Value::Object(mut fields) = entry else {
-        return Err((Value::Null, RpcError::invalid_request("a request is a JSON object")));
+        return Err(bad(Value::Null, RpcError::invalid_request("a request is a JSON object")));
     };
     let id = fields.remove("id");
     if !matches!(&id, None | Some(Value::Null | Value::String(_) | Value::Number(_))) {
-        return Err((Value::Null, RpcError::invalid_request("the id is a string, a number or null")));
+        return Err(bad(Value::Null, RpcError::invalid_request("the id is a string, a number or null")));
     }
-    let bad = |why: &str| (id.clone().unwrap_or(Value::Null), RpcError::invalid_request(why));
+    let refuse = |error| bad(id.clone().unwrap_or(Value::Null), error);
     if fields.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
-        return Err(bad("the member \"jsonrpc\" must be \"2.0\""));
+        return Err(refuse(RpcError::invalid_request("the member \"jsonrpc\" must be \"2.0\"")));
     }
     let Some(Value::String(method)) = fields.remove("method") else {
-        return Err(bad("the member \"method\" must be a string"));
+        return Err(refuse(RpcError::invalid_request("the member \"method\" must be a string")));
     };
-    let params = match fields.remove("params") {
-        None => json!({}),
-        Some(params @ Value::Object(_)) => params,
-        Some(_) => {
-            let id = id.unwrap_or(Value::Null);
-            return Err((id, RpcError::invalid_params("parameters are given by name, in an object")));
-        }
-    };
-    Ok(Request { id, method, params })
+    match fields.remove("params") {
+        None => Ok(Request { id, method, params: json!({}) }),
+        Some(params @ Value::Object(_)) => Ok(Request { id, method, params }),
+        Some(_) => Err(refuse(RpcError::invalid_params("parameters are given by name, in an object"))),
+    }
 }

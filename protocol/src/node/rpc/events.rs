@@ -115,7 +115,9 @@ pub(super) async fn list(
 ) -> Result<EventsPage, RpcError> {
     let limit = asked.limit.unwrap_or(100);
     if !(1..=PAGE_LIMIT).contains(&limit) {
-        return Err(RpcError::invalid_params(format!("limit must be 1 to {PAGE_LIMIT}")).detail("field", "limit"));
+        return Err(
+            RpcError::invalid_params(format!("limit must be 1 to {PAGE_LIMIT}")).detail("field", "limit")
+        );
     }
     if asked.wait_seconds > WAIT_LIMIT {
         let why = format!("wait_seconds must be at most {WAIT_LIMIT}");
@@ -148,12 +150,17 @@ pub(super) fn start(since: u64, newest: &watch::Receiver<u64>) -> Result<(), Rpc
     if since <= newest {
         return Ok(());
     }
-    let why = format!("event {since} does not exist yet, the newest is {newest}; was an older backup restored?");
+    let why =
+        format!("event {since} does not exist yet, the newest is {newest}; was an older backup restored?");
     Err(RpcError::new(-32005, "since_ahead", why).detail("newest", newest))
 }
 
 /// Reads a page where a slow disk blocks nobody.
-pub(super) async fn read(source: &Arc<dyn EventSource>, since: u64, limit: u32) -> Result<Vec<Value>, RpcError> {
+pub(super) async fn read(
+    source: &Arc<dyn EventSource>,
+    since: u64,
+    limit: u32,
+) -> Result<Vec<Value>, RpcError> {
     let source = Arc::clone(source);
     let limit = usize::try_from(limit).unwrap_or(1);
     tokio::task::spawn_blocking(move || source.read(since, limit)).await.unwrap_or_else(|error| {

@@ -14,6 +14,8 @@ mod dispatch;
 mod error;
 mod events;
 mod guard;
+mod http;
+mod listen;
 mod openrpc;
 mod scope;
 mod server;
@@ -22,9 +24,13 @@ mod session;
 mod tests;
 
 pub use client::{CallError, Connection};
-pub use contract::{BoxFuture, Contract, Empty, MethodInfo, Service, SystemVersion, decode_params, encode_result};
+pub use contract::{
+    BoxFuture, Contract, Empty, MethodInfo, Service, SystemVersion, decode_params, encode_result,
+};
 pub use error::{ErrorInfo, Retry, RpcError};
-pub use events::{EventSource, EventsList, EventsPage, EventsSubscribe, EventsUnsubscribe, Silent, Subscribed, Unsubscribed};
+pub use events::{
+    EventSource, EventsList, EventsPage, EventsSubscribe, EventsUnsubscribe, Silent, Subscribed, Unsubscribed,
+};
 pub use openrpc::openrpc;
 pub use scope::{Caller, Gate, NoTokens, Scope, Scopes, Transport};
 pub use server::{Limits, Running, ServeConfig, ServeError, cookie_in, http_in, serve, socket_in};

@@ -19,11 +19,8 @@ pub fn openrpc(contract: &Contract) -> Value {
         .into_generator();
     let methods: Vec<Value> =
         contract.methods.iter().chain(BUILT_IN).map(|info| method(info, &mut generator)).collect();
-    let errors: Map<String, Value> = SHARED
-        .iter()
-        .chain(contract.errors)
-        .map(|info| (info.reason.to_owned(), error(info)))
-        .collect();
+    let errors: Map<String, Value> =
+        SHARED.iter().chain(contract.errors).map(|info| (info.reason.to_owned(), error(info))).collect();
     json!({
         "openrpc": "1.3.2",
         "info": {

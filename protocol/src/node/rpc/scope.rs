@@ -130,7 +130,12 @@ pub struct Caller {
 impl Caller {
     /// The user whose program this is.
     pub fn owner(transport: Transport) -> Self {
-        Self { name: "owner".to_owned(), scopes: [Scope::Admin].into_iter().collect(), token: None, transport }
+        Self {
+            name: "owner".to_owned(),
+            scopes: [Scope::Admin].into_iter().collect(),
+            token: None,
+            transport,
+        }
     }
 
     /// The bearer of a named token.

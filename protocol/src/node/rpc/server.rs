@@ -1,40 +1,24 @@
-//! The listeners: a unix socket and loopback HTTP in front of one router.
+//! Opens the interface: a unix socket and loopback HTTP in front of one router.
 
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body as HttpBody;
-use axum::extract::{Request, State, WebSocketUpgrade};
-use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use axum::serve::Listener;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
-use serde_json::Value;
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::timeout;
 
 use super::contract::SystemVersion;
-use super::dispatch::{Dispatcher, response};
-use super::guard::{Credential, Door, Refused, Wall};
-use super::session::Session;
-use super::{Caller, EventSource, Gate, RpcError, Service};
+use super::dispatch::Dispatcher;
+use super::guard::{Door, Wall};
+use super::http::Front;
+use super::listen::{Loopback, Owners, accept, bind_socket};
+use super::{EventSource, Gate, Service};
 use crate::node::host::private_file;
 use crate::node::host::signals::Shutdown;
-
-/// How long open requests may take to finish once the program stops.
-const DRAIN: Duration = Duration::from_secs(5);
 
 /// Where and how to listen.
 #[derive(Clone, Debug)]
@@ -96,7 +80,9 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     /// HTTP without TLS would show every secret to the network.
-    #[error("refusing to listen on {0}: only loopback addresses (127.0.0.1, ::1) are safe without TLS; for access from elsewhere use an SSH tunnel")]
+    #[error(
+        "refusing to listen on {0}: only loopback addresses (127.0.0.1, ::1) are safe without TLS; for access from elsewhere use an SSH tunnel"
+    )]
     NotLoopback(SocketAddr),
     /// Another program answers there.
     #[error("another program already listens on {}", .0.display())]
@@ -182,7 +168,9 @@ pub async fn serve(
         None => None,
     };
     let http = match config.http {
-        Some(address) => Some(TcpListener::bind(address).await.map_err(io_error(format!("listening on {address}")))?),
+        Some(address) => {
+            Some(TcpListener::bind(address).await.map_err(io_error(format!("listening on {address}")))?)
+        }
         None => None,
     };
     let http_addr = match &http {
@@ -212,220 +200,6 @@ pub async fn serve(
     Ok(Running { http_addr, socket: config.socket, task })
 }
 
-/// What the handlers of one listener know.
-#[derive(Clone)]
-pub(super) struct Front {
-    pub(super) dispatcher: Arc<Dispatcher>,
-    pub(super) door: Door,
-    wall: Wall,
-    pub(super) limits: Limits,
-    sockets: Arc<Semaphore>,
-}
-
-impl Front {
-    fn router(self, extra: Router) -> Router {
-        let ours = Router::new()
-            .route("/rpc", post(rpc))
-            .route("/ws", get(ws))
-            .route("/livez", get(async || "ok"))
-            .with_state(self.clone());
-        ours.merge(extra).layer(axum::middleware::from_fn_with_state(self, wall))
-    }
-
-    /// Lets the sender of `headers` in, or says why not.
-    fn admit(&self, headers: &HeaderMap) -> Result<(Credential, Caller), Refused> {
-        let credential = self.wall.credential(headers)?;
-        match self.door.admit(&credential) {
-            Some(caller) => Ok((credential, caller)),
-            None => Err((StatusCode::UNAUTHORIZED, RpcError::unauthorized())),
-        }
-    }
-
-    async fn body(&self, request: Request) -> Result<Vec<u8>, Refused> {
-        let headers = request.headers();
-        if !is_json(headers) {
-            let why = "the body must be application/json";
-            return Err((StatusCode::UNSUPPORTED_MEDIA_TYPE, RpcError::refused("wrong_content_type", why)));
-        }
-        let too_large = || {
-            let why = format!("the body may hold {} bytes", self.limits.body);
-            (StatusCode::PAYLOAD_TOO_LARGE, RpcError::refused("too_large", why))
-        };
-        let announced = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<usize>().ok());
-        if announced.is_some_and(|length| length > self.limits.body) {
-            return Err(too_large());
-        }
-        let arriving = Limited::new(request.into_body(), self.limits.body).collect();
-        match timeout(self.limits.arrival, arriving).await {
-            Ok(Ok(body)) => Ok(body.to_bytes().to_vec()),
-            Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-            Ok(Err(error)) => Err((StatusCode::BAD_REQUEST, RpcError::refused("broken_body", error.to_string()))),
-            Err(_) => Err((StatusCode::REQUEST_TIMEOUT, RpcError::refused("too_slow", "the body did not arrive"))),
-        }
-    }
-}
-
-async fn wall(State(front): State<Front>, request: Request, next: Next) -> Response {
-    match front.wall.check(request.headers(), request.uri()) {
-        Ok(()) => next.run(request).await,
-        Err(refused) => refusal(refused),
-    }
-}
-
-async fn rpc(State(front): State<Front>, request: Request) -> Response {
-    let (_, caller) = match front.admit(request.headers()) {
-        Ok(admitted) => admitted,
-        Err(refused) => return refusal(refused),
-    };
-    let bytes = match front.body(request).await {
-        Ok(bytes) => bytes,
-        Err(refused) => return refusal(refused),
-    };
-    let body = front.dispatcher.parse(&bytes);
-    match Box::pin(front.dispatcher.answer(&caller, body)).await {
-        Some(answer) => json(StatusCode::OK, &answer),
-        None => StatusCode::NO_CONTENT.into_response(),
-    }
-}
-
-async fn ws(State(front): State<Front>, headers: HeaderMap, upgrade: WebSocketUpgrade) -> Response {
-    let (credential, _) = match front.admit(&headers) {
-        Ok(admitted) => admitted,
-        Err(refused) => return refusal(refused),
-    };
-    let Ok(permit) = Arc::clone(&front.sockets).try_acquire_owned() else {
-        return refusal((StatusCode::SERVICE_UNAVAILABLE, RpcError::busy("too many WebSockets are open")));
-    };
-    let limit = front.limits.body;
-    upgrade.max_message_size(limit).max_frame_size(limit).on_upgrade(async move |socket| {
-        Session::new(front, credential).run(socket).await;
-        drop(permit);
-    })
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    let kind = kind.split(';').next().unwrap_or_default();
-    kind.trim().eq_ignore_ascii_case("application/json")
-}
-
-fn refusal((status, error): Refused) -> Response {
-    let mut answer = json(status, &response(&Value::Null, Err(error)));
-    if status == StatusCode::UNAUTHORIZED {
-        answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-    }
-    answer
-}
-
-fn json(status: StatusCode, value: &Value) -> Response {
-    let headers = [("content-type", "application/json"), ("cache-control", "no-store")];
-    (status, headers, HttpBody::from(value.to_string())).into_response()
-}
-
-/// Takes connections until the shutdown, then waits for the open ones.
-async fn accept<L: Listener>(mut listener: L, router: Router, limits: Limits, shutdown: Shutdown) {
-    let permits = Arc::new(Semaphore::new(limits.connections));
-    let mut open = JoinSet::new();
-    loop {
-        // A place first: who comes when all are taken waits in the kernel's queue.
-        let permit = tokio::select! {
-            permit = Arc::clone(&permits).acquire_owned() => permit,
-            () = shutdown.requested() => break,
-        };
-        let (io, _) = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = shutdown.requested() => break,
-        };
-        let (router, shutdown) = (router.clone(), shutdown.clone());
-        open.spawn(async move {
-            connection(io, router, limits, shutdown).await;
-            drop(permit);
-        });
-        while open.try_join_next().is_some() {}
-    }
-    drop(listener);
-    while open.join_next().await.is_some() {}
-}
-
-async fn connection<I>(io: I, router: Router, limits: Limits, shutdown: Shutdown)
-where
-    I: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
-    let mut http = hyper::server::conn::http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(limits.head).max_headers(64).max_buf_size(64 * 1024);
-    let service = TowerToHyperService::new(router);
-    let mut serving = pin!(http.serve_connection(TokioIo::new(io), service).with_upgrades());
-    let ended = tokio::select! {
-        ended = serving.as_mut() => ended,
-        () = shutdown.requested() => {
-            serving.as_mut().graceful_shutdown();
-            timeout(DRAIN, serving).await.unwrap_or(Ok(()))
-        }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a local connection broke");
-    }
-}
-
-/// A unix socket that only processes of our own user reach.
-struct Owners(UnixListener);
-
-impl Listener for Owners {
-    type Io = UnixStream;
-    type Addr = ();
-
-    async fn accept(&mut self) -> (UnixStream, ()) {
-        let us = rustix::process::geteuid().as_raw();
-        loop {
-            // axum's accept outlives errors such as too many open files by waiting a little.
-            let (stream, _) = Listener::accept(&mut self.0).await;
-            match stream.peer_cred() {
-                Ok(peer) if peer.uid() == us => return (stream, ()),
-                Ok(peer) => tracing::warn!(uid = peer.uid(), "another user tried the unix socket"),
-                Err(error) => tracing::warn!(%error, "a caller without a user tried the unix socket"),
-            }
-        }
-    }
-
-    fn local_addr(&self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-/// Loopback TCP without waiting for full packets.
-struct Loopback(TcpListener);
-
-impl Listener for Loopback {
-    type Io = TcpStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        // Only speed: a connection without it still works.
-        let _ = stream.set_nodelay(true);
-        (stream, address)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-}
-
-async fn bind_socket(path: &Path) -> Result<UnixListener, ServeError> {
-    use std::os::unix::fs::PermissionsExt;
-    let what = format!("the unix socket {}", path.display());
-    if UnixStream::connect(path).await.is_ok() {
-        return Err(ServeError::SocketTaken(path.to_owned()));
-    }
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(what)(error)),
-        Ok(()) | Err(_) => {}
-    }
-    let listener = UnixListener::bind(path).map_err(io_error(what.clone()))?;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).map_err(io_error(what))?;
-    Ok(listener)
-}
-
 /// Writes cookie and address; returns what must be removed at the end.
 fn write_runtime_files(
     config: &ServeConfig,
@@ -453,7 +227,7 @@ fn fresh_cookie() -> Result<String, ServeError> {
     Ok(hex::encode(chance))
 }
 
-fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
+pub(super) fn io_error(what: impl Into<String>) -> impl FnOnce(io::Error) -> ServeError {
     let what = what.into();
     move |source| ServeError::Io { what, source }
 }

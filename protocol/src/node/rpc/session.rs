@@ -23,8 +23,8 @@ use super::contract::{decode_params, encode_result};
 use super::dispatch::{Body, Request, response};
 use super::events::{self, EventsSubscribe, EventsUnsubscribe, Subscribed, Unsubscribed};
 use super::guard::Credential;
-use super::server::{Front, Limits};
-use super::{Caller, RpcError};
+use super::http::Front;
+use super::{Caller, Limits, RpcError};
 
 /// Calls of one WebSocket that may run at once.
 const CALLS: usize = 16;
@@ -206,10 +206,11 @@ impl Pump {
                 return Ok(());
             }
             for event in page {
-                since = event.get("seq").and_then(Value::as_u64).filter(|seq| *seq > since).ok_or_else(|| {
-                    tracing::error!(since, "the event source is out of order");
-                    RpcError::internal()
-                })?;
+                since =
+                    event.get("seq").and_then(Value::as_u64).filter(|seq| *seq > since).ok_or_else(|| {
+                        tracing::error!(since, "the event source is out of order");
+                        RpcError::internal()
+                    })?;
                 let params = json!({ "subscription": self.subscription, "event": event });
                 if !self.notify("events.event", params).await {
                     return Ok(());
@@ -225,7 +226,11 @@ impl Pump {
 }
 
 /// Writes the queue out; a reader that takes nothing for too long loses the WebSocket, not the events.
-async fn write(mut sink: SplitSink<WebSocket, Message>, mut waiting: mpsc::Receiver<Message>, limits: Limits) {
+async fn write(
+    mut sink: SplitSink<WebSocket, Message>,
+    mut waiting: mpsc::Receiver<Message>,
+    limits: Limits,
+) {
     while let Some(message) = waiting.recv().await {
         let last = matches!(message, Message::Close(_));
         match timeout(limits.write, sink.send(message)).await {
