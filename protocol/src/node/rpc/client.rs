@@ -63,12 +63,12 @@ pub enum CallError {
 #[derive(Clone)]
 pub struct Connection {
     inner: Arc<Inner>,
+    deadline: Duration,
 }
 
 struct Inner {
     address: Address,
     secret: Option<String>,
-    deadline: Duration,
     idle: Mutex<Vec<Sender>>,
     next: AtomicU64,
 }
@@ -119,7 +119,14 @@ impl Connection {
 
     fn at(address: Address, secret: Option<String>) -> Self {
         let idle = Mutex::new(Vec::new());
-        Self { inner: Arc::new(Inner { address, secret, deadline: DEADLINE, idle, next: AtomicU64::new(1) }) }
+        let inner = Inner { address, secret, idle, next: AtomicU64::new(1) };
+        Self { inner: Arc::new(inner), deadline: DEADLINE }
+    }
+
+    /// The same with another patience for answers; 150 seconds unless told.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> Self {
+        Self { deadline, ..self }
     }
 
     /// Calls `method` with typed parameters.
@@ -138,9 +145,9 @@ impl Connection {
         let id = self.inner.next.fetch_add(1, Ordering::Relaxed);
         let body = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }).to_string();
         let exchange = Box::pin(self.exchange(Bytes::from(body)));
-        let mut answer = timeout(self.inner.deadline, exchange).await.map_err(|_| CallError::Lost {
-            why: format!("no answer in {} s", self.inner.deadline.as_secs()),
-        })??;
+        let mut answer = timeout(self.deadline, exchange)
+            .await
+            .map_err(|_| CallError::Lost { why: format!("no answer in {:?}", self.deadline) })??;
         if let Some(error) = answer.get("error") {
             return Err(match RpcError::from_json(error) {
                 Some(error) => CallError::Rpc(error),

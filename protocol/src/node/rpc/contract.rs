@@ -141,6 +141,80 @@ pub fn encode_result<R: Serialize>(result: &R) -> Result<Value, RpcError> {
 /// Parameters and results derive `Serialize`, `Deserialize` and `JsonSchema`; parameters also say
 /// `#[serde(deny_unknown_fields)]`. A method without parameters takes [`Empty`](crate::node::rpc::Empty).
 /// The names `into_service`, `new`, `connection` and `contract` are taken.
+///
+/// ```
+/// use std::sync::Arc;
+///
+/// use protocol::node::host::signals::Shutdown;
+/// use protocol::node::rpc::{
+///     Caller, Connection, NoTokens, RpcError, Scope, ServeConfig, Silent, rpc_contract, serve, socket_in,
+/// };
+/// use schemars::JsonSchema;
+/// use serde::{Deserialize, Serialize};
+///
+/// rpc_contract! {
+///     /// The workstation as programs see it.
+///     pub trait Workstation, client WorkstationClient,
+///     title "stermina workstation", version "1" {
+///         /// Opens the reserve for spending for a time.
+///         ///
+///         /// A wrong code makes the next try wait longer.
+///         "wallet.unlock" (Scope::Spend) unlock(Unlock) -> Unlocked;
+///     }
+/// }
+///
+/// #[derive(Serialize, Deserialize, JsonSchema)]
+/// #[serde(deny_unknown_fields)]
+/// pub struct Unlock {
+///     /// The private code.
+///     pub code: String,
+///     /// For how long.
+///     pub seconds: u32,
+/// }
+///
+/// #[derive(Serialize, Deserialize, JsonSchema)]
+/// pub struct Unlocked {
+///     /// When it locks itself again, in seconds since 1970.
+///     pub until: u64,
+/// }
+///
+/// struct Desk;
+///
+/// impl Workstation for Desk {
+///     async fn unlock(&self, _caller: &Caller, asked: Unlock) -> Result<Unlocked, RpcError> {
+///         if asked.code != "0000" {
+///             return Err(RpcError::new(-14, "wrong_code", "the code is wrong").hint("try again in 2 s"));
+///         }
+///         Ok(Unlocked { until: u64::from(asked.seconds) })
+///     }
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let runtime_dir = folder.path().to_owned();
+/// let (stop, shutdown) = Shutdown::new(); // a program takes `signals::shutdown()?`
+/// let config = ServeConfig {
+///     socket: Some(socket_in(&runtime_dir)),
+///     http: Some("127.0.0.1:0".parse()?),
+///     runtime_dir: runtime_dir.clone(),
+///     program: "sterminad",
+///     version: env!("CARGO_PKG_VERSION"),
+///     limits: Default::default(),
+/// };
+/// let events = Arc::new(Silent::default());
+/// let running =
+///     serve(config, Desk.into_service(), Arc::new(NoTokens), events, axum::Router::new(), shutdown).await?;
+///
+/// let client = WorkstationClient::new(Connection::to(&runtime_dir).await?);
+/// let unlocked = client.unlock(Unlock { code: "0000".into(), seconds: 60 }).await?;
+/// assert_eq!(unlocked.until, 60);
+///
+/// stop.now();
+/// running.finished().await;
+/// # Ok(())
+/// # }
+/// ```
 #[macro_export]
 macro_rules! rpc_contract {
     (

@@ -51,7 +51,7 @@ impl fmt::Display for Scope {
 }
 
 /// A set of scopes; `Admin` stands for all of them. In JSON a list of words.
-#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(from = "Vec<Scope>", into = "Vec<Scope>")]
 pub struct Scopes(u8);
 
@@ -178,6 +178,8 @@ mod tests {
 
     #[test]
     fn scopes_are_a_list_of_words_in_json() {
+        let schema = schemars::schema_for!(Scopes).to_value();
+        assert_eq!((&schema["type"], &schema["items"]["$ref"]), (&"array".into(), &"#/$defs/Scope".into()));
         let scopes: Scopes = serde_json::from_str("[\"spend\",\"read\"]").unwrap();
         assert_eq!(serde_json::to_string(&scopes).unwrap(), "[\"read\",\"spend\"]");
     }

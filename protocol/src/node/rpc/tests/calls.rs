@@ -172,6 +172,15 @@ async fn a_call_cut_off_after_it_was_sent_is_in_doubt() {
 }
 
 #[tokio::test]
+async fn a_client_that_loses_patience_is_in_doubt_and_can_go_on() {
+    let world = World::open().await;
+    let patient = world.owner().connection().clone();
+    let hasty = TillClient::new(patient.clone().with_deadline(Duration::from_millis(20)));
+    assert!(matches!(hasty.wait(Empty {}).await, Err(CallError::Lost { .. })));
+    patient.version().await.unwrap();
+}
+
+#[tokio::test]
 async fn calls_run_beside_each_other_on_one_connection_handle() {
     let world = World::open().await;
     let client = world.owner();
