@@ -1,3 +1,6 @@
 //! What touches the world: sockets, clock, chance, runtime. Only with the feature `node`.
 
 pub mod chance;
+pub mod clock;
+pub mod host;
+pub mod rpc;
