@@ -53,8 +53,8 @@ pub struct Limits {
 
     /// Connections to one peer: both dial at once, over both transports.
     pub connections_per_peer: u32,
-    /// Connections from one IP address (one /64 for IPv6): a household or an office behind one
-    /// router, not a farm of identities.
+    /// Inbound connections from one IP address (one /64 for IPv6): a household or an office behind
+    /// one router, not a farm of identities. This machine itself is not counted.
     pub connections_per_address: u32,
     /// Inbound connections of a resident.
     pub inbound_client: u32,
@@ -104,9 +104,11 @@ pub struct Limits {
     pub offence_points: u32,
     /// Points that come back each second.
     pub offence_refund: u32,
-    /// What a request beyond the peer's rate costs.
+    /// What a request beyond the peer's rate costs: little, since a busy shop may do it in good
+    /// faith; it is dropped anyway.
     pub offence_flood: u32,
-    /// What bytes cost that break the framing, or a record with a wrong signature.
+    /// What bytes cost that break the framing, or a record with a wrong signature. A program
+    /// charges the same for a body it cannot read.
     pub offence_malformed: u32,
     /// How long a banned peer is refused. In memory only.
     pub ban: Duration,
@@ -135,8 +137,8 @@ impl Limits {
             in_flight: 64,
             streams: 128,
             unanswered_per_peer: 128,
-            per_second: 500,
-            burst: 1000,
+            per_second: 1000,
+            burst: 4000,
         },
         bank: Row {
             name: "/stermina/bank/1",
@@ -146,8 +148,8 @@ impl Limits {
             in_flight: 64,
             streams: 128,
             unanswered_per_peer: 128,
-            per_second: 500,
-            burst: 1000,
+            per_second: 1000,
+            burst: 4000,
         },
         handshake: Duration::from_secs(10),
         reach: Duration::from_secs(20),
@@ -175,11 +177,11 @@ impl Limits {
         records_burst: 32,
         book_peers: 4096,
         addresses_per_peer: 16,
-        offence_points: 1000,
-        offence_refund: 20,
+        offence_points: 10_000,
+        offence_refund: 200,
         offence_flood: 1,
-        offence_malformed: 100,
-        ban: Duration::from_secs(300),
+        offence_malformed: 500,
+        ban: Duration::from_secs(120),
         accounts: 8192,
         redial_first: Duration::from_millis(500),
         redial_last: Duration::from_secs(60),

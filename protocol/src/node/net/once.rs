@@ -19,7 +19,7 @@ use super::{
     AskError, Protocol, behaviour,
     codec::{Codec, Departure, Request},
     discovery,
-    event_loop::why,
+    exchange::why,
     limits::Limits,
     search::dial,
 };
@@ -40,7 +40,7 @@ pub async fn ask_once(addrs: &[Multiaddr], protocol: Protocol, body: Vec<u8>) ->
     let whole = limits.reach + limits.handshake + row.deadline;
     let asking = async {
         let room = Arc::new(Semaphore::new(0));
-        let mut swarm = behaviour::swarm(Keypair::generate_ed25519(), &limits, Duration::ZERO, |_| {
+        let mut swarm = behaviour::swarm(Keypair::generate_ed25519(), &limits, limits.idle, |_| {
             behaviour::ask(row, ProtocolSupport::Outbound, &room)
         })
         .map_err(|_| AskError::Unreachable)?;

@@ -20,8 +20,10 @@ use super::{
     AskError,
     budget::{Tick, ticks},
     discovery::{self, Admission},
-    event_loop::{Ask, EventLoop, Query},
+    event_loop::EventLoop,
+    exchange::Ask,
     lock, node_key_of,
+    records::Query,
 };
 
 /// The attempt to reach one peer, for all requests that wait for it.

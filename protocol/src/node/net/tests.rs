@@ -1,10 +1,16 @@
 //! Scenes between nodes on real loopback sockets. They wait for conditions, never for a time.
 
-use std::{collections::HashSet, future::Future, time::Duration};
+use std::{collections::HashSet, future::Future, io, time::Duration};
 
 use ed25519_dalek::{Signer, SigningKey, Verifier, VerifyingKey};
+use futures::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, StreamExt};
+use libp2p::{
+    StreamProtocol,
+    request_response::{self, ProtocolSupport},
+    swarm::SwarmEvent,
+};
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     task::JoinSet,
 };
@@ -440,6 +446,79 @@ async fn noise_and_half_open_connections_disturb_nobody() {
     assert_eq!(bob.status().borrow().connected, 1);
 }
 
+/// A codec of a hostile program: promises a body and never sends it.
+#[derive(Clone, Default)]
+struct Staller;
+
+impl request_response::Codec for Staller {
+    type Protocol = StreamProtocol;
+    type Request = ();
+    type Response = ();
+
+    async fn read_request<T: Send>(&mut self, _: &StreamProtocol, _: &mut T) -> io::Result<()> {
+        Ok(())
+    }
+
+    async fn read_response<T: AsyncRead + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+    ) -> io::Result<()> {
+        io.read_to_end(&mut Vec::new()).await.map(drop)
+    }
+
+    async fn write_request<T: AsyncWrite + Unpin + Send>(
+        &mut self,
+        _: &StreamProtocol,
+        io: &mut T,
+        (): (),
+    ) -> io::Result<()> {
+        io.write_all(&[0, 0, 4, 0, 1, 2, 3]).await?;
+        io.flush().await?;
+        std::future::pending().await
+    }
+
+    async fn write_response<T: Send>(&mut self, _: &StreamProtocol, _: &mut T, (): ()) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn requests_sent_drop_by_drop_end_at_the_deadline_and_disturb_nobody() {
+    let limits = Limits {
+        pay: limits::Row { deadline: Duration::from_secs(1), ..Limits::TABLE.pay },
+        idle: Duration::from_secs(1),
+        ..Limits::TABLE
+    };
+    let (alice, bob) = (node(), Wish { limits, ..Wish::default() }.start());
+    let (at_bob, bobs) = (bob.over("tcp").await, bob.peer());
+    let bob = bob.echoes();
+    let mut mallory =
+        behaviour::swarm(identity::Keypair::generate_ed25519(), &Limits::TABLE, PATIENCE, |_| {
+            request_response::Behaviour::<Staller>::new(
+                [(StreamProtocol::new(Limits::TABLE.pay.name), ProtocolSupport::Outbound)],
+                request_response::Config::default().with_request_timeout(2 * PATIENCE),
+            )
+        })
+        .unwrap();
+    for _ in 0..50 {
+        mallory.behaviour_mut().send_request_with_addresses(&bobs, (), at_bob.clone());
+    }
+    let stalling = tokio::spawn(async move {
+        loop {
+            if let SwarmEvent::ConnectionClosed { .. } = mallory.select_next_some().await {
+                return;
+            }
+        }
+    });
+    until(&bob, |status| status.connected == 1).await;
+    for _ in 0..10 {
+        assert_eq!(ask(&alice.net, bobs, &at_bob, b"please").await.unwrap(), b"re: please");
+    }
+    // Bob gives up the streams, then the idle connection; mallory never would.
+    in_time(stalling).await.unwrap();
+}
+
 #[tokio::test]
 async fn an_answer_that_never_comes_ends_at_the_deadline() {
     let limits = Limits {
@@ -459,7 +538,7 @@ async fn each_question_asked_once_comes_from_another_name() {
         let mut bank = server();
         let addresses = bank.full(transport).await;
         let mut names = HashSet::new();
-        for n in 0..3_u8 {
+        for n in 0..20_u8 {
             let addresses = addresses.clone();
             let asking = tokio::spawn(async move { ask_once(&addresses, Protocol::Bank, vec![n]).await });
             let inbound = in_time(bank.inbound.recv()).await.unwrap();
@@ -468,7 +547,7 @@ async fn each_question_asked_once_comes_from_another_name() {
             inbound.answer.send(vec![n, n]);
             assert_eq!(in_time(asking).await.unwrap(), Ok(vec![n, n]));
         }
-        assert_eq!(names.len(), 3);
+        assert_eq!(names.len(), 20);
         until(&bank.net, |status| status.connected == 0).await;
     }
     assert_eq!(ask_once(&[], Protocol::Bank, vec![]).await, Err(AskError::NotFound));
