@@ -153,7 +153,8 @@ fn kad(peer: PeerId, role: Role, records: Records, limits: &Limits) -> kad::Beha
         .set_max_packet_size(limits.kad_packet_bytes)
         .set_record_ttl(Some(limits.record_ttl))
         .set_replication_interval(Some(limits.republish))
-        .set_publication_interval(Some(limits.republish))
+        // `EventLoop` publishes our record again itself.
+        .set_publication_interval(None)
         .set_provider_publication_interval(None)
         .set_caching(kad::Caching::Disabled)
         // Also keeps the connections to the known servers from falling idle.

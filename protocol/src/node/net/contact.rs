@@ -6,7 +6,12 @@ use std::{
     net::{IpAddr, Ipv6Addr},
 };
 
-use libp2p::{Multiaddr, PeerId, core::ConnectedPoint, identify, mdns, swarm::ConnectionId};
+use libp2p::{
+    Multiaddr, PeerId,
+    core::ConnectedPoint,
+    identify, mdns,
+    swarm::{ConnectionId, dial_opts::PeerCondition},
+};
 
 use super::{
     NetError, behaviour,
@@ -93,7 +98,9 @@ impl EventLoop {
         for pin in &mut self.pins {
             if pin.due.is_some_and(|due| due <= self.now) {
                 pin.due = None;
-                pin.dial = search::dial(&mut self.swarm, pin.peer, pin.addresses.clone());
+                // A lookup may be dialling the same node: one connection is enough.
+                let alone = PeerCondition::DisconnectedAndNotDialing;
+                pin.dial = search::dial(&mut self.swarm, pin.peer, pin.addresses.clone(), alone);
                 if pin.dial.is_none() {
                     pin.wait(self.now, &self.limits);
                 }

@@ -22,7 +22,7 @@ use tokio::{
 use super::{
     Inbound, NetConfig, NetError, NetStatus, Protocol, RecordCheck, Role,
     behaviour::{self, Behaviour, BehaviourEvent},
-    budget::{Budgets, TICK, TICKS_PER_SECOND, Tick},
+    budget::{Budgets, TICK, TICKS_PER_SECOND, Tick, ticks},
     contact::{Origins, Pinned, pins},
     discovery::{Book, OwnAddresses, Records},
     exchange::{Answered, Ask, Asked},
@@ -229,6 +229,9 @@ impl EventLoop {
         self.end_old_searches();
         for peer in self.budgets.pardoned(self.now) {
             self.swarm.behaviour_mut().blocked.unblock_peer(peer);
+        }
+        if self.now.is_multiple_of(ticks(self.limits.republish)) {
+            self.publish_again();
         }
         if self.now.is_multiple_of(60 * TICKS_PER_SECOND) {
             self.budgets.forget_quiet(self.now);

@@ -248,7 +248,8 @@ impl Net {
     }
 
     /// Publishes an address record at the servers and keeps publishing it. An error other than
-    /// [`NetError::Unpublished`] means the record was not taken at all.
+    /// [`NetError::Unpublished`] means the record was not taken at all. A server that knows a newer
+    /// one keeps that silently: the sequence has to grow over a restored backup too.
     pub async fn publish(&self, key: Vec<u8>, value: Vec<u8>) -> Result<(), NetError> {
         self.command(|reply| Command::Publish { key, value, reply }).await.unwrap_or(Err(NetError::Stopped))
     }

@@ -11,7 +11,7 @@ use libp2p::{
     Multiaddr, PeerId, Swarm,
     identity::Keypair,
     request_response::{self, Message, ProtocolSupport},
-    swarm::SwarmEvent,
+    swarm::{SwarmEvent, dial_opts::PeerCondition},
 };
 use tokio::{sync::Semaphore, time::timeout};
 
@@ -63,7 +63,7 @@ async fn connect(
     addresses: Vec<Multiaddr>,
     within: Duration,
 ) -> Result<(), AskError> {
-    dial(swarm, peer, addresses).ok_or(AskError::Unreachable)?;
+    dial(swarm, peer, addresses, PeerCondition::Always).ok_or(AskError::Unreachable)?;
     let connecting = async {
         loop {
             match swarm.select_next_some().await {

@@ -106,7 +106,10 @@ impl EventLoop {
         while let Some(search) = self.searches.get_mut(&peer) {
             match search.next() {
                 Step::Wait => return,
-                Step::Dial(addresses) => search.dial = dial(&mut self.swarm, peer, addresses),
+                // Whoever else is dialling may have worse addresses.
+                Step::Dial(addresses) => {
+                    search.dial = dial(&mut self.swarm, peer, addresses, PeerCondition::Always);
+                }
                 Step::LookUp => {
                     let query = node_key_of(&peer)
                         .map(|key| self.swarm.behaviour_mut().kad.get_record(RecordKey::new(&key)));
@@ -204,8 +207,9 @@ pub(super) fn dial<B: libp2p::swarm::NetworkBehaviour>(
     swarm: &mut libp2p::Swarm<B>,
     peer: PeerId,
     addresses: Vec<Multiaddr>,
+    condition: PeerCondition,
 ) -> Option<ConnectionId> {
-    let options = DialOpts::peer_id(peer).addresses(addresses).condition(PeerCondition::Always).build();
+    let options = DialOpts::peer_id(peer).addresses(addresses).condition(condition).build();
     let connection = options.connection_id();
     swarm.dial(options).inspect_err(|error| tracing::debug!(%peer, %error, "not dialled")).ok()?;
     Some(connection)

@@ -290,6 +290,20 @@ async fn a_peer_is_found_through_the_bank_by_its_key_alone() {
 }
 
 #[tokio::test]
+async fn what_no_server_took_goes_out_again_by_itself() {
+    let bank = server();
+    let limits = Limits { republish: Duration::from_millis(200), ..Limits::TABLE };
+    let bob = Wish { limits, ..Wish::default() }.start();
+    let (key, value) = record(bob.secret, 1, &bob.net.external().await);
+    assert!(matches!(in_time(bob.net.publish(key, value)).await, Err(NetError::Unpublished)));
+    let alice = Wish { bootstrap: bank.full("tcp").await, ..Wish::default() }.start();
+    let (at_bank, banks, bobs) = (bank.over("tcp").await, bank.peer(), bob.peer());
+    let (bob, _bank) = (bob.echoes(), bank.echoes());
+    assert_eq!(ask(&bob, banks, &at_bank, b"hello").await.unwrap(), b"re: hello");
+    in_time(async { while ask(&alice.net, bobs, &[], b"where?").await.is_err() {} }).await;
+}
+
+#[tokio::test]
 async fn a_wrong_hint_costs_a_dial_and_the_bank_helps() {
     let bank = server();
     let bootstrap = bank.full("tcp").await;
