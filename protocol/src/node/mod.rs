@@ -3,4 +3,5 @@
 pub mod chance;
 pub mod clock;
 pub mod host;
+pub mod net;
 pub mod rpc;
