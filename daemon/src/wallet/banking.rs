@@ -168,7 +168,14 @@ pub enum BankFlaw {
 
 impl Wallet {
     /// Asks for units from the account.
-    pub fn withdraw(&self, units: Units, keys: &OpenKeys, fresh: Fresh, call: CallKey, now: Timestamp) -> Result<Decision<RequestId>, BankRefusal> {
+    pub fn withdraw(
+        &self,
+        units: Units,
+        keys: &OpenKeys,
+        fresh: Fresh,
+        call: CallKey,
+        now: Timestamp,
+    ) -> Result<Decision<RequestId>, BankRefusal> {
         if units.is_zero() {
             return Err(BankRefusal::Nothing);
         }
@@ -197,7 +204,14 @@ impl Wallet {
     }
 
     /// Asks to credit units of the reserve to the account.
-    pub fn deposit(&self, units: Units, keys: &OpenKeys, fresh: Fresh, call: CallKey, now: Timestamp) -> Result<Decision<RequestId>, BankRefusal> {
+    pub fn deposit(
+        &self,
+        units: Units,
+        keys: &OpenKeys,
+        fresh: Fresh,
+        call: CallKey,
+        now: Timestamp,
+    ) -> Result<Decision<RequestId>, BankRefusal> {
         if units.is_zero() {
             return Err(BankRefusal::Nothing);
         }
@@ -246,13 +260,21 @@ impl Wallet {
     }
 
     /// What an answer of the bank changes. `incoming` are the payments that the request's notes came with.
-    pub fn bank_answered(&self, id: &RequestId, answer: BankAnswer, incoming: &[Incoming], now: Timestamp) -> Result<Decision<()>, BankFlaw> {
+    pub fn bank_answered(
+        &self,
+        id: &RequestId,
+        answer: BankAnswer,
+        incoming: &[Incoming],
+        now: Timestamp,
+    ) -> Result<Decision<()>, BankFlaw> {
         let mut draft = Draft::at(self, now);
         let Some(op) = self.open_bank_op(id) else { return Ok(Decision::new(draft, ())) };
         match answer {
             BankAnswer::Withdrawn(roots, letter) => self.withdrawn(&mut draft, op, roots, letter)?,
             BankAnswer::Declined(letter) => self.declined(&mut draft, op, letter)?,
-            BankAnswer::Deposited(items, letter) => self.deposited(&mut draft, op, &items, letter, incoming)?,
+            BankAnswer::Deposited(items, letter) => {
+                self.deposited(&mut draft, op, &items, letter, incoming)?
+            }
             BankAnswer::Reissued(roots) => self.reissued(&mut draft, op, roots, incoming)?,
             BankAnswer::Denied(faults) => self.denied(&mut draft, op, &faults)?,
             BankAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable) => {}
@@ -268,7 +290,12 @@ impl Wallet {
     }
 
     /// A letter about this request, signed by the bank.
-    fn letter(&self, op: &BankOp, letter: Signed<Letter>, kind: LetterKind) -> Result<Verified<Letter>, BankFlaw> {
+    fn letter(
+        &self,
+        op: &BankOp,
+        letter: Signed<Letter>,
+        kind: LetterKind,
+    ) -> Result<Verified<Letter>, BankFlaw> {
         let letter = self.keys().verify(Usage::Attest, letter.unverified().at.day(), letter)?;
         let fits = letter.kind == kind && letter.owner == self.owner().key && letter.request == op.digest;
         if fits { Ok(letter) } else { Err(BankFlaw::DoesNotFit) }
@@ -286,7 +313,13 @@ impl Wallet {
         Ok(note.into_note().root)
     }
 
-    fn withdrawn(&self, draft: &mut Draft, op: &BankOp, roots: Vec<Signed<Root>>, letter: Signed<Letter>) -> Result<(), BankFlaw> {
+    fn withdrawn(
+        &self,
+        draft: &mut Draft,
+        op: &BankOp,
+        roots: Vec<Signed<Root>>,
+        letter: Signed<Letter>,
+    ) -> Result<(), BankFlaw> {
         let letter = self.letter(op, letter, LetterKind::Payment)?;
         if op.what != Operation::Withdraw || letter.units != op.amount {
             return Err(BankFlaw::DoesNotFit);
@@ -309,7 +342,14 @@ impl Wallet {
         Ok(())
     }
 
-    fn deposited(&self, draft: &mut Draft, op: &BankOp, items: &[Item], letter: Signed<Letter>, incoming: &[Incoming]) -> Result<(), BankFlaw> {
+    fn deposited(
+        &self,
+        draft: &mut Draft,
+        op: &BankOp,
+        items: &[Item],
+        letter: Signed<Letter>,
+        incoming: &[Incoming],
+    ) -> Result<(), BankFlaw> {
         let letter = self.letter(op, letter, LetterKind::Deposit)?;
         if op.what != Operation::Deposit || items.len() != op.uses.len() {
             return Err(BankFlaw::DoesNotFit);
@@ -333,7 +373,13 @@ impl Wallet {
         Ok(())
     }
 
-    fn reissued(&self, draft: &mut Draft, op: &BankOp, roots: Vec<Signed<Root>>, incoming: &[Incoming]) -> Result<(), BankFlaw> {
+    fn reissued(
+        &self,
+        draft: &mut Draft,
+        op: &BankOp,
+        roots: Vec<Signed<Root>>,
+        incoming: &[Incoming],
+    ) -> Result<(), BankFlaw> {
         let root = self.issued(op, roots)?;
         match op.what {
             Operation::Refresh => {
@@ -420,7 +466,15 @@ impl Wallet {
         let free = RangeSet::from_iter([root.unverified().range()]);
         let number = draft.note_number();
         let note = Note::fresh(root);
-        draft.put(Change::Note(OwnNote { number, note, hint, confirmed: true, free, held: Vec::new(), from: None }));
+        draft.put(Change::Note(OwnNote {
+            number,
+            note,
+            hint,
+            confirmed: true,
+            free,
+            held: Vec::new(),
+            from: None,
+        }));
         Ok(())
     }
 
@@ -461,7 +515,11 @@ impl Wallet {
     }
 
     /// A statement of balance, or the opening letter.
-    pub fn balance_told(&self, letter: Signed<Letter>, now: Timestamp) -> Result<Decision<AccountBalance>, BankFlaw> {
+    pub fn balance_told(
+        &self,
+        letter: Signed<Letter>,
+        now: Timestamp,
+    ) -> Result<Decision<AccountBalance>, BankFlaw> {
         let letter = self.keys().verify(Usage::Attest, letter.unverified().at.day(), letter)?;
         if letter.owner != self.owner().key {
             return Err(BankFlaw::DoesNotFit);
@@ -476,14 +534,18 @@ impl Wallet {
         } else {
             self.keep_letter(&mut draft, &letter);
         }
-        Ok(Decision::new(draft, AccountBalance { units: letter.balance, letter: letter.number, at: letter.at }))
+        Ok(Decision::new(
+            draft,
+            AccountBalance { units: letter.balance, letter: letter.number, at: letter.at },
+        ))
     }
 
     /// Fills the pool of tickets, so that the workstation can take payments while it is locked (N3).
     pub fn fill_tickets(&self, keys: &OpenKeys, hints: &[Hint], now: Timestamp) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         for (number, hint) in (self.next_ticket()..).zip(hints) {
-            let ticket = KeyTicket { owner: self.owner().key, key: keys.seed().note(hint).key(), hint: *hint };
+            let ticket =
+                KeyTicket { owner: self.owner().key, key: keys.seed().note(hint).key(), hint: *hint };
             draft.put(Change::Ticket(number, keys.owner().sign(ticket)));
         }
         Decision::new(draft, ())
@@ -492,7 +554,8 @@ impl Wallet {
     /// Takes up to `count` tickets out of the pool: after a restart they are not given out a second time.
     pub fn reserve_tickets(&self, count: usize, now: Timestamp) -> Decision<Vec<Signed<KeyTicket>>> {
         let mut draft = Draft::at(self, now);
-        let taken: Vec<_> = self.tickets().take(count).map(|(number, ticket)| (number, ticket.clone())).collect();
+        let taken: Vec<_> =
+            self.tickets().take(count).map(|(number, ticket)| (number, ticket.clone())).collect();
         if let Some((last, _)) = taken.last() {
             draft.put(Change::TicketsTaken(*last));
         }

@@ -3,6 +3,7 @@
 //! A [`Decision`]'s effects and reply are private. They come out of [`Batch::commit`] only, which has
 //! made the changes durable: nothing can be sent before it is on disk, and the compiler keeps that promise.
 
+use super::AccountBalance;
 use super::Wallet;
 use super::banking::BankOp;
 use super::history::Entry;
@@ -10,7 +11,6 @@ use super::paying::Outgoing;
 use super::policy::Policy;
 use super::receiving::{Incoming, RequestRecord};
 use super::reserve::OwnNote;
-use super::AccountBalance;
 use crate::store::{Store, StoreFault};
 use protocol::bank::Letter;
 use protocol::id::{Digest, Key, PaymentId, RequestId};

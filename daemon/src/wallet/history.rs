@@ -94,7 +94,10 @@ impl Body for Entry {
 
     fn write(&self, out: &mut Writer) {
         out.u8(1).u64(self.seq).raw(&self.prev.0).u64(self.at.0).u8(self.movement as u8);
-        out.u64(self.units.get()).u64(self.reserve.get()).u64(self.account.get()).u8(u8::from(self.account_known));
+        out.u64(self.units.get())
+            .u64(self.reserve.get())
+            .u64(self.account.get())
+            .u8(u8::from(self.account_known));
         out.raw(&self.party.0).text(self.name.as_str()).text(self.memo.as_str()).raw(&self.id);
     }
 
@@ -158,7 +161,8 @@ impl Draft {
             at: self.now(),
             movement: new.movement,
             units: new.units,
-            reserve: reserve.expect("only units that the reserve holds leave it, and all units are below 2^53"),
+            reserve: reserve
+                .expect("only units that the reserve holds leave it, and all units are below 2^53"),
             account: account.unwrap_or_default(),
             account_known: account.is_some(),
             party: new.party,

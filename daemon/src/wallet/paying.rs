@@ -338,7 +338,8 @@ impl Wallet {
         let redemption = self.redemption(RedeemKind::Reissue, bank_request, outcome);
         let root = Root::id_of(&redemption.digest(), 0);
         let list = list_of_roots([(&root, outcome.units, &outcome.to)]);
-        payment.order = Some(keys.owner().sign(self.order(&payment, request, Mode::Certified, list, draft.now())));
+        payment.order =
+            Some(keys.owner().sign(self.order(&payment, request, Mode::Certified, list, draft.now())));
         let op = self.reissue_op(redemption, Operation::Certify(payment.id), pieces, None, keys, draft.now());
         self.hold(draft, &op.uses, Holder::Payment(payment.id));
         self.record_sent(draft, &payment);
@@ -346,7 +347,14 @@ impl Wallet {
         draft.put_payment(payment, State::Certifying);
     }
 
-    fn order(&self, payment: &Outgoing, request: &Verified<Request>, mode: Mode, list: Digest, now: Timestamp) -> Order {
+    fn order(
+        &self,
+        payment: &Outgoing,
+        request: &Verified<Request>,
+        mode: Mode,
+        list: Digest,
+        now: Timestamp,
+    ) -> Order {
         Order {
             bank: self.bank(),
             payment: payment.id,
@@ -394,7 +402,13 @@ impl Wallet {
     }
 
     /// The payee has it. A receipt that somebody else signed, or for another order, changes nothing.
-    pub fn receipted(&self, payment: &Outgoing, receipt: Signed<Receipt>, node: &Key, now: Timestamp) -> Decision<bool> {
+    pub fn receipted(
+        &self,
+        payment: &Outgoing,
+        receipt: Signed<Receipt>,
+        node: &Key,
+        now: Timestamp,
+    ) -> Decision<bool> {
         let mut draft = Draft::at(self, now);
         if !payment.answers(&receipt, node) {
             return Decision::new(draft, false);
@@ -419,7 +433,13 @@ impl Wallet {
     /// The payee will not have it: the units must come back through the bank before they are spent again (threats H2).
     ///
     /// A certified payment is the payee's already: it stays sent, and he is asked again.
-    pub fn refused(&self, id: &PaymentId, code: ErrorCode, refusal: Option<Signed<Refusal>>, now: Timestamp) -> Decision<()> {
+    pub fn refused(
+        &self,
+        id: &PaymentId,
+        code: ErrorCode,
+        refusal: Option<Signed<Refusal>>,
+        now: Timestamp,
+    ) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         let open = self.open_payment(id).filter(|p| p.state == State::Sent);
         let direct = |p: &&Outgoing| p.order.as_ref().is_some_and(|o| o.unverified().mode == Mode::Direct);
@@ -441,7 +461,13 @@ impl Wallet {
     }
 
     /// Asks the bank to re-issue a refused payment's units to us.
-    pub fn take_back(&self, id: &PaymentId, keys: &OpenKeys, fresh: super::banking::Fresh, now: Timestamp) -> Decision<()> {
+    pub fn take_back(
+        &self,
+        id: &PaymentId,
+        keys: &OpenKeys,
+        fresh: super::banking::Fresh,
+        now: Timestamp,
+    ) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         let pieces = self.held_by(Holder::Payment(*id));
         let sum = Units::sum(pieces.iter().map(|p| p.range.units())).unwrap_or_default();
@@ -471,7 +497,9 @@ impl Wallet {
     /// The pieces that are promised to `by`.
     pub(super) fn held_by(&self, by: Holder) -> Vec<Piece> {
         self.notes()
-            .flat_map(|n| n.held.iter().filter(move |h| h.by == by).map(|h| Piece { note: n.number, range: h.range }))
+            .flat_map(|n| {
+                n.held.iter().filter(move |h| h.by == by).map(|h| Piece { note: n.number, range: h.range })
+            })
             .collect()
     }
 
@@ -482,7 +510,11 @@ impl Wallet {
             own.note.hand_on(piece.range, to, &keys.seed().note(&own.hint)).ok()
         };
         let notes: Vec<Note> = pieces.iter().filter_map(hand).collect();
-        assert_eq!(notes.len(), pieces.len(), "pieces are of live notes, inside their ranges, below the link limit");
+        assert_eq!(
+            notes.len(),
+            pieces.len(),
+            "pieces are of live notes, inside their ranges, below the link limit"
+        );
         notes
     }
 

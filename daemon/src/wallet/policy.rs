@@ -22,7 +22,8 @@ impl Policy {
     /// 200 a payment, 500 a payer, 2,000 in all, in whole coins of the currency; refreshed on receipt.
     pub fn of(currency: &Currency) -> Policy {
         let coin = 10u64.pow(u32::from(currency.digits()));
-        let coins = |count: u64| Units::new(count * coin).expect("2,000 coins of at most 8 digits are below 2^53");
+        let coins =
+            |count: u64| Units::new(count * coin).expect("2,000 coins of at most 8 digits are below 2^53");
         Policy {
             direct_max: coins(200),
             unconfirmed_per_payer: coins(500),

@@ -4,10 +4,10 @@
 //! Left are, in this order: was it answered before; is the request still open; do its chains agree with
 //! what we hold or held; is it within policy. A *yes* is credit, dedup and receipt in one commit.
 
+use super::Wallet;
 use super::change::{Change, Decision, Draft, Effect, Happening};
 use super::history::{Movement, NewEntry};
 use super::reserve::OwnNote;
-use super::Wallet;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::note::{Relation, compare};
@@ -88,7 +88,13 @@ impl Wallet {
     }
 
     /// Says yes or no to a proved payment.
-    pub fn receive(&self, payment: &VerifiedPayment, known: &Known, node: &Signer, now: Timestamp) -> Decision<Verdict> {
+    pub fn receive(
+        &self,
+        payment: &VerifiedPayment,
+        known: &Known,
+        node: &Signer,
+        now: Timestamp,
+    ) -> Decision<Verdict> {
         let order = payment.order().digest();
         if let Some(earlier) = &known.earlier {
             return Decision::reply(Wallet::earlier_answer(earlier, &order));
@@ -118,7 +124,13 @@ impl Wallet {
         self.mode_for(&payer.owner(), payer.certificate.offline_limit, payment.order().amount)
     }
 
-    fn credit(&self, payment: &VerifiedPayment, order: Digest, node: &Signer, now: Timestamp) -> Decision<Verdict> {
+    fn credit(
+        &self,
+        payment: &VerifiedPayment,
+        order: Digest,
+        node: &Signer,
+        now: Timestamp,
+    ) -> Decision<Verdict> {
         let mut draft = Draft::at(self, now);
         let (body, payer) = (payment.order(), payment.payer());
         let certified = body.mode == Mode::Certified;

@@ -216,7 +216,9 @@ impl Wallet {
             .values()
             .filter(|n| n.note.links.len() < LINKS_MAX)
             .filter(|n| !n.confirmed || scattered || n.note.links.len() > MERGE_LINKS)
-            .flat_map(|n| n.free.iter().map(|range| (n.confirmed, range.units(), Piece { note: n.number, range })))
+            .flat_map(|n| {
+                n.free.iter().map(|range| (n.confirmed, range.units(), Piece { note: n.number, range }))
+            })
             .collect();
         pieces.sort_by_key(|(confirmed, units, piece)| (*confirmed, *units, piece.note));
         pieces.into_iter().take(NOTES_MAX).map(|(_, _, piece)| piece).collect()
