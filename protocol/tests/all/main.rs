@@ -1,0 +1,4 @@
+//! The crate's rules from outside: properties, models, hostile bytes.
+
+mod chains;
+mod scene;
