@@ -1,4 +1,5 @@
 //! The crate's rules from outside: properties, models, hostile bytes.
 
 mod chains;
+mod codes;
 mod scene;
