@@ -2,4 +2,5 @@
 
 mod chains;
 mod codes;
+mod payments;
 mod scene;
