@@ -4,3 +4,4 @@ mod chains;
 mod codes;
 mod payments;
 mod scene;
+mod tables;
