@@ -24,6 +24,7 @@ pub enum Hail {
 
 /// The outer answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, and only while it is being answered")]
 pub enum HailAnswer {
     /// Who answers, and the bank keys that prove it.
     Introduction(Introduction, Vec<Signed<KeyCertificate>>),
