@@ -40,6 +40,7 @@ const ANSWERED: Bytes = Bytes::new("answered");
 const TICKETS: Numbered = Numbered::new("tickets");
 const LETTERS: Numbered = Numbered::new("letters");
 const BANK_KEYS: Bytes = Bytes::new("bank_keys");
+const TOKENS: Bytes = Bytes::new("tokens");
 pub(super) const META: Bytes = Bytes::new("meta");
 pub(super) const CERTIFICATES: Bytes = Bytes::new("certificates");
 pub(super) const IDENTITIES: Bytes = Bytes::new("identities");
@@ -113,6 +114,7 @@ impl RedbStore {
             CERTIFICATES,
             IDENTITIES,
             ADDRESSES,
+            TOKENS,
         ];
         for table in named {
             tx.open_table(table).map_err(broken)?;
@@ -155,6 +157,9 @@ impl RedbStore {
         // Numbers of spent notes are not used again.
         if let Some((_, bytes)) = last(&tx, SPENT_NOTES)? {
             wallet.apply(&Change::Note(unpack("spent_notes", &bytes)?));
+        }
+        for bytes in all_named(&tx, TOKENS)? {
+            wallet.apply(&Change::Token(unpack("tokens", &bytes)?));
         }
         for bytes in open_of(&tx, OPEN_OUTGOING, OUTGOING)? {
             wallet.apply(&Change::Outgoing(unpack("outgoing", &bytes)?));
@@ -291,6 +296,8 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
         Change::Letter(letter) => put_numbered(tx, LETTERS, letter.unverified().number, &letter.to_bytes()),
         Change::Account(balance) => put(tx, META, ACCOUNT, &pack(balance)),
         Change::Policy(policy) => put(tx, META, POLICY, &pack(policy)),
+        Change::Token(token) => put(tx, TOKENS, token.id.as_bytes(), &pack(token)),
+        Change::TokenRevoked(id) => remove(tx, TOKENS, id.as_bytes()),
     }
 }
 
