@@ -6,6 +6,11 @@
 //! bin, cli ─▶ rpc ─▶ engine ─▶ wallet (rules, no IO) · store (durable) · keyring (the owner's secrets)
 //! ```
 
+pub mod cli;
+pub mod join;
+pub mod keyring;
+pub mod profile;
 pub mod rpc;
+pub mod settings;
 pub mod store;
 pub mod wallet;
