@@ -1,4 +1,7 @@
-//! What touches the world: sockets, clock, chance, runtime. Only with the feature `node`.
+//! What touches the world: sockets, files, clock, chance, runtime. Only with the feature `node`.
 
 pub mod chance;
+pub mod clock;
+pub mod host;
 pub mod net;
+pub mod rpc;
