@@ -7,5 +7,6 @@
 //! | [`desk`] | a file for each request of customers and operators |
 
 pub mod desk;
+pub mod keys;
 pub mod ledger;
 pub mod store;

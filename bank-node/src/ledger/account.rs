@@ -3,7 +3,7 @@
 use protocol::bank::{CertificateKind, Standing};
 use protocol::id::{Digest, Key, RequestId};
 use protocol::money::Units;
-use protocol::time::Timestamp;
+use protocol::time::{Day, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -76,6 +76,10 @@ pub struct Membership {
     pub certificate: u64,
     /// Generation and sequence of the identity record that counts.
     pub identity: (u32, u64),
+    /// Its digest.
+    pub record: Digest,
+    /// The day of the last records, and how many came on it.
+    pub published: (Day, u32),
     /// Since when it is suspended.
     pub suspended: Option<Timestamp>,
 }
