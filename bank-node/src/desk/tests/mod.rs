@@ -5,7 +5,7 @@ mod money;
 mod orders;
 
 use super::counter::{Prepared, Sign, prepare};
-use super::office::{Done, Objection, Opening, Operation, Order};
+use super::office::{Done, Objection, Opening, Operation, Order, Ordered};
 use super::*;
 use crate::desk::activate::Attempts;
 use crate::keys::{MasterKey, make_all};
@@ -60,13 +60,17 @@ impl Bank {
 
 impl<S: Store> Bank<S> {
     pub(crate) fn on(store: S) -> Bank<S> {
-        Bank {
-            ledger: Ledger::open(store).unwrap(),
+        Bank::try_on(store).unwrap()
+    }
+
+    pub(crate) fn try_on(store: S) -> Result<Bank<S>, Fault> {
+        Ok(Bank {
+            ledger: Ledger::open(store)?,
             keys: keys_of_a_new_bank(NOON.day()),
             now: Cell::new(NOON),
             attempts: RefCell::default(),
             next: Cell::new(1),
-        }
+        })
     }
 
     pub(crate) fn sign(&self) -> Sign {
@@ -92,8 +96,12 @@ impl<S: Store> Bank<S> {
     }
 
     pub(crate) fn order(&self, key: Option<&str>, operation: Operation) -> Result<Done, Objection> {
+        self.try_order(key, operation).unwrap()
+    }
+
+    pub(crate) fn try_order(&self, key: Option<&str>, operation: Operation) -> Ordered {
         let order = Order { key: key.map(str::to_owned), operation };
-        self.ledger.in_one_commit(|tx| self.desk().order(tx, &order)).unwrap()
+        self.ledger.in_one_commit(|tx| self.desk().order(tx, &order))
     }
 
     /// A fresh number: names a request or a key.
