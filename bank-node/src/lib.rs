@@ -9,4 +9,5 @@
 pub mod desk;
 pub mod keys;
 pub mod ledger;
+pub mod service;
 pub mod store;
