@@ -9,5 +9,7 @@
 pub mod desk;
 pub mod keys;
 pub mod ledger;
+pub mod network;
+pub mod rpc;
 pub mod service;
 pub mod store;
