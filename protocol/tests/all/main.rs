@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests may stop where the scene breaks")]
 
+mod bodies;
 mod chains;
 mod codes;
+mod messages;
 mod payments;
 mod scene;
+mod signatures;
 mod tables;

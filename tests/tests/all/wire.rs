@@ -2,6 +2,8 @@
 //!
 //! Nothing here knows how the vectors were made: the files are read as a stranger would read them.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a vector that is not there ends the test")]
+
 use protocol::body::{Body, Malformed};
 use protocol::code::{Payable, PublicCode, letter_uri, parse_letter, request_uri};
 use protocol::id::{Digest, Hint, Key, RootId};
@@ -48,10 +50,13 @@ fn get<T: DeserializeOwned>(value: &Value, field: &str) -> T {
     serde_json::from_value(value[field].clone()).unwrap()
 }
 
+/// A body's bytes, written again, and its digest.
+type Written = (Vec<u8>, Digest);
+
 /// What a body's vector is checked with, for one type.
 struct BodyReader {
     name: &'static str,
-    again: fn(&[u8]) -> Result<(Vec<u8>, Digest), Malformed>,
+    again: fn(&[u8]) -> Result<Written, Malformed>,
     signed: fn(&[u8], &Key) -> bool,
 }
 
