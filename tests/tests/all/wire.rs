@@ -2,7 +2,7 @@
 //!
 //! Nothing here knows how the vectors were made: the files are read as a stranger would read them.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a vector that is not there ends the test")]
+#![expect(clippy::unwrap_used, reason = "a vector that is not there ends the test")]
 
 use protocol::body::{Body, Malformed};
 use protocol::code::{Payable, PublicCode, letter_uri, parse_letter, request_uri};
