@@ -1,1 +1,16 @@
-//! A workstation.
+//! A workstation: its reserve, its history, and everything it says to payees and to the bank.
+//!
+//! A library first: `sterminad` runs it, `stermina` talks to it, shops are built on it.
+//!
+//! ```text
+//! bin, cli ─▶ rpc ─▶ engine ─▶ wallet (rules, no IO) · store (durable) · keyring (the owner's secrets)
+//! ```
+
+pub mod cli;
+pub mod join;
+pub mod keyring;
+pub mod profile;
+pub mod rpc;
+pub mod settings;
+pub mod store;
+pub mod wallet;

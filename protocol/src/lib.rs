@@ -11,6 +11,7 @@
 //! | [`pay`] | request, order, payment, receipt (link 2) |
 //! | [`bank`] | certificates, withdrawals, redemptions, letters, the directory (link 1) |
 //! | [`wire`] | MessagePack envelopes around all that, limits, and the one list of error codes |
+//! | [`print`] | letters and receipts as pages of text |
 //! | `node` | with the feature `node`: sockets, clock, runtime; nothing else in the crate knows of them |
 
 pub mod bank;
@@ -23,6 +24,7 @@ pub mod money;
 pub mod node;
 pub mod note;
 pub mod pay;
+pub mod print;
 pub mod range;
 pub mod seal;
 pub mod sign;

@@ -52,7 +52,7 @@ pub struct BankTerms {
     pub keys: Vec<Signed<KeyCertificate>>,
 }
 
-/// What became of one note of a deposit.
+/// What became of one note.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Item {
     /// Credited.
@@ -91,8 +91,8 @@ pub enum BankAnswer {
     Deposited(Vec<Item>, Signed<Letter>),
     /// New roots for the notes.
     Reissued(Vec<Signed<Root>>),
-    /// None of the notes was taken, for good; these redeemed notes share units with them.
-    Clash(Vec<(u16, NoteTable)>),
+    /// None of the notes was taken, for good: the request is void. Names the notes that were at fault, by their place.
+    Denied(Vec<(u16, Item)>),
     /// The balance.
     Balance(Signed<Letter>),
     /// To a status question: never seen.

@@ -1,0 +1,389 @@
+//! The store on redb: one file, one transaction a batch.
+//!
+//! Records are MessagePack, bodies their own fixed layout. Tables that grow with time have running
+//! numbers as keys; those that are looked up by name have the name.
+
+use super::{Page, Store, StoreFault};
+use crate::wallet::banking::BankOp;
+use crate::wallet::change::{Answered, Change, Event};
+use crate::wallet::history::Entry;
+use crate::wallet::paying::Outgoing;
+use crate::wallet::policy::Policy;
+use crate::wallet::receiving::{Incoming, RequestRecord};
+use crate::wallet::reserve::OwnNote;
+use crate::wallet::{AccountBalance, Owner, Wallet};
+use protocol::bank::Letter;
+use protocol::body::Body;
+use protocol::id::{Digest, Key, PaymentId, RequestId};
+use protocol::key::bank::BankKeys;
+use protocol::sign::Signed;
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type Numbered = TableDefinition<'static, u64, &'static [u8]>;
+
+const LIVE_NOTES: Numbered = Numbered::new("live_notes");
+const SPENT_NOTES: Numbered = Numbered::new("spent_notes");
+const NOTES_BY_ROOT: Bytes = Bytes::new("notes_by_root");
+const OUTGOING: Bytes = Bytes::new("outgoing");
+const OPEN_OUTGOING: Bytes = Bytes::new("open_outgoing");
+const INCOMING: Bytes = Bytes::new("incoming");
+const REQUESTS: Bytes = Bytes::new("requests");
+const BANK_OPS: Bytes = Bytes::new("bank_ops");
+const OPEN_BANK_OPS: Bytes = Bytes::new("open_bank_ops");
+const HISTORY: Numbered = Numbered::new("history");
+const EVENTS: Numbered = Numbered::new("events");
+const ANSWERED: Bytes = Bytes::new("answered");
+const TICKETS: Numbered = Numbered::new("tickets");
+const LETTERS: Numbered = Numbered::new("letters");
+const BANK_KEYS: Bytes = Bytes::new("bank_keys");
+const TOKENS: Bytes = Bytes::new("tokens");
+pub(super) const META: Bytes = Bytes::new("meta");
+pub(super) const CERTIFICATES: Bytes = Bytes::new("certificates");
+pub(super) const IDENTITIES: Bytes = Bytes::new("identities");
+pub(super) const ADDRESSES: Bytes = Bytes::new("addresses");
+
+const ACCOUNT: &[u8] = b"account";
+const POLICY: &[u8] = b"policy";
+const TICKETS_TAKEN: &[u8] = b"tickets_taken";
+const VERSION: &[u8] = b"version";
+/// The form of the records in this file. A file with a newer one is not opened.
+const VERSION_NOW: u32 = 1;
+
+/// Cache of the database: a workstation's whole working set fits, and an idle one stays small.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// The store on redb.
+#[derive(Debug)]
+pub struct RedbStore {
+    pub(super) db: Database,
+}
+
+pub(super) fn broken(error: impl Into<redb::Error>) -> StoreFault {
+    match error.into() {
+        redb::Error::Io(io) if io.kind() == std::io::ErrorKind::StorageFull => StoreFault::Full,
+        other => StoreFault::Broken(other.to_string()),
+    }
+}
+
+pub(super) fn pack<T: Serialize>(record: &T) -> Vec<u8> {
+    rmp_serde::to_vec(record).expect("our records have nothing that MessagePack can't hold")
+}
+
+pub(super) fn unpack<T: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> Result<T, StoreFault> {
+    rmp_serde::from_slice(bytes).map_err(|_| StoreFault::Unreadable(table))
+}
+
+impl RedbStore {
+    /// Opens the file, or makes it.
+    pub fn open(path: &Path) -> Result<RedbStore, StoreFault> {
+        let db = Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(broken)?;
+        RedbStore { db }.prepare()
+    }
+
+    /// A store on another backend: in memory, or one that fails when a test wants it to.
+    pub fn on(backend: impl redb::StorageBackend) -> Result<RedbStore, StoreFault> {
+        let db =
+            Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend).map_err(broken)?;
+        RedbStore { db }.prepare()
+    }
+
+    /// A store that is gone with the process.
+    pub fn in_memory() -> Result<RedbStore, StoreFault> {
+        RedbStore::on(redb::backends::InMemoryBackend::new())
+    }
+
+    fn prepare(self) -> Result<RedbStore, StoreFault> {
+        let tx = self.db.begin_write().map_err(broken)?;
+        for table in [LIVE_NOTES, SPENT_NOTES, HISTORY, EVENTS, TICKETS, LETTERS] {
+            tx.open_table(table).map_err(broken)?;
+        }
+        let named = [
+            NOTES_BY_ROOT,
+            OUTGOING,
+            OPEN_OUTGOING,
+            INCOMING,
+            REQUESTS,
+            BANK_OPS,
+            OPEN_BANK_OPS,
+            ANSWERED,
+            BANK_KEYS,
+            CERTIFICATES,
+            IDENTITIES,
+            ADDRESSES,
+            TOKENS,
+        ];
+        for table in named {
+            tx.open_table(table).map_err(broken)?;
+        }
+        {
+            let mut meta = tx.open_table(META).map_err(broken)?;
+            let version =
+                meta.get(VERSION).map_err(broken)?.map(|v| unpack::<u32>("meta", v.value())).transpose()?;
+            match version {
+                None => drop(meta.insert(VERSION, &pack(&VERSION_NOW)[..]).map_err(broken)?),
+                Some(VERSION_NOW) => {}
+                Some(_) => return Err(StoreFault::Unreadable("a newer version's store")),
+            }
+        }
+        tx.commit().map_err(broken)?;
+        Ok(self)
+    }
+
+    pub(super) fn read(&self) -> Result<ReadTransaction, StoreFault> {
+        self.db.begin_read().map_err(broken)
+    }
+
+    /// The wallet as the last commit left it.
+    pub fn load(&self, owner: Owner, keys: BankKeys, policy: Policy) -> Result<Wallet, StoreFault> {
+        let tx = self.read()?;
+        let mut wallet = Wallet::new(owner, keys, policy);
+        if let Some(policy) = meta(&tx, POLICY)? {
+            wallet.apply(&Change::Policy(policy));
+        }
+        if let Some(balance) = meta::<AccountBalance>(&tx, ACCOUNT)? {
+            wallet.apply(&Change::Account(balance));
+        }
+        for bytes in all_named(&tx, BANK_KEYS)? {
+            let certificate = Signed::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("bank_keys"))?;
+            wallet.apply(&Change::BankKey(certificate));
+        }
+        for (_, bytes) in all_numbered(&tx, LIVE_NOTES)? {
+            wallet.apply(&Change::Note(unpack("live_notes", &bytes)?));
+        }
+        // Numbers of spent notes are not used again.
+        if let Some((_, bytes)) = last(&tx, SPENT_NOTES)? {
+            wallet.apply(&Change::Note(unpack("spent_notes", &bytes)?));
+        }
+        for bytes in all_named(&tx, TOKENS)? {
+            wallet.apply(&Change::Token(unpack("tokens", &bytes)?));
+        }
+        for bytes in open_of(&tx, OPEN_OUTGOING, OUTGOING)? {
+            wallet.apply(&Change::Outgoing(unpack("outgoing", &bytes)?));
+        }
+        for bytes in open_of(&tx, OPEN_BANK_OPS, BANK_OPS)? {
+            wallet.apply(&Change::BankOp(unpack("bank_ops", &bytes)?));
+        }
+        if let Some(up_to) = meta(&tx, TICKETS_TAKEN)? {
+            wallet.apply(&Change::TicketsTaken(up_to));
+        }
+        for (number, bytes) in all_numbered(&tx, TICKETS)? {
+            let ticket = Signed::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("tickets"))?;
+            wallet.apply(&Change::Ticket(number, ticket));
+        }
+        if let Some((_, bytes)) = last(&tx, HISTORY)? {
+            let entry = Entry::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("history"))?;
+            wallet.apply(&Change::History(entry));
+        }
+        if let Some((_, bytes)) = last(&tx, EVENTS)? {
+            wallet.apply(&Change::Event(unpack("events", &bytes)?));
+        }
+        Ok(wallet)
+    }
+
+    fn named<T: DeserializeOwned>(
+        &self,
+        table: Bytes,
+        what: &'static str,
+        key: &[u8],
+    ) -> Result<Option<T>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(table).map_err(broken)?;
+        table.get(key).map_err(broken)?.map(|bytes| unpack(what, bytes.value())).transpose()
+    }
+
+    fn newest(&self, table: Numbered, page: Page) -> Result<Vec<Vec<u8>>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(table).map_err(broken)?;
+        let end = page.before.unwrap_or(u64::MAX);
+        let rows = table.range(..end).map_err(broken)?.rev().take(page.limit);
+        rows.map(|row| row.map(|(_, bytes)| bytes.value().to_vec()).map_err(broken)).collect()
+    }
+}
+
+fn meta<T: DeserializeOwned>(tx: &ReadTransaction, key: &[u8]) -> Result<Option<T>, StoreFault> {
+    let table = tx.open_table(META).map_err(broken)?;
+    table.get(key).map_err(broken)?.map(|bytes| unpack("meta", bytes.value())).transpose()
+}
+
+fn all_named(tx: &ReadTransaction, table: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
+    let table = tx.open_table(table).map_err(broken)?;
+    table.iter().map_err(broken)?.map(|row| row.map(|(_, v)| v.value().to_vec()).map_err(broken)).collect()
+}
+
+fn all_numbered(tx: &ReadTransaction, table: Numbered) -> Result<Vec<(u64, Vec<u8>)>, StoreFault> {
+    let table = tx.open_table(table).map_err(broken)?;
+    let rows = table.iter().map_err(broken)?;
+    rows.map(|row| row.map(|(k, v)| (k.value(), v.value().to_vec())).map_err(broken)).collect()
+}
+
+fn last(tx: &ReadTransaction, table: Numbered) -> Result<Option<(u64, Vec<u8>)>, StoreFault> {
+    let table = tx.open_table(table).map_err(broken)?;
+    Ok(table.last().map_err(broken)?.map(|(k, v)| (k.value(), v.value().to_vec())))
+}
+
+/// The records whose names stand in the table of open ones.
+fn open_of(tx: &ReadTransaction, open: Bytes, records: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
+    let open = tx.open_table(open).map_err(broken)?;
+    let records = tx.open_table(records).map_err(broken)?;
+    let mut found = Vec::new();
+    for row in open.iter().map_err(broken)? {
+        let (name, _) = row.map_err(broken)?;
+        let record =
+            records.get(name.value()).map_err(broken)?.ok_or(StoreFault::Unreadable("open records"))?;
+        found.push(record.value().to_vec());
+    }
+    Ok(found)
+}
+
+fn put(tx: &WriteTransaction, table: Bytes, key: &[u8], value: &[u8]) -> Result<(), StoreFault> {
+    tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
+}
+
+fn remove(tx: &WriteTransaction, table: Bytes, key: &[u8]) -> Result<(), StoreFault> {
+    tx.open_table(table).map_err(broken)?.remove(key).map_err(broken).map(drop)
+}
+
+fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
+    tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
+}
+
+fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
+    if open { put(tx, table, key, &[]) } else { remove(tx, table, key) }
+}
+
+fn put_note(tx: &WriteTransaction, note: &OwnNote) -> Result<(), StoreFault> {
+    let bytes = pack(note);
+    let (to, other) = if note.is_live() { (LIVE_NOTES, SPENT_NOTES) } else { (SPENT_NOTES, LIVE_NOTES) };
+    tx.open_table(other).map_err(broken)?.remove(note.number).map_err(broken)?;
+    put_numbered(tx, to, note.number, &bytes)?;
+    let by_root = [&note.note.root.digest().0[..], &note.number.to_be_bytes()].concat();
+    put(tx, NOTES_BY_ROOT, &by_root, &[])
+}
+
+/// Writes one change; a shop adds its sale to the same transaction.
+pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
+    match change {
+        Change::Note(note) => put_note(tx, note),
+        Change::Outgoing(payment) => {
+            put(tx, OUTGOING, &payment.id.0, &pack(payment))?;
+            put_open(tx, OPEN_OUTGOING, &payment.id.0, payment.state.is_open())
+        }
+        Change::Incoming(payment) => {
+            put(tx, INCOMING, &incoming_key(&payment.payer, &payment.payment), &pack(payment))
+        }
+        Change::Request(record) => put(tx, REQUESTS, &record.request.unverified().id.0, &pack(record)),
+        Change::BankOp(op) => {
+            put(tx, BANK_OPS, &op.id.0, &pack(op))?;
+            put_open(tx, OPEN_BANK_OPS, &op.id.0, op.is_open())
+        }
+        Change::History(entry) => put_numbered(tx, HISTORY, entry.seq, &entry.to_bytes()),
+        Change::Event(event) => put_numbered(tx, EVENTS, event.seq, &pack(event)),
+        Change::Answered(answered) => {
+            put(tx, ANSWERED, &answered_key(&answered.method, &answered.key), &pack(answered))
+        }
+        Change::Ticket(number, ticket) => put_numbered(tx, TICKETS, *number, &ticket.to_bytes()),
+        Change::TicketsTaken(up_to) => {
+            let mut tickets = tx.open_table(TICKETS).map_err(broken)?;
+            tickets.retain_in(..=*up_to, |_, _| false).map_err(broken)?;
+            drop(tickets);
+            put(tx, META, TICKETS_TAKEN, &pack(up_to))
+        }
+        Change::BankKey(certificate) => put(tx, BANK_KEYS, &certificate.digest().0, &certificate.to_bytes()),
+        Change::Letter(letter) => put_numbered(tx, LETTERS, letter.unverified().number, &letter.to_bytes()),
+        Change::Account(balance) => put(tx, META, ACCOUNT, &pack(balance)),
+        Change::Policy(policy) => put(tx, META, POLICY, &pack(policy)),
+        Change::Token(token) => put(tx, TOKENS, token.id.as_bytes(), &pack(token)),
+        Change::TokenRevoked(id) => remove(tx, TOKENS, id.as_bytes()),
+    }
+}
+
+fn incoming_key(payer: &Key, id: &PaymentId) -> Vec<u8> {
+    [&payer.0[..], &id.0].concat()
+}
+
+fn answered_key(method: &str, key: &str) -> Vec<u8> {
+    [method.as_bytes(), &[0], key.as_bytes()].concat()
+}
+
+impl Store for RedbStore {
+    fn commit(&self, changes: &[Change]) -> Result<(), StoreFault> {
+        let tx = self.db.begin_write().map_err(broken)?;
+        changes.iter().try_for_each(|change| write(&tx, change))?;
+        tx.commit().map_err(broken)
+    }
+
+    fn answered(&self, method: &str, key: &str) -> Result<Option<Answered>, StoreFault> {
+        self.named(ANSWERED, "answered", &answered_key(method, key))
+    }
+
+    fn outgoing(&self, id: &PaymentId) -> Result<Option<Outgoing>, StoreFault> {
+        self.named(OUTGOING, "outgoing", &id.0)
+    }
+
+    fn incoming(&self, payer: &Key, id: &PaymentId) -> Result<Option<Incoming>, StoreFault> {
+        self.named(INCOMING, "incoming", &incoming_key(payer, id))
+    }
+
+    fn request(&self, id: &RequestId) -> Result<Option<RequestRecord>, StoreFault> {
+        self.named(REQUESTS, "requests", &id.0)
+    }
+
+    fn bank_op(&self, id: &RequestId) -> Result<Option<BankOp>, StoreFault> {
+        self.named(BANK_OPS, "bank_ops", &id.0)
+    }
+
+    fn notes_over(&self, root: &Digest) -> Result<Vec<OwnNote>, StoreFault> {
+        let tx = self.read()?;
+        let index = tx.open_table(NOTES_BY_ROOT).map_err(broken)?;
+        let (live, spent) =
+            (tx.open_table(LIVE_NOTES).map_err(broken)?, tx.open_table(SPENT_NOTES).map_err(broken)?);
+        let mut found = Vec::new();
+        for row in index.range(&root.0[..]..).map_err(broken)? {
+            let (key, _) = row.map_err(broken)?;
+            let Some(number) = key.value().strip_prefix(&root.0[..]) else { break };
+            let number = <[u8; 8]>::try_from(number).map_err(|_| StoreFault::Unreadable("notes_by_root"))?;
+            let number = u64::from_be_bytes(number);
+            let bytes = match live.get(number).map_err(broken)? {
+                Some(bytes) => bytes,
+                None => spent.get(number).map_err(broken)?.ok_or(StoreFault::Unreadable("notes_by_root"))?,
+            };
+            found.push(unpack("notes", bytes.value())?);
+        }
+        Ok(found)
+    }
+
+    fn history(&self, page: Page) -> Result<Vec<Entry>, StoreFault> {
+        let rows = self.newest(HISTORY, page)?;
+        rows.iter()
+            .map(|bytes| Entry::from_bytes(bytes).map_err(|_| StoreFault::Unreadable("history")))
+            .collect()
+    }
+
+    fn events(&self, since: u64, limit: usize) -> Result<Vec<Event>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(EVENTS).map_err(broken)?;
+        let from = since.checked_add(1).unwrap_or(u64::MAX);
+        let rows = table.range(from..).map_err(broken)?.take(limit);
+        rows.map(|row| unpack("events", row.map_err(broken)?.1.value())).collect()
+    }
+
+    fn letter(&self, number: u64) -> Result<Option<Signed<Letter>>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(LETTERS).map_err(broken)?;
+        let found = table.get(number).map_err(broken)?;
+        found
+            .map(|b| Signed::from_bytes(b.value()).map_err(|_| StoreFault::Unreadable("letters")))
+            .transpose()
+    }
+
+    fn letters(&self, page: Page) -> Result<Vec<Signed<Letter>>, StoreFault> {
+        let rows = self.newest(LETTERS, page)?;
+        rows.iter()
+            .map(|bytes| Signed::from_bytes(bytes).map_err(|_| StoreFault::Unreadable("letters")))
+            .collect()
+    }
+}

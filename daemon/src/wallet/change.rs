@@ -1,0 +1,286 @@
+//! Changes, effects, and the one way from a decision to the world: through the disk.
+//!
+//! A [`Decision`]'s effects and reply are private. They come out of [`Batch::commit`] only, which has
+//! made the changes durable: nothing can be sent before it is on disk, and the compiler keeps that promise.
+
+use super::AccountBalance;
+use super::Wallet;
+use super::banking::BankOp;
+use super::history::Entry;
+use super::paying::Outgoing;
+use super::policy::Policy;
+use super::receiving::{Incoming, RequestRecord};
+use super::reserve::OwnNote;
+use super::token::Token;
+use crate::store::{Store, StoreFault};
+use protocol::bank::Letter;
+use protocol::id::{Digest, Key, PaymentId, RequestId};
+use protocol::key::KeyTicket;
+use protocol::key::bank::KeyCertificate;
+use protocol::money::Units;
+use protocol::sign::Signed;
+use protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// One thing that is put into the store, and into the wallet in memory.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// A note of ours, new or with other ranges free.
+    Note(OwnNote),
+    /// A payment going out.
+    Outgoing(Outgoing),
+    /// A payment that came in.
+    Incoming(Incoming),
+    /// A request for money that we made, or that was paid.
+    Request(RequestRecord),
+    /// A request to the bank.
+    BankOp(BankOp),
+    /// The next line of the history.
+    History(Entry),
+    /// The next event.
+    Event(Event),
+    /// What a caller's key stands for, for ever.
+    Answered(Answered),
+    /// A ticket for payers.
+    Ticket(u64, Signed<KeyTicket>),
+    /// Tickets up to this number are not given out again.
+    TicketsTaken(u64),
+    /// A key that the bank's master key certified.
+    BankKey(Signed<KeyCertificate>),
+    /// A letter from the bank.
+    Letter(Signed<Letter>),
+    /// The account's balance.
+    Account(AccountBalance),
+    /// The rules for taking money directly.
+    Policy(Policy),
+    /// A program's token, new or with more spent.
+    Token(Token),
+    /// A token that no longer counts.
+    TokenRevoked(String),
+}
+
+/// What a caller's idempotency key stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// The method it was used with.
+    pub method: String,
+    /// The caller's key.
+    pub key: String,
+    /// Digest of the call's parameters: the same key with others is refused.
+    pub params: Digest,
+    /// What it started.
+    pub started: Started,
+}
+
+/// What a money call started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Started {
+    /// A payment.
+    Payment(PaymentId),
+    /// A request to the bank.
+    Bank(RequestId),
+    /// A request for money.
+    Request(RequestId),
+}
+
+/// Something that programs may want to hear of. Numbers are gap-free.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Happening {
+    /// A payment going out changed its state.
+    Payment {
+        /// Which.
+        payment: PaymentId,
+        /// Its new state.
+        state: String,
+        /// How much.
+        units: Units,
+    },
+    /// Money came in.
+    Received {
+        /// The payer's payment id.
+        payment: PaymentId,
+        /// The payer's owner key.
+        payer: Key,
+        /// How much.
+        units: Units,
+        /// The request it answers.
+        request: RequestId,
+    },
+    /// Money that came in is safe now.
+    Confirmed {
+        /// The payer's payment id.
+        payment: PaymentId,
+        /// How much.
+        units: Units,
+    },
+    /// A request to the bank changed its state.
+    Bank {
+        /// Which.
+        request: RequestId,
+        /// Withdrawal, deposit, …
+        operation: String,
+        /// Its new state.
+        state: String,
+        /// How much.
+        units: Units,
+    },
+    /// The bank would not take units that somebody paid us: they were spent before.
+    Lost {
+        /// How much.
+        units: Units,
+        /// The request to the bank that showed it.
+        request: RequestId,
+    },
+}
+
+/// What is to be done once the changes are on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Ask the payee for a request (or whether ours is still open).
+    Offer(PaymentId),
+    /// Send a payment, or send it again.
+    Send(PaymentId),
+    /// Ask the bank, or ask it again.
+    Bank(RequestId),
+    /// Tell a payer that his money is safe.
+    Confirm {
+        /// The payer.
+        payer: Key,
+        /// His payment.
+        payment: PaymentId,
+    },
+    /// Unconfirmed or scattered notes are there: go to the bank with them when it is in reach.
+    Refresh,
+}
+
+/// What a rule decided: changes, then effects and a reply, in this order and no other.
+#[derive(Debug)]
+#[must_use = "a decision does nothing until it is committed"]
+pub struct Decision<R> {
+    changes: Vec<Change>,
+    effects: Vec<Effect>,
+    reply: R,
+}
+
+impl<R> Decision<R> {
+    /// Changes nothing.
+    pub fn reply(reply: R) -> Decision<R> {
+        Decision { changes: Vec::new(), effects: Vec::new(), reply }
+    }
+
+    pub(super) fn new(draft: Draft, reply: R) -> Decision<R> {
+        Decision { changes: draft.changes, effects: draft.effects, reply }
+    }
+}
+
+/// A decision being written: numbers for events and notes run on within it.
+#[derive(Debug)]
+pub(super) struct Draft {
+    changes: Vec<Change>,
+    effects: Vec<Effect>,
+    next_event: u64,
+    next_note: u64,
+    pub(super) history: super::history::HistoryHead,
+    now: Timestamp,
+}
+
+impl Draft {
+    pub(super) fn at(wallet: &Wallet, now: Timestamp) -> Draft {
+        Draft {
+            changes: Vec::new(),
+            effects: Vec::new(),
+            next_event: wallet.next_event,
+            next_note: wallet.next_note,
+            history: wallet.history.clone(),
+            now,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(super) fn put(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    pub(super) fn then(&mut self, effect: Effect) {
+        if !self.effects.contains(&effect) {
+            self.effects.push(effect);
+        }
+    }
+
+    pub(super) fn event(&mut self, what: Happening) {
+        let event = Event { seq: self.next_event, at: self.now, what };
+        self.next_event += 1;
+        self.changes.push(Change::Event(event));
+    }
+
+    pub(super) fn note_number(&mut self) -> u64 {
+        self.next_note += 1;
+        self.next_note - 1
+    }
+}
+
+/// Decisions on their way to the disk together: one commit makes them all durable.
+#[derive(Debug, Default)]
+pub struct Batch {
+    changes: Vec<Change>,
+    effects: Vec<Effect>,
+}
+
+/// Proof that a batch is on disk; what it allows has been kept back until then.
+#[derive(Debug)]
+pub struct Committed(());
+
+/// A reply kept back until its batch is on disk.
+#[derive(Debug)]
+pub struct Sealed<R>(R);
+
+impl<R> Sealed<R> {
+    /// The reply, now that it may go.
+    pub fn open(self, _: &Committed) -> R {
+        self.0
+    }
+}
+
+impl Batch {
+    /// Applies a decision in memory, so that the next one sees it, and queues it for the commit.
+    ///
+    /// Should the commit fail, memory is ahead of the disk: the caller drops the wallet and loads it again.
+    pub fn take<R>(&mut self, wallet: &mut Wallet, decision: Decision<R>) -> Sealed<R> {
+        decision.changes.iter().for_each(|change| wallet.apply(change));
+        self.changes.extend(decision.changes);
+        for effect in decision.effects {
+            if !self.effects.contains(&effect) {
+                self.effects.push(effect);
+            }
+        }
+        Sealed(decision.reply)
+    }
+
+    /// Whether there is nothing to write.
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    /// Makes all changes durable in one transaction, and only then lets the effects out.
+    pub fn commit(self, store: &impl Store) -> Result<(Committed, Vec<Effect>), StoreFault> {
+        if !self.changes.is_empty() {
+            store.commit(&self.changes)?;
+        }
+        Ok((Committed(()), self.effects))
+    }
+}

@@ -1,0 +1,232 @@
+//! When a payee says yes: the checks that need what he holds, and what saying yes puts on disk (SPEC §3.3, N7).
+//!
+//! By the time a payment comes here its papers, signatures, chains and sums are proved: the type says so.
+//! Left are, in this order: was it answered before; is the request still open; do its chains agree with
+//! what we hold or held; is it within policy. A *yes* is credit, dedup and receipt in one commit.
+
+use super::Wallet;
+use super::banking::CallKey;
+use super::change::{Answered, Change, Decision, Draft, Effect, Happening, Started};
+use super::policy::Policy;
+use super::history::{Movement, NewEntry};
+use super::reserve::OwnNote;
+use protocol::id::{Digest, Key, PaymentId, RequestId};
+use protocol::money::Units;
+use protocol::note::{Relation, compare};
+use protocol::pay::{Mode, Order, Receipt, Refusal, Request, VerifiedPayment};
+use protocol::range::RangeSet;
+use protocol::sign::{Signed, Signer};
+use protocol::time::Timestamp;
+use protocol::wire::ErrorCode;
+use serde::{Deserialize, Serialize};
+
+/// A payment that came in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Incoming {
+    /// The payer's owner key.
+    pub payer: Key,
+    /// His payment id.
+    pub payment: PaymentId,
+    /// His order.
+    pub order: Signed<Order>,
+    /// The request it answers.
+    pub request: RequestId,
+    /// His certified name.
+    pub name: String,
+    /// How much.
+    pub amount: Units,
+    /// What for.
+    pub memo: String,
+    /// When it came.
+    pub at: Timestamp,
+    /// Our receipt: the same for the same order, for ever.
+    pub receipt: Signed<Receipt>,
+    /// Whether we have been to the bank with it, or it came certified.
+    pub confirmed: bool,
+    /// Our numbers for its notes.
+    pub notes: Vec<u64>,
+}
+
+/// A request of ours: made for somebody, or paid by somebody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestRecord {
+    /// The request.
+    pub request: Signed<Request>,
+    /// Who paid it, and under which payment id.
+    pub paid: Option<(Key, PaymentId)>,
+}
+
+/// What the store was asked about a payment before deciding.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// A payment of this payer with this id.
+    pub earlier: Option<Incoming>,
+    /// The request it answers, if it is on record.
+    pub request: Option<RequestRecord>,
+    /// All notes, live or spent, that we hold or held over the roots it brings.
+    pub notes: Vec<OwnNote>,
+}
+
+/// What the payer is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Received.
+    Receipt(Signed<Receipt>),
+    /// Opened, and not wanted; signed.
+    Refused(Signed<Refusal>),
+    /// Not done.
+    Error(ErrorCode),
+}
+
+impl Wallet {
+    /// The answer that an order got before: looked up before anything else is checked.
+    pub fn earlier_answer(earlier: &Incoming, order: &Digest) -> Verdict {
+        if earlier.order.digest() == *order {
+            Verdict::Receipt(earlier.receipt.clone())
+        } else {
+            // Another body under a known id never gets somebody else's answer (threats H4).
+            Verdict::Error(ErrorCode::IdReused)
+        }
+    }
+
+    /// Says yes or no to a proved payment.
+    pub fn receive(
+        &self,
+        payment: &VerifiedPayment,
+        known: &Known,
+        node: &Signer,
+        now: Timestamp,
+    ) -> Decision<Verdict> {
+        let order = payment.order().digest();
+        if let Some(earlier) = &known.earlier {
+            return Decision::reply(Wallet::earlier_answer(earlier, &order));
+        }
+        if known.request.as_ref().is_some_and(|record| record.paid.is_some()) {
+            return Decision::reply(Verdict::Error(ErrorCode::RequestUsed));
+        }
+        if let Some(code) = clash(payment, &known.notes) {
+            return Decision::reply(match code {
+                ErrorCode::Fork => Verdict::Refused(node.sign(Refusal { order, code, at: now })),
+                code => Verdict::Error(code),
+            });
+        }
+        if payment.order().mode < self.least_mode(payment) {
+            return Decision::reply(Verdict::Error(ErrorCode::NeedCertified));
+        }
+        self.credit(payment, order, node, now)
+    }
+
+    /// What we would take from somebody: asked when he offers, and again when the money comes.
+    pub fn mode_for(&self, payer: &Key, payer_limit: Units, units: Units) -> Mode {
+        self.policy().mode_for(units, payer_limit, self.unconfirmed_from(payer), self.unconfirmed_total())
+    }
+
+    /// Keeps a request that the owner made.
+    pub fn record_request(&self, record: RequestRecord, call: CallKey, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        if let Some((method, key, params)) = call {
+            let started = Started::Request(record.request.unverified().id);
+            draft.put(Change::Answered(Answered { method, key, params, started }));
+        }
+        draft.put(Change::Request(record));
+        Decision::new(draft, ())
+    }
+
+    /// Other rules for taking money directly.
+    pub fn set_policy(&self, policy: Policy, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        draft.put(Change::Policy(policy));
+        Decision::new(draft, ())
+    }
+
+    fn least_mode(&self, payment: &VerifiedPayment) -> Mode {
+        let payer = payment.payer();
+        self.mode_for(&payer.owner(), payer.certificate.offline_limit, payment.order().amount)
+    }
+
+    fn credit(
+        &self,
+        payment: &VerifiedPayment,
+        order: Digest,
+        node: &Signer,
+        now: Timestamp,
+    ) -> Decision<Verdict> {
+        let mut draft = Draft::at(self, now);
+        let (body, payer) = (payment.order(), payment.payer());
+        let certified = body.mode == Mode::Certified;
+        let hint = payment.request().ticket.unverified().hint;
+        let mut numbers = Vec::new();
+        for note in payment.notes() {
+            let number = draft.note_number();
+            numbers.push(number);
+            draft.put(Change::Note(OwnNote {
+                number,
+                note: (**note).clone(),
+                hint,
+                confirmed: certified,
+                free: RangeSet::from_iter([note.holding().range]),
+                held: Vec::new(),
+                from: Some((payer.owner(), body.payment)),
+            }));
+        }
+        for certificate in payment.learned() {
+            draft.put(Change::BankKey(certificate.clone()));
+        }
+        let receipt = node.sign(Receipt {
+            order,
+            payee: self.owner().key,
+            amount: body.amount,
+            received: now,
+            confirmed: certified,
+        });
+        draft.put(Change::Incoming(Incoming {
+            payer: payer.owner(),
+            payment: body.payment,
+            order: body.signed().clone(),
+            request: payment.request().id,
+            name: payer.certificate.name.as_str().to_owned(),
+            amount: body.amount,
+            memo: payment.memo().as_str().to_owned(),
+            at: now,
+            receipt: receipt.clone(),
+            confirmed: certified,
+            notes: numbers,
+        }));
+        draft.put(Change::Request(RequestRecord {
+            request: payment.request().signed().clone(),
+            paid: Some((payer.owner(), body.payment)),
+        }));
+        let entry = NewEntry {
+            movement: Movement::Received,
+            units: body.amount,
+            party: payer.owner(),
+            name: payer.certificate.name.clone(),
+            memo: payment.memo().clone(),
+            id: body.payment.0,
+        };
+        draft.record(entry, self.account().map(|a| a.units));
+        draft.event(Happening::Received {
+            payment: body.payment,
+            payer: payer.owner(),
+            units: body.amount,
+            request: payment.request().id,
+        });
+        if !certified {
+            draft.then(Effect::Refresh);
+        }
+        Decision::new(draft, Verdict::Receipt(receipt))
+    }
+}
+
+/// Compares the payment's chains with all that we hold or held over the same roots (threats X1).
+fn clash(payment: &VerifiedPayment, ours: &[OwnNote]) -> Option<ErrorCode> {
+    let pairs = payment.notes().iter().flat_map(|theirs| ours.iter().map(move |own| (own, theirs)));
+    pairs.into_iter().find_map(|(own, theirs)| match compare(&own.note, theirs) {
+        Relation::Apart => None,
+        Relation::Seen => Some(ErrorCode::DuplicateNote),
+        Relation::Fork { .. } => Some(ErrorCode::Fork),
+        // Our units come home. Were they still free here, our key would be signing somewhere else.
+        Relation::ComesHome if own.free.overlaps(theirs.holding().range) => Some(ErrorCode::Fork),
+        Relation::ComesHome => None,
+    })
+}

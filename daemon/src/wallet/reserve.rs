@@ -1,0 +1,244 @@
+//! The reserve: notes of ours, which of their units are free, and which to take for an amount (SPEC §3.6).
+
+use super::Wallet;
+use protocol::id::{Hint, Key, PaymentId, RequestId};
+use protocol::money::Units;
+use protocol::note::{LINKS_MAX, NOTES_MAX, Note};
+use protocol::range::{Range, RangeSet};
+use protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// A note of ours.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OwnNote {
+    /// Our number for it.
+    pub number: u64,
+    /// The chain that ends at our key.
+    pub note: Note,
+    /// What our key is derived from.
+    pub hint: Hint,
+    /// Whether the bank has seen that it is ours: issued to us, or re-issued.
+    pub confirmed: bool,
+    /// Units that may be spent.
+    pub free: RangeSet,
+    /// Units promised to somebody whose answer is awaited.
+    pub held: Vec<Hold>,
+    /// The payment it came with: payer and his payment id.
+    pub from: Option<(Key, PaymentId)>,
+}
+
+/// Units promised, and for what.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// The units.
+    pub range: Range,
+    /// What they are promised to.
+    pub by: Holder,
+}
+
+/// What units are promised to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Holder {
+    /// A payment going out.
+    Payment(PaymentId),
+    /// A request to the bank.
+    Bank(RequestId),
+}
+
+impl OwnNote {
+    /// Whether any of its units may still come to matter.
+    pub fn is_live(&self) -> bool {
+        !self.free.is_empty() || !self.held.is_empty()
+    }
+
+    /// Who paid us with it; nobody when the bank issued it.
+    pub fn payer(&self) -> Option<Key> {
+        self.from.map(|(payer, _)| payer)
+    }
+
+    /// Units promised to bank requests: still the reserve's.
+    pub fn held_at_bank(&self) -> Units {
+        let ranges = self.held.iter().filter(|h| matches!(h.by, Holder::Bank(_))).map(|h| h.range.units());
+        Units::sum(ranges).expect("units of one note are below 2^53")
+    }
+
+    /// The note with a piece taken from the free units and promised.
+    pub(super) fn hold(&mut self, range: Range, by: Holder) {
+        self.free.remove(range);
+        self.held.push(Hold { range, by });
+    }
+
+    /// What was promised to `by`, no longer promised; what becomes of it is the caller's to say.
+    pub(super) fn release(&mut self, by: Holder) -> Vec<Range> {
+        let released = self.held.iter().filter(|h| h.by == by).map(|h| h.range).collect();
+        self.held.retain(|h| h.by != by);
+        released
+    }
+}
+
+/// A part of one of our notes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Piece {
+    /// Our number for the note.
+    pub note: u64,
+    /// Which of its units.
+    pub range: Range,
+}
+
+/// Who will look at the notes: a payee without the bank is choosier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taker {
+    /// A payee who takes chains as they are.
+    Payee(Timestamp),
+    /// The bank.
+    Bank,
+}
+
+/// Why no pieces can be taken for an amount.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Short {
+    /// The reserve does not hold that much.
+    #[error("the reserve holds less than that")]
+    Funds {
+        /// What is free.
+        free: Units,
+    },
+    /// It does, but in notes that are too many, too long or too old to be paid directly.
+    #[error("the reserve's notes have to be renewed at the bank first")]
+    Form {
+        /// What can be paid directly.
+        payable: Units,
+    },
+}
+
+/// Notes that are worth merging at the bank: more than so many, or a chain longer than this.
+pub const MERGE_NOTES: usize = 32;
+/// See [`MERGE_NOTES`].
+pub const MERGE_LINKS: usize = 8;
+
+/// What the reserve holds, in the three kinds that differ for its owner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Holdings {
+    /// Free, and known to the bank as ours.
+    pub confirmed: Units,
+    /// Free, but only the payer's word so far.
+    pub unconfirmed: Units,
+    /// Promised to payments whose outcome is awaited: no longer the reserve's, perhaps back one day.
+    pub in_doubt: Units,
+    /// Promised to bank requests whose answer is awaited: the reserve's until then.
+    pub at_bank: Units,
+}
+
+impl Wallet {
+    /// The reserve in its kinds.
+    pub fn holdings(&self) -> Holdings {
+        let sum = |units: Vec<Units>| Units::sum(units).expect("all units of a bank are below 2^53");
+        let free = |confirmed: bool| {
+            sum(self.notes.values().filter(|n| n.confirmed == confirmed).map(|n| n.free.units()).collect())
+        };
+        Holdings {
+            confirmed: free(true),
+            unconfirmed: free(false),
+            in_doubt: sum(self.outgoing.values().filter(|p| p.holds_money()).map(|p| p.amount).collect()),
+            at_bank: sum(self.notes.values().map(OwnNote::held_at_bank).collect()),
+        }
+    }
+
+    /// Units that may be spent now.
+    pub fn free(&self) -> Units {
+        let holdings = self.holdings();
+        holdings.confirmed.plus(holdings.unconfirmed).expect("all units of a bank are below 2^53")
+    }
+
+    /// A note of ours with live units.
+    pub fn note(&self, number: u64) -> Option<&OwnNote> {
+        self.notes.get(&number)
+    }
+
+    /// All notes with live units.
+    pub fn notes(&self) -> impl Iterator<Item = &OwnNote> {
+        self.notes.values()
+    }
+
+    pub(super) fn unconfirmed_from(&self, payer: &Key) -> Units {
+        self.unconfirmed.get(payer).copied().unwrap_or_default()
+    }
+
+    pub(super) fn unconfirmed_total(&self) -> Units {
+        Units::sum(self.unconfirmed.values().copied()).expect("all units of a bank are below 2^53")
+    }
+
+    /// Pieces for an amount: the smallest single range that covers it, else the largest first.
+    ///
+    /// A payee gets confirmed units first, so that nobody is drawn into another's dispute (threats Y10).
+    pub fn select(&self, amount: Units, taker: Taker) -> Result<Vec<Piece>, Short> {
+        let free = self.free();
+        if free < amount {
+            return Err(Short::Funds { free });
+        }
+        let usable = |note: &&OwnNote| match taker {
+            Taker::Bank => note.note.links.len() < LINKS_MAX,
+            // The last link of a note is kept for its way to the bank.
+            Taker::Payee(now) => {
+                note.note.links.len() + 1 < LINKS_MAX
+                    && now.day() <= note.note.root.unverified().direct_until_day
+            }
+        };
+        let mut pieces: Vec<(bool, Piece)> = self
+            .notes
+            .values()
+            .filter(usable)
+            .flat_map(|n| n.free.iter().map(|range| (n.confirmed, Piece { note: n.number, range })))
+            .collect();
+        let second_choice = |confirmed: bool| matches!(taker, Taker::Payee(_)) && !confirmed;
+        let single = pieces
+            .iter()
+            .filter(|(_, piece)| piece.range.units() >= amount)
+            .min_by_key(|(confirmed, piece)| (second_choice(*confirmed), piece.range.units(), piece.note));
+        if let Some((_, piece)) = single {
+            return Ok(cut(std::iter::once(*piece), amount));
+        }
+        pieces.sort_by_key(|(confirmed, piece)| {
+            (second_choice(*confirmed), std::cmp::Reverse(piece.range.units()), piece.note)
+        });
+        let taken = cut(pieces.iter().map(|(_, piece)| *piece), amount);
+        let sum = Units::sum(taken.iter().map(|piece| piece.range.units())).unwrap_or(Units::MAX);
+        if sum < amount || taken.len() > NOTES_MAX {
+            let payable = pieces.iter().take(NOTES_MAX).map(|(_, piece)| piece.range.units());
+            return Err(Short::Form { payable: Units::sum(payable).unwrap_or(Units::MAX) });
+        }
+        Ok(taken)
+    }
+
+    /// Pieces worth taking to the bank: what is unconfirmed first, then what is scattered or long.
+    pub fn worth_refreshing(&self) -> Vec<Piece> {
+        let scattered = self.notes.values().filter(|n| !n.free.is_empty()).count() > MERGE_NOTES;
+        let mut pieces: Vec<(bool, Units, Piece)> = self
+            .notes
+            .values()
+            .filter(|n| n.note.links.len() < LINKS_MAX)
+            .filter(|n| !n.confirmed || scattered || n.note.links.len() > MERGE_LINKS)
+            .flat_map(|n| {
+                n.free.iter().map(|range| (n.confirmed, range.units(), Piece { note: n.number, range }))
+            })
+            .collect();
+        pieces.sort_by_key(|(confirmed, units, piece)| (*confirmed, *units, piece.note));
+        pieces.into_iter().take(NOTES_MAX).map(|(_, _, piece)| piece).collect()
+    }
+}
+
+/// Whole pieces until the last, which is cut to fit.
+fn cut(pieces: impl Iterator<Item = Piece>, amount: Units) -> Vec<Piece> {
+    let mut taken = Vec::new();
+    let mut wanted = amount;
+    for piece in pieces {
+        if wanted.is_zero() {
+            break;
+        }
+        let part = piece.range.units().min(wanted);
+        let Some((range, _)) = piece.range.split(part) else { continue };
+        taken.push(Piece { range, ..piece });
+        wanted = wanted.minus(part).expect("a part is at most what is wanted");
+    }
+    taken
+}
