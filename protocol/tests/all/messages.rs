@@ -44,7 +44,7 @@ fn good() -> Vec<Vec<u8>> {
         encode(&PayAnswer::Error(ErrorCode::Busy)),
         encode(&BankAsk::Status(RequestId([1; 16]), Digest([2; 32]))),
         encode(&BankAsk::Reissue(vec![1, 2, 3], table())),
-        encode(&BankAnswer::Clash(vec![(3, table())])),
+        encode(&BankAnswer::Denied(vec![(3, Item::Clash(table()))])),
         encode(&BankAnswer::Deposited(
             vec![Item::Clash(table()), Item::Refused(ErrorCode::BadChain)],
             scene.bank.attest.sign(letter(&scene)),

@@ -128,6 +128,9 @@ fn a_certified_payment_is_a_bare_root() {
     scene.notes = vec![note];
     assert!(scene.read().is_ok());
 
+    // Money that is the payee's already is not refused for a date.
+    assert!(scene.read_at(NOW.plus_seconds(70 * DAY_SECONDS), &scene.bank.keys()).is_ok());
+
     let alice = scene.alice.note_key(9);
     let bare = scene.bank.issue(8, 30, alice.key());
     scene.order.list = list_of_roots([(&bare.root.unverified().id, units(30), &key)]);

@@ -82,12 +82,14 @@ fn pay(v: &mut Vectors, scene: &Scene) {
     let mut paid = scene.payment();
     paid.keys = vec![scene.bank.certify(Usage::Issue, 7, scene.bank.issue.key())];
     ask("Pay", PayAsk::Pay(Box::new(paid)));
-    ask("Confirm", PayAsk::Confirm(scene.bob.node().sign(papers::receipt(scene, true))));
+    let safe = scene.bob.node().sign(papers::receipt(scene, true));
+    ask("Confirm", PayAsk::Confirm(scene.order.payment, safe));
 
     let request = scene.bob.node().sign(scene.request.clone());
     let bytes = v.valid("PayAnswer", "Request", &PayAnswer::Request(Box::new(request)));
     v.odd_forms("PayAnswer", &bytes);
-    v.valid("PayAnswer", "Open", &PayAnswer::Open);
+    v.valid("PayAnswer", "Open", &PayAnswer::Open(false));
+    v.valid("PayAnswer", "Open", &PayAnswer::Open(true));
     let receipt = scene.bob.node().sign(papers::receipt(scene, false));
     v.valid("PayAnswer", "Receipt", &PayAnswer::Receipt(receipt));
     let refusal = scene.bob.node().sign(papers::refusal(scene));
@@ -154,7 +156,7 @@ fn answers(v: &mut Vectors, scene: &Scene) {
         vec![Item::Paid(units(20)), Item::Refused(ErrorCode::UnknownRoot), Item::Clash(clash.clone())];
     answer("Deposited", BankAnswer::Deposited(items, letter(LetterKind::Deposit)));
     answer("Reissued", BankAnswer::Reissued(vec![root]));
-    answer("Clash", BankAnswer::Clash(vec![(0, clash)]));
+    answer("Denied", BankAnswer::Denied(vec![(0, Item::Clash(clash)), (1, Item::Refused(ErrorCode::BadSignature))]));
     answer("Balance", BankAnswer::Balance(letter(LetterKind::Balance)));
     answer("NotSeen", BankAnswer::NotSeen);
     let entries = vec![
