@@ -7,10 +7,12 @@
 //! ```
 
 pub mod cli;
+pub mod engine;
 pub mod join;
 pub mod keyring;
 pub mod profile;
 pub mod rpc;
+pub mod run;
 pub mod settings;
 pub mod store;
 pub mod wallet;

@@ -76,7 +76,10 @@ impl Contacts {
     fn from_memory(&self, owner: &Key) -> Option<Party> {
         let now = self.shared.now();
         let parties = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
-        parties.get(owner).filter(|p| !now.is_past(p.certificate.expires) && !now.is_past(p.identity.expires)).cloned()
+        parties
+            .get(owner)
+            .filter(|p| !now.is_past(p.certificate.expires) && !now.is_past(p.identity.expires))
+            .cloned()
     }
 
     fn remember(&self, party: &Party) {
@@ -129,7 +132,12 @@ impl Contacts {
     }
 
     /// Asks somebody something, sealed, and opens his answer.
-    pub async fn speak(&self, party: &Party, request: Option<&Request>, ask: PayAsk) -> Result<PayAnswer, SpeakFault> {
+    pub async fn speak(
+        &self,
+        party: &Party,
+        request: Option<&Request>,
+        ask: PayAsk,
+    ) -> Result<PayAnswer, SpeakFault> {
         let answer = self.hail(party, request, ask.clone()).await?;
         if answer != PayAnswer::Error(ErrorCode::NotMine) {
             return Ok(answer);
@@ -140,7 +148,12 @@ impl Contacts {
         self.hail(&newer, request, ask).await
     }
 
-    async fn hail(&self, party: &Party, request: Option<&Request>, ask: PayAsk) -> Result<PayAnswer, SpeakFault> {
+    async fn hail(
+        &self,
+        party: &Party,
+        request: Option<&Request>,
+        ask: PayAsk,
+    ) -> Result<PayAnswer, SpeakFault> {
         let persona = &self.shared.persona;
         let letter = Letterhead { from: persona.introduction.clone(), ask };
         let (view, node) = (party.identity.view, party.identity.node);

@@ -107,7 +107,11 @@ impl Engine {
     }
 
     /// Tries a private code; the slow part runs beside the engine.
-    pub async fn unlock(&self, code: String, seconds: u64) -> Result<Result<Timestamp, UnlockRefusal>, CallFault> {
+    pub async fn unlock(
+        &self,
+        code: String,
+        seconds: u64,
+    ) -> Result<Result<Timestamp, UnlockRefusal>, CallFault> {
         let attempt = match self.ask(Input::BeginTry).await? {
             Ok(attempt) => attempt,
             Err(refusal) => return Ok(Err(refusal)),

@@ -135,7 +135,12 @@ impl Inbox {
         }
     }
 
-    async fn confirmed(&self, from: Introduction, id: protocol::id::PaymentId, receipt: Signed<Receipt>) -> Option<PayAnswer> {
+    async fn confirmed(
+        &self,
+        from: Introduction,
+        id: protocol::id::PaymentId,
+        receipt: Signed<Receipt>,
+    ) -> Option<PayAnswer> {
         let node = match self.party(from) {
             Ok(party) if party.owner() == receipt.unverified().payee => party.identity.node,
             Ok(_) => return Some(PayAnswer::Error(ErrorCode::NotMine)),
@@ -165,7 +170,13 @@ impl Inbox {
         let verified = tokio::task::spawn_blocking(move || {
             let keys = shared.keys();
             let nodes = [shared.persona.node.key()];
-            let reader = Reader { owner: shared.persona.owner, nodes: &nodes, keys: &keys, standing, now: shared.now() };
+            let reader = Reader {
+                owner: shared.persona.owner,
+                nodes: &nodes,
+                keys: &keys,
+                standing,
+                now: shared.now(),
+            };
             payment.verify(from, &reader)
         });
         let verified = match verified.await.ok()? {

@@ -163,4 +163,6 @@ pub enum Input {
     BankReachable(bool),
     /// Time has passed.
     Tick,
+    /// Finish the batch and end.
+    Stop,
 }

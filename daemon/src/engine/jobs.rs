@@ -126,7 +126,9 @@ impl Jobs {
         let now = self.clock.monotonic();
         {
             let mut traffic = self.traffic();
-            if traffic.retries.get(&flight).is_some_and(|retry| retry.due > now) || !traffic.flying.insert(flight) {
+            if traffic.retries.get(&flight).is_some_and(|retry| retry.due > now)
+                || !traffic.flying.insert(flight)
+            {
                 return;
             }
         }

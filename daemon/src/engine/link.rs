@@ -79,7 +79,9 @@ impl BankLink {
                 return false;
             }
         };
-        let Ok(BankAnswer::Directory(page)) = self.ask(&BankAsk::Directory(since)).await else { return false };
+        let Ok(BankAnswer::Directory(page)) = self.ask(&BankAsk::Directory(since)).await else {
+            return false;
+        };
         let mut keys = (*shared.keys()).clone();
         let mut news = Vec::new();
         for certificate in &page.keys {
@@ -143,21 +145,26 @@ impl BankLink {
                     Err(fault) => tracing::debug!(%fault, "our address is not published yet"),
                 }
             }
-            tokio::time::sleep(if published.is_some() { PUBLISH_EVERY } else { Duration::from_secs(1) }).await;
+            tokio::time::sleep(if published.is_some() { PUBLISH_EVERY } else { Duration::from_secs(1) })
+                .await;
         }
     }
 
     fn address_record(&self, addresses: &[Multiaddr]) -> (Key, Vec<u8>) {
         let shared = &self.engine.shared;
         let (node, now) = (&shared.persona.node, shared.now());
-        let texts = addresses.iter().filter_map(|a| Text::new(&a.to_string(), protocol::bank::ADDRESS_MAX).ok());
+        let texts =
+            addresses.iter().filter_map(|a| Text::new(&a.to_string(), protocol::bank::ADDRESS_MAX).ok());
         let record = AddressRecord {
             node: node.key(),
             sequence: now.0,
             expires: now.plus_seconds(AddressRecord::SECONDS_MAX),
             addresses: texts.take(protocol::bank::ADDRESSES_MAX).collect(),
         };
-        debug_assert!(AddressRecord::from_bytes(&record.to_bytes()).is_ok(), "a record that we make reads back");
+        debug_assert!(
+            AddressRecord::from_bytes(&record.to_bytes()).is_ok(),
+            "a record that we make reads back"
+        );
         (node.key(), node.sign(record).to_bytes())
     }
 }

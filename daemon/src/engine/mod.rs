@@ -10,21 +10,20 @@ pub mod contact;
 pub mod handle;
 pub mod inbound;
 mod input;
-mod jobs;
+pub mod jobs;
 pub mod link;
 pub mod outbox;
 
-pub use handle::Engine;
+pub use handle::{Engine, Shared};
 pub use input::{BankCall, CallFault, Input, LockState, OfferReply, Reply, RequestOrder, TryOutcome};
 
 use crate::keyring::Keyring;
 use crate::store::{RedbStore, Store, StoreFault};
+use crate::wallet::Wallet;
 use crate::wallet::banking::{CallKey, Fresh};
 use crate::wallet::change::{Answered, Batch, Committed, Decision, Sealed, Started};
 use crate::wallet::paying::{NewPayment, NotDone, State};
 use crate::wallet::receiving::{Known, RequestRecord, Verdict};
-use crate::wallet::Wallet;
-use handle::Shared;
 use jobs::Jobs;
 use protocol::bank::{AccountQuery, Letter, Party};
 use protocol::body::Text;
@@ -103,12 +102,17 @@ impl Core {
     pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> Result<(), StoreFault> {
         self.jobs.start_open(&self.wallet);
         while let Some(first) = inputs.blocking_recv() {
+            let mut stop = matches!(first, Input::Stop);
             self.handle(first)?;
             for _ in 1..BATCH_MAX {
                 let Ok(next) = inputs.try_recv() else { break };
+                stop |= matches!(next, Input::Stop);
                 self.handle(next)?;
             }
             self.flush()?;
+            if stop {
+                return Ok(());
+            }
             if self.refresh_due {
                 self.go_to_the_bank();
                 self.flush()?;
@@ -186,6 +190,7 @@ impl Core {
                 Ok(())
             }
             Input::Tick => self.tick(),
+            Input::Stop => Ok(()),
         }
     }
 
@@ -194,7 +199,10 @@ impl Core {
     }
 
     fn lock_state(&self) -> LockState {
-        LockState { until: self.keyring.until().filter(|until| *until > self.now()), bank_reachable: self.bank_reachable }
+        LockState {
+            until: self.keyring.until().filter(|until| *until > self.now()),
+            bank_reachable: self.bank_reachable,
+        }
     }
 
     fn take<R>(&mut self, decision: Decision<R>) -> Sealed<R> {
@@ -244,7 +252,11 @@ impl Core {
 
     // ---- what the owner asks ----
 
-    fn finish_try(&mut self, outcome: TryOutcome, reply: Reply<Result<Timestamp, crate::keyring::UnlockRefusal>>) -> Result<(), StoreFault> {
+    fn finish_try(
+        &mut self,
+        outcome: TryOutcome,
+        reply: Reply<Result<Timestamp, crate::keyring::UnlockRefusal>>,
+    ) -> Result<(), StoreFault> {
         let now = self.now();
         let until = self.keyring.finish_try(outcome.result, now, outcome.seconds);
         if until.is_ok() {
@@ -300,7 +312,12 @@ impl Core {
         Ok(())
     }
 
-    fn bank(&mut self, call: BankCall, key: CallKey, reply: Reply<Result<RequestId, CallFault>>) -> Result<(), StoreFault> {
+    fn bank(
+        &mut self,
+        call: BankCall,
+        key: CallKey,
+        reply: Reply<Result<RequestId, CallFault>>,
+    ) -> Result<(), StoreFault> {
         match self.answered(&key) {
             Ok(Some(Started::Bank(id))) => return Ok(reply.now(Ok(id))),
             Ok(Some(_)) => return Ok(reply.now(Err(CallFault::KeyReused(Digest::default())))),
@@ -348,7 +365,12 @@ impl Core {
         Ok(())
     }
 
-    fn make_request(&mut self, order: RequestOrder, key: CallKey, reply: Reply<Result<RequestId, CallFault>>) -> Result<(), StoreFault> {
+    fn make_request(
+        &mut self,
+        order: RequestOrder,
+        key: CallKey,
+        reply: Reply<Result<RequestId, CallFault>>,
+    ) -> Result<(), StoreFault> {
         match self.answered(&key) {
             Ok(Some(Started::Request(id))) => return Ok(reply.now(Ok(id))),
             Ok(Some(_)) => return Ok(reply.now(Err(CallFault::KeyReused(Digest::default())))),
@@ -376,14 +398,18 @@ impl Core {
         self.jobs.answered_offer(id);
         let decision = match answer {
             OfferReply::Failed(why) => self.wallet.offer_failed(id, why, now),
-            OfferReply::Retry if self.offer_is_too_old(id, now) => self.wallet.offer_failed(id, NotDone::Unreachable, now),
+            OfferReply::Retry if self.offer_is_too_old(id, now) => {
+                self.wallet.offer_failed(id, NotDone::Unreachable, now)
+            }
             OfferReply::Retry => {
                 self.jobs.offer_again(id);
                 return Ok(());
             }
             OfferReply::Request { request, certified } => match self.keyring.open(now) {
                 None => self.wallet.offer_failed(id, NotDone::Locked, now),
-                Some(keys) => self.wallet.offer_accepted(id, &request, certified, keys, RequestId(chance_bytes()), now),
+                Some(keys) => {
+                    self.wallet.offer_accepted(id, &request, certified, keys, RequestId(chance_bytes()), now)
+                }
             },
         };
         let _ = self.take(decision);
@@ -391,7 +417,9 @@ impl Core {
     }
 
     fn offer_is_too_old(&self, id: &PaymentId, now: Timestamp) -> bool {
-        self.wallet.open_payment(id).is_none_or(|p| now.seconds_since(p.created) >= jobs::OFFER_PATIENCE_SECONDS)
+        self.wallet
+            .open_payment(id)
+            .is_none_or(|p| now.seconds_since(p.created) >= jobs::OFFER_PATIENCE_SECONDS)
     }
 
     fn pay_answered(&mut self, id: &PaymentId, answer: PayAnswer, node: &Key) -> Result<(), StoreFault> {
@@ -422,7 +450,9 @@ impl Core {
                 let code = body.code;
                 self.wallet.refused(id, code, Some(refusal), now)
             }
-            PayAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::NotMine | ErrorCode::Malformed) => {
+            PayAnswer::Error(
+                ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::NotMine | ErrorCode::Malformed,
+            ) => {
                 self.jobs.unanswered(jobs::Flight::Send(*id));
                 return Ok(());
             }
@@ -438,14 +468,25 @@ impl Core {
         Ok(())
     }
 
-    fn confirmed(&mut self, id: &PaymentId, receipt: Signed<Receipt>, node: &Key, reply: Reply<bool>) -> Result<(), StoreFault> {
+    fn confirmed(
+        &mut self,
+        id: &PaymentId,
+        receipt: Signed<Receipt>,
+        node: &Key,
+        reply: Reply<bool>,
+    ) -> Result<(), StoreFault> {
         self.claim(vec![Pending::Outgoing(*id)])?;
         let stored = match self.wallet.open_payment(id).cloned() {
             Some(open) => Some(open),
             None => self.store.outgoing(id)?,
         };
         match stored {
-            Some(payment) if matches!(payment.state, State::Sent | State::Receipted | State::Confirmed | State::TakingBack(_)) => {
+            Some(payment)
+                if matches!(
+                    payment.state,
+                    State::Sent | State::Receipted | State::Confirmed | State::TakingBack(_)
+                ) =>
+            {
                 let decision = self.wallet.receipted(&payment, receipt, node, self.now());
                 let good = self.take(decision);
                 self.reply_after(good, reply, |good| good);
@@ -486,7 +527,16 @@ impl Core {
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are the fields of a request, one for one")]
-    fn request(&self, ticket: Signed<KeyTicket>, amount: AmountRule, mode: Mode, memo: Text, expires: Timestamp, address: Text, now: Timestamp) -> Signed<Request> {
+    fn request(
+        &self,
+        ticket: Signed<KeyTicket>,
+        amount: AmountRule,
+        mode: Mode,
+        memo: Text,
+        expires: Timestamp,
+        address: Text,
+        now: Timestamp,
+    ) -> Signed<Request> {
         let node = &self.shared.persona.node;
         node.sign(Request {
             bank: self.wallet.bank(),
@@ -526,14 +576,28 @@ impl Core {
             Some(ticket) => {
                 let expires = now.plus_seconds(OFFER_SECONDS);
                 let amount = AmountRule::Exactly(offer.amount);
-                PayAnswer::Request(Box::new(self.request(ticket, amount, mode, memo, expires, Text::default(), now)))
+                PayAnswer::Request(Box::new(self.request(
+                    ticket,
+                    amount,
+                    mode,
+                    memo,
+                    expires,
+                    Text::default(),
+                    now,
+                )))
             }
         };
         reply.now(answer);
         Ok(())
     }
 
-    fn offer_on_request(&mut self, id: RequestId, offer: &Offer, mode: Mode, reply: Reply<PayAnswer>) -> Result<(), StoreFault> {
+    fn offer_on_request(
+        &mut self,
+        id: RequestId,
+        offer: &Offer,
+        mode: Mode,
+        reply: Reply<PayAnswer>,
+    ) -> Result<(), StoreFault> {
         self.claim(vec![Pending::Request(id)])?;
         let answer = match self.store.request(&id)? {
             None => PayAnswer::Error(ErrorCode::UnknownRequest),
@@ -641,7 +705,8 @@ impl Core {
             let decision = self.wallet.take_back(&id, keys, fresh(), now);
             let _ = self.batch.take(&mut self.wallet, decision);
         }
-        let refreshing = self.wallet.open_bank_ops().any(|op| op.what == crate::wallet::banking::Operation::Refresh);
+        let refreshing =
+            self.wallet.open_bank_ops().any(|op| op.what == crate::wallet::banking::Operation::Refresh);
         if refreshing || !self.wallet.policy().refresh {
             return;
         }
@@ -657,4 +722,3 @@ impl Core {
 fn fresh() -> Fresh {
     Fresh { request: RequestId(chance_bytes()), hint: Hint(chance_bytes()) }
 }
-

@@ -87,7 +87,8 @@ impl Outbox {
     async fn ask_for_request(&self, payment: &Outgoing) -> Result<(Signed<Request>, bool), OfferReply> {
         let at_hand = payment.request.as_ref().map(Signed::unverified);
         let party = self.contacts.party(&payment.payee, at_hand).await.map_err(failed)?;
-        let offer = Offer { amount: payment.amount, memo: payment.memo.clone(), request: at_hand.map(|r| r.id) };
+        let offer =
+            Offer { amount: payment.amount, memo: payment.memo.clone(), request: at_hand.map(|r| r.id) };
         let answer = self.contacts.speak(&party, at_hand, PayAsk::Offer(offer)).await.map_err(failed)?;
         match (answer, &payment.request) {
             (PayAnswer::Request(request), None) => Ok((*request, false)),
@@ -98,7 +99,12 @@ impl Outbox {
         }
     }
 
-    async fn check_request(&self, payment: &Outgoing, request: Signed<Request>, certified: bool) -> OfferReply {
+    async fn check_request(
+        &self,
+        payment: &Outgoing,
+        request: Signed<Request>,
+        certified: bool,
+    ) -> OfferReply {
         let party = match self.contacts.party(&payment.payee, None).await {
             Ok(party) => party,
             Err(fault) => return failed(fault),

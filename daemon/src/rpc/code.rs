@@ -6,32 +6,44 @@ use crate::store::StoreFault;
 use crate::wallet::banking::BankRefusal;
 use crate::wallet::paying::PayRefusal;
 use protocol::code::CodeFlaw;
-use protocol::money::{AmountFlaw, Currency};
+use protocol::money::Currency;
 use protocol::node::rpc::{ErrorInfo, Retry, RpcError};
 
 /// Every reason that this program's own calls can give.
 pub const ERRORS: &[ErrorInfo] = &[
-    ErrorInfo { code: -6, reason: "insufficient_funds", message: "the reserve does not hold that much" },
-    ErrorInfo { code: -6, reason: "notes_scattered", message: "the notes are too many for one request" },
-    ErrorInfo { code: -6, reason: "over_cap", message: "the token's cap does not allow that much" },
-    ErrorInfo { code: -8, reason: "bad_amount", message: "not an amount that can be moved" },
-    ErrorInfo { code: -8, reason: "bad_code", message: "not a public code, link or request" },
-    ErrorInfo { code: -8, reason: "bad_text", message: "a memo or name that is too long or has control characters" },
-    ErrorInfo { code: -8, reason: "bad_key", message: "an idempotency key has 1 to 64 characters" },
-    ErrorInfo { code: -8, reason: "other_amount", message: "the request asks for another amount" },
-    ErrorInfo { code: -8, reason: "self_payment", message: "paying oneself" },
-    ErrorInfo { code: -8, reason: "expired", message: "the request has expired" },
-    ErrorInfo { code: -5, reason: "not_found", message: "nothing by this name is on record" },
-    ErrorInfo { code: -13, reason: "locked", message: "the reserve is locked" },
-    ErrorInfo { code: -14, reason: "wrong_code", message: "wrong private code" },
-    ErrorInfo { code: -15, reason: "too_many_tries", message: "wait before the next try of a private code" },
-    ErrorInfo { code: -16, reason: "key_reused", message: "the key was used for another call" },
-    ErrorInfo { code: -17, reason: "bank_unreachable", message: "the bank can't be reached" },
-    ErrorInfo { code: -18, reason: "no_tickets", message: "no more requests until the workstation is unlocked" },
-    ErrorInfo { code: -19, reason: "disk_low", message: "the disk is nearly full" },
-    ErrorInfo { code: -20, reason: "storage_failed", message: "the disk failed; whether the call took effect is unknown" },
-    ErrorInfo { code: -21, reason: "stopping", message: "the workstation is stopping" },
-    ErrorInfo { code: -22, reason: "history_broken", message: "the history's chain does not hold" },
+    ErrorInfo { code: -6, reason: "insufficient_funds", meaning: "the reserve does not hold that much" },
+    ErrorInfo { code: -6, reason: "notes_scattered", meaning: "the notes are too many for one request" },
+    ErrorInfo { code: -6, reason: "over_cap", meaning: "the token's cap does not allow that much" },
+    ErrorInfo { code: -8, reason: "bad_amount", meaning: "not an amount that can be moved" },
+    ErrorInfo { code: -8, reason: "bad_code", meaning: "not a public code, link or request" },
+    ErrorInfo {
+        code: -8,
+        reason: "bad_text",
+        meaning: "a memo or name that is too long or has control characters",
+    },
+    ErrorInfo { code: -8, reason: "bad_key", meaning: "an idempotency key has 1 to 64 characters" },
+    ErrorInfo { code: -8, reason: "other_amount", meaning: "the request asks for another amount" },
+    ErrorInfo { code: -8, reason: "self_payment", meaning: "paying oneself" },
+    ErrorInfo { code: -8, reason: "expired", meaning: "the request has expired" },
+    ErrorInfo { code: -5, reason: "not_found", meaning: "nothing by this name is on record" },
+    ErrorInfo { code: -13, reason: "locked", meaning: "the reserve is locked" },
+    ErrorInfo { code: -14, reason: "wrong_code", meaning: "wrong private code" },
+    ErrorInfo { code: -15, reason: "too_many_tries", meaning: "wait before the next try of a private code" },
+    ErrorInfo { code: -16, reason: "key_reused", meaning: "the key was used for another call" },
+    ErrorInfo { code: -17, reason: "bank_unreachable", meaning: "the bank can't be reached" },
+    ErrorInfo {
+        code: -18,
+        reason: "no_tickets",
+        meaning: "no more requests until the workstation is unlocked",
+    },
+    ErrorInfo { code: -19, reason: "disk_low", meaning: "the disk is nearly full" },
+    ErrorInfo {
+        code: -20,
+        reason: "storage_failed",
+        meaning: "the disk failed; whether the call took effect is unknown",
+    },
+    ErrorInfo { code: -21, reason: "stopping", meaning: "the workstation is stopping" },
+    ErrorInfo { code: -22, reason: "history_broken", meaning: "the history's chain does not hold" },
 ];
 
 /// An error with a reason of the list above.
@@ -44,9 +56,9 @@ pub(super) fn call(fault: CallFault, currency: &Currency) -> RpcError {
     let message = fault.to_string();
     match fault {
         CallFault::Locked => reason_of("locked", message).hint("stermina unlock"),
-        CallFault::KeyReused(first) => {
-            reason_of("key_reused", message).detail("first", first.to_string()).hint("use a new key for a new call")
-        }
+        CallFault::KeyReused(first) => reason_of("key_reused", message)
+            .detail("first", first.to_string())
+            .hint("use a new key for a new call"),
         CallFault::Pay(refusal) => pay(refusal, currency),
         CallFault::Bank(refusal) => bank(refusal, currency),
         CallFault::NoTickets => reason_of("no_tickets", message).retry(Retry::Later).hint("stermina unlock"),
@@ -87,8 +99,11 @@ fn bank(refusal: BankRefusal, currency: &Currency) -> RpcError {
         }
         BankRefusal::Scattered { payable } => {
             let can = currency.show_full(payable);
-            reason_of("notes_scattered", format!("the notes are too many for one deposit: deposit {can} first"))
-                .detail("payable", payable.get())
+            reason_of(
+                "notes_scattered",
+                format!("the notes are too many for one deposit: deposit {can} first"),
+            )
+            .detail("payable", payable.get())
         }
     }
 }
@@ -100,18 +115,14 @@ pub(super) fn store(fault: &StoreFault) -> RpcError {
 pub(super) fn unlock(refusal: UnlockRefusal) -> RpcError {
     let message = refusal.to_string();
     match refusal {
-        UnlockRefusal::Wrong { wait_seconds, tries } => reason_of("wrong_code", message)
-            .detail("tries", tries)
-            .detail("wait_seconds", wait_seconds),
+        UnlockRefusal::Wrong { wait_seconds, tries } => {
+            reason_of("wrong_code", message).detail("tries", tries).detail("wait_seconds", wait_seconds)
+        }
         UnlockRefusal::Wait { seconds } => {
             reason_of("too_many_tries", message).retry(Retry::Later).detail("wait_seconds", seconds)
         }
         _ => reason_of("storage_failed", message),
     }
-}
-
-pub(super) fn amount(flaw: &AmountFlaw) -> RpcError {
-    reason_of("bad_amount", flaw.to_string())
 }
 
 pub(super) fn code(flaw: &CodeFlaw) -> RpcError {

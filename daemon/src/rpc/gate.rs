@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
 /// The digest of a token's secret: what is kept of it.
-pub fn secret_digest(secret: &str) -> Digest {
+pub(super) fn secret_digest(secret: &str) -> Digest {
     body::digest("token", secret.as_bytes())
 }
 

@@ -9,4 +9,4 @@ mod view;
 
 pub use code::{ERRORS, reason_of};
 pub use gate::{StoredEvents, TokenGate};
-pub use server::Desk;
+pub use server::{Desk, DeskParts};

@@ -23,9 +23,18 @@ const RENEWAL_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Desk {
     /// The caller's key with the method and a digest of everything else that was asked.
-    fn call_key(&self, method: &str, caller: &Caller, key: &str, params: &impl Serialize) -> Result<CallKey, RpcError> {
+    fn call_key(
+        &self,
+        method: &str,
+        caller: &Caller,
+        key: &str,
+        params: &impl Serialize,
+    ) -> Result<CallKey, RpcError> {
         if key.is_empty() || key.chars().count() > 64 || key.chars().any(char::is_control) {
-            return Err(code::reason_of("bad_key", "a key has 1 to 64 characters, none of them control characters"));
+            return Err(code::reason_of(
+                "bad_key",
+                "a key has 1 to 64 characters, none of them control characters",
+            ));
         }
         let bytes = serde_json::to_vec(params).map_err(|_| RpcError::internal())?;
         // A program's keys are its own: another program may use the same ones.
@@ -34,10 +43,15 @@ impl Desk {
     }
 
     fn memo(&self, memo: Option<&str>) -> Result<Text, RpcError> {
-        Text::new(memo.unwrap_or(""), MEMO_MAX).map_err(|flaw| code::reason_of("bad_text", format!("the memo: {flaw}")))
+        Text::new(memo.unwrap_or(""), MEMO_MAX)
+            .map_err(|flaw| code::reason_of("bad_text", format!("the memo: {flaw}")))
     }
 
-    pub(super) async fn begin_payment(&self, caller: &Caller, asked: api::Pay) -> Result<api::Payment, RpcError> {
+    pub(super) async fn begin_payment(
+        &self,
+        caller: &Caller,
+        asked: api::Pay,
+    ) -> Result<api::Payment, RpcError> {
         let call = self.call_key("payment.pay", caller, &asked.key, &asked)?;
         let currency = &self.owner().currency;
         let payable = Payable::parse(&asked.to, currency).map_err(|flaw| code::code(&flaw))?;
@@ -102,7 +116,9 @@ impl Desk {
         tokio::pin!(until);
         loop {
             let short = match self.engine().pay(new.clone()).await {
-                Err(CallFault::Pay(PayRefusal::Short { free, asked })) => CallFault::Pay(PayRefusal::Short { free, asked }),
+                Err(CallFault::Pay(PayRefusal::Short { free, asked })) => {
+                    CallFault::Pay(PayRefusal::Short { free, asked })
+                }
                 other => return other,
             };
             let renewing = self.engine().look(|wallet, _| wallet.holdings().at_bank).await?;
@@ -149,7 +165,11 @@ impl Desk {
         self.operation(&id)
     }
 
-    pub(super) async fn make_request(&self, caller: &Caller, asked: api::NewRequest) -> Result<api::RequestView, RpcError> {
+    pub(super) async fn make_request(
+        &self,
+        caller: &Caller,
+        asked: api::NewRequest,
+    ) -> Result<api::RequestView, RpcError> {
         let key = self.call_key("request.create", caller, &asked.key, &asked)?;
         if asked.units.is_zero() {
             return Err(code::reason_of("bad_amount", "a request asks for one unit or more"));
@@ -185,11 +205,13 @@ impl Desk {
 /// What was typed, or what the link says; when both say something they must agree.
 fn amount(typed: Option<Units>, linked: Option<Units>) -> Result<Units, RpcError> {
     match (typed, linked) {
-        (Some(typed), Some(linked)) if typed != linked => {
-            Err(code::reason_of("other_amount", format!("the link or request asks for {linked}, {typed} was given")))
-        }
+        (Some(typed), Some(linked)) if typed != linked => Err(code::reason_of(
+            "other_amount",
+            format!("the link or request asks for {linked}, {typed} was given"),
+        )),
         (Some(units), _) | (None, Some(units)) => Ok(units),
-        (None, None) => Err(code::reason_of("bad_amount", "say how much: neither the call nor the link does")),
+        (None, None) => {
+            Err(code::reason_of("bad_amount", "say how much: neither the call nor the link does"))
+        }
     }
 }
-

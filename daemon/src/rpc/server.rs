@@ -117,7 +117,8 @@ impl Desk {
     /// Where a payer may find this workstation if the network does not tell him.
     pub(super) async fn own_address(&self) -> Text {
         let addresses = self.net.external().await;
-        let first = addresses.iter().find_map(|a| Text::new(&a.to_string(), protocol::bank::ADDRESS_MAX).ok());
+        let first =
+            addresses.iter().find_map(|a| Text::new(&a.to_string(), protocol::bank::ADDRESS_MAX).ok());
         first.unwrap_or_default()
     }
 
@@ -129,14 +130,21 @@ impl Desk {
     pub(super) fn operation(&self, id: &RequestId) -> Result<api::Operation, RpcError> {
         let op = self.store().bank_op(id).map_err(fault)?.ok_or_else(|| not_found("request to the bank"))?;
         let letter = match op.state {
-            crate::wallet::banking::OpState::Declined(number) => self.store().letter(number).map_err(fault)?,
+            crate::wallet::banking::OpState::Declined(number) => {
+                self.store().letter(number).map_err(fault)?
+            }
             _ => None,
         };
         Ok(view::operation(&op, letter.as_ref().map(|l| l.unverified()), self.currency()))
     }
 
     /// Reads again after each event until `done`, or until the time is over.
-    async fn wait<T>(&self, seconds: u64, read: impl Fn() -> Result<T, RpcError>, done: impl Fn(&T) -> bool) -> Result<T, RpcError> {
+    async fn wait<T>(
+        &self,
+        seconds: u64,
+        read: impl Fn() -> Result<T, RpcError>,
+        done: impl Fn(&T) -> bool,
+    ) -> Result<T, RpcError> {
         let mut events = self.shared().newest_event.subscribe();
         let over = tokio::time::sleep(Duration::from_secs(seconds.min(WAIT_MAX)));
         tokio::pin!(over);
@@ -156,11 +164,17 @@ impl Desk {
     fn receipt_of(&self, id: &PaymentId) -> Result<api::Receipt, RpcError> {
         if let Some(payment) = self.store().outgoing(id).map_err(fault)? {
             let (Some(order), Some(receipt)) = (&payment.order, &payment.receipt) else {
-                return Err(code::reason_of("not_found", "the payee has not given a receipt for this payment"));
+                return Err(code::reason_of(
+                    "not_found",
+                    "the payee has not given a receipt for this payment",
+                ));
             };
             let names = Names { payer: &self.owner.name, payee: &payment.name, memo: &payment.memo };
             let confirmed = receipt.unverified().confirmed;
-            return Ok(view::receipt(&ReceiptParts { order, receipt, confirmed, names, sent: true }, self.paper()));
+            return Ok(view::receipt(
+                &ReceiptParts { order, receipt, confirmed, names, sent: true },
+                self.paper(),
+            ));
         }
         let incoming = self.store().incoming_by_id(id).map_err(fault)?.ok_or_else(|| not_found("payment"))?;
         let names = Names { payer: &incoming.name, payee: &self.owner.name, memo: &incoming.memo };
@@ -196,7 +210,9 @@ impl Desk {
         let (mut before, mut seen) = (query.before, 0);
         loop {
             let page = self.store().history(Page { before, limit: limit.max(64) }).map_err(fault)?;
-            let Some(last) = page.last().map(|entry| entry.seq) else { return Ok(api::History { lines, next: None }) };
+            let Some(last) = page.last().map(|entry| entry.seq) else {
+                return Ok(api::History { lines, next: None });
+            };
             for entry in &page {
                 seen += 1;
                 let line = view::line(entry, self.store());
@@ -214,7 +230,8 @@ impl Desk {
 
     fn check_history(&self) -> Result<api::HistoryState, RpcError> {
         let head = self.store().check_history().map_err(fault)?;
-        let head = head.map_err(|flaw: history::HistoryFlaw| code::reason_of("history_broken", flaw.to_string()))?;
+        let head =
+            head.map_err(|flaw: history::HistoryFlaw| code::reason_of("history_broken", flaw.to_string()))?;
         Ok(api::HistoryState { lines: head.seq, digest: head.digest.to_string(), reserve: head.reserve })
     }
 
@@ -227,7 +244,8 @@ impl Desk {
     }
 
     async fn status_now(&self) -> Result<api::Status, RpcError> {
-        let (tickets_left, lock) = self.engine.look(|w, lock| (w.tickets_left(), lock)).await.map_err(|f| self.call(f))?;
+        let (tickets_left, lock) =
+            self.engine.look(|w, lock| (w.tickets_left(), lock)).await.map_err(|f| self.call(f))?;
         let peers = self.net.status().borrow().connected;
         let (directory, _) = self.store().directory_head().map_err(fault)?;
         Ok(api::Status {
@@ -248,7 +266,8 @@ impl Desk {
     }
 
     async fn new_token(&self, asked: api::NewToken) -> Result<api::TokenSecret, RpcError> {
-        let name = Text::new(&asked.name, 64).map_err(|flaw| code::reason_of("bad_text", format!("the name: {flaw}")))?;
+        let name = Text::new(&asked.name, 64)
+            .map_err(|flaw| code::reason_of("bad_text", format!("the name: {flaw}")))?;
         let (id, secret) = (hex::encode(chance_bytes::<4>()), hex::encode(chance_bytes::<32>()));
         let scopes: Vec<&str> = asked.scopes.given().iter().map(|scope| scope.name()).collect();
         let token = Token {
@@ -282,11 +301,12 @@ impl Desk {
         let query = self.engine.ask(Input::SignQuery).await.map_err(|f| self.call(f))?;
         let query = query.map_err(|f| self.call(f))?;
         let unreachable = |why: String| {
-            code::reason_of("bank_unreachable", why)
-                .retry(Retry::Later)
-                .hint("direct payments go on without the bank; withdrawals and deposits wait for it by themselves")
+            code::reason_of("bank_unreachable", why).retry(Retry::Later).hint(
+                "direct payments go on without the bank; withdrawals and deposits wait for it by themselves",
+            )
         };
-        let answer = self.link.ask(&BankAsk::Balance(query)).await.map_err(|fault| unreachable(fault.to_string()))?;
+        let answer =
+            self.link.ask(&BankAsk::Balance(query)).await.map_err(|fault| unreachable(fault.to_string()))?;
         let letter = match answer {
             BankAnswer::Balance(letter) => letter,
             BankAnswer::Error(code) => return Err(unreachable(code.text().to_owned())),
@@ -323,7 +343,8 @@ impl Workstation for Desk {
 
     async fn unlock(&self, _: &Caller, asked: api::Unlock) -> Result<api::Unlocked, RpcError> {
         let seconds = asked.seconds.unwrap_or(self.unlock_seconds).clamp(1, UNLOCK_MAX);
-        let until: Result<Timestamp, _> = self.engine.unlock(asked.code, seconds).await.map_err(|f| self.call(f))?;
+        let until: Result<Timestamp, _> =
+            self.engine.unlock(asked.code, seconds).await.map_err(|f| self.call(f))?;
         until.map(|until| api::Unlocked { until }).map_err(code::unlock)
     }
 
@@ -392,7 +413,11 @@ impl Workstation for Desk {
         self.receipt_of(&asked.payment)
     }
 
-    async fn request_create(&self, caller: &Caller, asked: api::NewRequest) -> Result<api::RequestView, RpcError> {
+    async fn request_create(
+        &self,
+        caller: &Caller,
+        asked: api::NewRequest,
+    ) -> Result<api::RequestView, RpcError> {
         self.make_request(caller, asked).await
     }
 
@@ -441,7 +466,11 @@ impl Workstation for Desk {
     }
 
     async fn token_revoke(&self, _: &Caller, asked: api::ByToken) -> Result<api::Done, RpcError> {
-        let known = self.engine.ask(|reply| Input::RevokeToken(asked.token, reply)).await.map_err(|f| self.call(f))?;
+        let known = self
+            .engine
+            .ask(|reply| Input::RevokeToken(asked.token, reply))
+            .await
+            .map_err(|f| self.call(f))?;
         self.gate.renew(&self.engine).await;
         if known { Ok(api::Done { done: true }) } else { Err(not_found("token")) }
     }

@@ -33,14 +33,15 @@ pub(super) fn balance(wallet: &Wallet) -> api::Balance {
             _ => named(&p.name, &PublicCode::of(p.payee)),
         },
     });
-    let ops = wallet.open_bank_ops().filter(|op| !op.uses.is_empty() && !of_payment(op)).map(|op| api::Held {
-        kind: "bank".to_owned(),
-        id: op.id.to_string(),
-        state: op.what.word().to_owned(),
-        units: op.amount,
-        since: op.created,
-        awaiting: "the bank".to_owned(),
-    });
+    let ops =
+        wallet.open_bank_ops().filter(|op| !op.uses.is_empty() && !of_payment(op)).map(|op| api::Held {
+            kind: "bank".to_owned(),
+            id: op.id.to_string(),
+            state: op.what.word().to_owned(),
+            units: op.amount,
+            since: op.created,
+            awaiting: "the bank".to_owned(),
+        });
     api::Balance {
         currency: wallet.owner().currency.clone(),
         spendable: wallet.free(),
@@ -123,16 +124,24 @@ fn explain(payment: &Outgoing, payee: &str, currency: &Currency) -> (String, Opt
     let plain = |text: String| (text, None);
     match &payment.state {
         State::Asking => plain(format!("asking {payee}; nothing has been signed yet")),
-        State::Certifying => plain("the bank is certifying the amount; it is asked again by itself".to_owned()),
-        State::Sent => plain(format!("sent; {payee}'s receipt is awaited, the payment is sent again by itself")),
+        State::Certifying => {
+            plain("the bank is certifying the amount; it is asked again by itself".to_owned())
+        }
+        State::Sent => {
+            plain(format!("sent; {payee}'s receipt is awaited, the payment is sent again by itself"))
+        }
         State::Receipted => plain(format!("{payee} has it; final once {payee} has been to the bank")),
         State::Confirmed => plain(format!("{payee} has it, finally")),
         State::TakingBack(code) => plain(format!(
             "{payee} did not take it ({}); the bank is giving the units back, which needs the bank and an unlocked workstation",
             code.text()
         )),
-        State::Returned(code) => (format!("{payee} did not take it: {}. The units are back.", code.text()), word(code)),
-        State::Taken(code) => plain(format!("{payee} answered «{}», but has redeemed the units: he has them", code.text())),
+        State::Returned(code) => {
+            (format!("{payee} did not take it: {}. The units are back.", code.text()), word(code))
+        }
+        State::Taken(code) => {
+            plain(format!("{payee} answered «{}», but has redeemed the units: he has them", code.text()))
+        }
         State::NotDone(why) => not_done(why, payee, currency),
     }
 }
@@ -144,23 +153,36 @@ fn word(code: &protocol::wire::ErrorCode) -> Option<String> {
 fn not_done(why: &NotDone, payee: &str, currency: &Currency) -> (String, Option<String>) {
     let reason = |text: &str| Some(text.to_owned());
     match why {
-        NotDone::Declined(code) => (format!("{payee} declined: {} Nothing was paid.", code.text()), word(code)),
-        NotDone::Unreachable => {
-            (format!("{payee}'s workstation can't be reached. Nothing was paid; try again later."), reason("unreachable"))
+        NotDone::Declined(code) => {
+            (format!("{payee} declined: {} Nothing was paid.", code.text()), word(code))
         }
+        NotDone::Unreachable => (
+            format!("{payee}'s workstation can't be reached. Nothing was paid; try again later."),
+            reason("unreachable"),
+        ),
         NotDone::BadRequest(flaw) => (format!("{flaw}. Nothing was paid."), reason("bad_request")),
         NotDone::Short(free) => (
-            format!("the reserve held only {} when {payee} had answered. Nothing was paid.", currency.show_full(*free)),
+            format!(
+                "the reserve held only {} when {payee} had answered. Nothing was paid.",
+                currency.show_full(*free)
+            ),
             reason("insufficient_funds"),
         ),
-        NotDone::Locked => ("the workstation was locked before anything was signed. Nothing was paid.".to_owned(), reason("locked")),
-        NotDone::BankRefused(code) => (format!("the bank did not certify it: {} Nothing was paid.", code.text()), word(code)),
+        NotDone::Locked => (
+            "the workstation was locked before anything was signed. Nothing was paid.".to_owned(),
+            reason("locked"),
+        ),
+        NotDone::BankRefused(code) => {
+            (format!("the bank did not certify it: {} Nothing was paid.", code.text()), word(code))
+        }
     }
 }
 
 pub(super) fn line(entry: &Entry, store: &RedbStore) -> api::HistoryLine {
     let state = match entry.movement {
-        Movement::Sent => store.outgoing(&PaymentId(entry.id)).ok().flatten().map(|p| p.state.word().to_owned()),
+        Movement::Sent => {
+            store.outgoing(&PaymentId(entry.id)).ok().flatten().map(|p| p.state.word().to_owned())
+        }
         _ => None,
     };
     api::HistoryLine {

@@ -7,8 +7,8 @@
 use super::Wallet;
 use super::banking::CallKey;
 use super::change::{Answered, Change, Decision, Draft, Effect, Happening, Started};
-use super::policy::Policy;
 use super::history::{Movement, NewEntry};
+use super::policy::Policy;
 use super::reserve::OwnNote;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;

@@ -58,7 +58,8 @@ impl Paper<'_> {
 
     /// A receipt with the order that it answers.
     pub fn receipt(&self, order: &Order, receipt: &Receipt, names: Names<'_>) -> String {
-        let what = format!("{} paid {} {}.", names.payer, names.payee, self.currency.show_full(receipt.amount));
+        let what =
+            format!("{} paid {} {}.", names.payer, names.payee, self.currency.show_full(receipt.amount));
         let standing = match receipt.confirmed {
             true => "confirmed: the payee has been to the bank with it",
             false => "received: the payee has it, the bank has not seen it yet",
@@ -106,7 +107,9 @@ mod tests {
         };
         let currency = Currency::new("EUR", 2).unwrap();
         let text = Paper { bank: "StarMine", currency: &currency }.letter(&letter, "Alice");
-        for part in ["StarMine — REFUSAL LETTER", "500.00 EUR", "up to 12.50 EUR", "2026-11-22", "42", "Alice", "st1"] {
+        for part in
+            ["StarMine — REFUSAL LETTER", "500.00 EUR", "up to 12.50 EUR", "2026-11-22", "42", "Alice", "st1"]
+        {
             assert!(text.contains(part), "{part} in\n{text}");
         }
     }

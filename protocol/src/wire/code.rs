@@ -82,7 +82,11 @@ impl ErrorCode {
     pub const fn is_offence(self) -> bool {
         matches!(
             self,
-            ErrorCode::Malformed | ErrorCode::TooBig | ErrorCode::BadSignature | ErrorCode::BadChain | ErrorCode::BadSum
+            ErrorCode::Malformed
+                | ErrorCode::TooBig
+                | ErrorCode::BadSignature
+                | ErrorCode::BadChain
+                | ErrorCode::BadSum
         )
     }
 }
