@@ -1,5 +1,5 @@
 //! The real `stermina` against a workstation that says what the test wants: documents, sentences, exit codes.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic, its scenery too")]
+#![expect(clippy::unwrap_used, reason = "a test may panic, its scenery too")]
 
 use daemon::rpc::api::WorkstationClient;
 use protocol::code::PublicCode;
