@@ -181,7 +181,7 @@ impl Text {
         // Direction overrides would let a memo or a name read as something else on a screen.
         let hidden = |c: char| {
             c.is_control()
-                || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+                || matches!(c, '\u{061c}' | '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
         };
         if text.len() > max.min(255) || text.chars().any(hidden) {
             return Err(BadText { max, length: text.len() });
@@ -235,6 +235,9 @@ mod tests {
         assert_eq!(Sample::from_bytes(&[2, 1, 2, 0]).unwrap_err().why, "unknown version");
         assert_eq!(Sample::from_bytes(&[1, 1, 2, 1, 0xff]).unwrap_err().why, "a text that is not UTF-8");
         assert!(Sample::from_bytes(&[1, 1, 2, 1, 7]).is_err(), "a bell is no text");
+        for turns in ["\u{061c}", "\u{202e}", "\u{2066}"] {
+            assert!(Text::new(turns, 10).is_err(), "{turns:?} changes the direction of reading");
+        }
     }
 
     #[test]

@@ -99,7 +99,12 @@ fn decode(kind: Kind, text: &str) -> Result<Vec<u8>, CodeFlaw> {
         return Err(CodeFlaw::Checksum);
     }
     match CheckedHrpstring::new::<Bech32m>(text) {
-        Ok(checked) => Ok(checked.byte_iter().collect()),
+        Ok(checked) => {
+            let bytes: Vec<u8> = checked.byte_iter().collect();
+            // Bits that fill the last character could be anything; one thing has one line.
+            let one_form = encode(kind, &bytes).eq_ignore_ascii_case(text);
+            if one_form { Ok(bytes) } else { Err(CodeFlaw::Content("bits that do not belong there")) }
+        }
         Err(error) => Err(explain(text, &error)),
     }
 }

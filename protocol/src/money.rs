@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for Units {
 }
 
 /// What one unit is called and how many digits stand behind the point; set by the bank at `init`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "node", derive(schemars::JsonSchema))]
 pub struct Currency {
     /// Three to eight capital letters, `STM` unless the bank says otherwise.
@@ -161,6 +161,20 @@ impl Currency {
     }
 }
 
+/// Through [`Currency::new`]: what a bank calls its money stands on its customers' screens.
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(rename = "Currency")]
+        struct Parts {
+            code: String,
+            digits: u8,
+        }
+        let Parts { code, digits } = Parts::deserialize(from)?;
+        Currency::new(&code, digits).map_err(serde::de::Error::custom)
+    }
+}
+
 impl Default for Currency {
     fn default() -> Self {
         Currency { code: "STM".to_owned(), digits: 0 }
@@ -209,6 +223,16 @@ mod tests {
             let currency = Currency::new("ABC", digits).unwrap();
             let units = Units::new(units).unwrap();
             prop_assert_eq!(currency.parse(&currency.show(units)).unwrap(), units);
+        }
+    }
+
+    #[test]
+    fn no_odd_currency_comes_off_the_wire() {
+        let good = rmp_serde::to_vec(&Currency::new("EUR", 2).unwrap()).unwrap();
+        assert_eq!(rmp_serde::from_slice::<Currency>(&good).unwrap().code(), "EUR");
+        for odd in [("\u{1b}[2J", 2), ("EUR", 200), ("eur", 2)] {
+            let bytes = rmp_serde::to_vec(&odd).unwrap();
+            assert!(rmp_serde::from_slice::<Currency>(&bytes).is_err(), "{odd:?}");
         }
     }
 

@@ -64,7 +64,13 @@ impl Range {
 
 impl<'de> Deserialize<'de> for Range {
     fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        let (start, end) = <(u64, u64)>::deserialize(from)?;
+        #[derive(Deserialize)]
+        #[serde(rename = "Range")]
+        struct Ends {
+            start: u64,
+            end: u64,
+        }
+        let Ends { start, end } = Ends::deserialize(from)?;
         Range::new(start, end).map_err(serde::de::Error::custom)
     }
 }
@@ -76,7 +82,7 @@ impl fmt::Display for Range {
 }
 
 /// Ranges that neither overlap nor touch, in order.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct RangeSet(Vec<Range>);
 
@@ -142,6 +148,17 @@ impl RangeSet {
     }
 }
 
+/// Ranges out of order, or that overlap or touch, are damage: counting them would make money.
+impl<'de> Deserialize<'de> for RangeSet {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let ranges = Vec::<Range>::deserialize(from)?;
+        if ranges.iter().zip(ranges.iter().skip(1)).any(|(a, b)| b.start <= a.end) {
+            return Err(serde::de::Error::custom("ranges out of order"));
+        }
+        Ok(RangeSet(ranges))
+    }
+}
+
 impl FromIterator<Range> for RangeSet {
     fn from_iter<I: IntoIterator<Item = Range>>(ranges: I) -> Self {
         let mut set = RangeSet::empty();
@@ -155,10 +172,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const SPAN: usize = 64;
+    const SPAN: u8 = 64;
 
-    fn steps() -> impl Strategy<Value = Vec<(bool, u64, u64)>> {
-        prop::collection::vec((any::<bool>(), 0..SPAN as u64 - 1, 1..20u64), 0..40)
+    fn steps() -> impl Strategy<Value = Vec<(bool, u8, u8)>> {
+        prop::collection::vec((any::<bool>(), 0..SPAN - 1, 1..20u8), 0..40)
     }
 
     proptest! {
@@ -166,19 +183,19 @@ mod tests {
         #[test]
         fn a_range_set_is_a_bitmap(steps in steps()) {
             let mut set = RangeSet::empty();
-            let mut bits = [false; SPAN];
+            let mut bits = [false; SPAN as usize];
             for (add, start, length) in steps {
-                let end = (start + length).min(SPAN as u64);
-                let range = Range::new(start, end).unwrap();
+                let end = (start + length).min(SPAN);
+                let range = Range::new(u64::from(start), u64::from(end)).unwrap();
                 if add { set.insert(range) } else { set.remove(range) }
-                bits[start as usize..end as usize].fill(add);
+                let here = usize::from(start)..usize::from(end);
+                bits[here.clone()].fill(add);
 
-                let lit: Vec<u64> = (0..SPAN as u64).filter(|i| bits[*i as usize]).collect();
+                let lit: Vec<u64> = (0..SPAN).filter(|i| bits[usize::from(*i)]).map(u64::from).collect();
                 let held: Vec<u64> = set.iter().flat_map(|r| r.start()..r.end()).collect();
                 prop_assert_eq!(&lit, &held);
-                prop_assert_eq!(set.units().get(), lit.len() as u64);
-                prop_assert_eq!(set.contains(range), bits[start as usize..end as usize].iter().all(|b| *b));
-                prop_assert_eq!(set.overlaps(range), bits[start as usize..end as usize].iter().any(|b| *b));
+                prop_assert_eq!(set.contains(range), bits[here.clone()].iter().all(|b| *b));
+                prop_assert_eq!(set.overlaps(range), bits[here].iter().any(|b| *b));
                 for pair in set.0.windows(2) {
                     prop_assert!(pair[0].end < pair[1].start, "ranges that touch are one");
                 }
@@ -195,6 +212,18 @@ mod tests {
                     prop_assert_eq!(rest.map_or(0, |r| r.units().get()), length - take);
                 }
             }
+        }
+    }
+
+    #[test]
+    fn stored_ranges_come_back_or_are_refused() {
+        let set: RangeSet = [Range { start: 0, end: 2 }, Range { start: 5, end: 9 }].into_iter().collect();
+        let (packed, json) = (rmp_serde::to_vec(&set).unwrap(), serde_json::to_string(&set).unwrap());
+        assert_eq!(rmp_serde::from_slice::<RangeSet>(&packed).unwrap(), set);
+        assert_eq!(serde_json::from_str::<RangeSet>(&json).unwrap(), set);
+        for odd in [[(5, 9), (0, 2)], [(0, 5), (4, 6)], [(0, 5), (5, 6)], [(0, 0), (5, 6)]] {
+            let bytes = rmp_serde::to_vec(&odd.to_vec()).unwrap();
+            assert!(rmp_serde::from_slice::<RangeSet>(&bytes).is_err(), "{odd:?}");
         }
     }
 

@@ -217,7 +217,7 @@ pub(crate) mod tests {
         for at in [0, 5, 40, 70, 100, 1000] {
             let mut changed = envelope.clone();
             changed[at] ^= 1;
-            assert!(open(&[bob.clone()], &changed).is_err(), "byte {at}");
+            assert!(open(std::slice::from_ref(&bob), &changed).is_err(), "byte {at}");
         }
         assert_eq!(open(&[bob], &envelope[..1000]).unwrap_err(), SealFlaw::Malformed);
     }

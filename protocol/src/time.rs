@@ -23,12 +23,12 @@ pub const SKEW_SECONDS: u64 = 600;
 impl Timestamp {
     /// This moment and `seconds` more; the far end of time when it would not fit.
     pub fn plus_seconds(self, seconds: u64) -> Timestamp {
-        Timestamp(self.0.checked_add(seconds).unwrap_or(u64::MAX))
+        Timestamp(self.0.saturating_add(seconds))
     }
 
     /// Seconds from `earlier` until this moment, 0 if it was later.
     pub fn seconds_since(self, earlier: Timestamp) -> u64 {
-        self.0.checked_sub(earlier.0).unwrap_or(0)
+        self.0.saturating_sub(earlier.0)
     }
 
     /// The day this moment falls on, in UTC.
@@ -50,7 +50,7 @@ impl Timestamp {
 impl Day {
     /// This day and `days` more.
     pub fn plus_days(self, days: u32) -> Day {
-        Day(self.0.checked_add(days).unwrap_or(u32::MAX))
+        Day(self.0.saturating_add(days))
     }
 
     /// Midnight at which the day begins.

@@ -178,8 +178,10 @@ impl Wallet {
         }
         let usable = |note: &&OwnNote| match taker {
             Taker::Bank => note.note.links.len() < LINKS_MAX,
+            // The last link of a note is kept for its way to the bank.
             Taker::Payee(now) => {
-                note.note.links.len() < LINKS_MAX && now.day() <= note.note.root.unverified().direct_until_day
+                note.note.links.len() + 1 < LINKS_MAX
+                    && now.day() <= note.note.root.unverified().direct_until_day
             }
         };
         let mut pieces: Vec<(bool, Piece)> = self

@@ -1,6 +1,6 @@
 //! Opening an account: the letter that a person is handed, and the answer his workstation gives (SPEC §4.3).
 
-use super::identity::{ADDRESSES_MAX, read_addresses, write_addresses};
+use super::identity::{read_addresses, write_addresses};
 use crate::body::{Body, Malformed, Reader, Text, Writer};
 use crate::id::{BankId, Key, RequestId};
 
@@ -18,8 +18,13 @@ pub struct ActivationLetter {
     pub account: u64,
     /// The one-time activation code.
     pub code: [u8; CODE_LENGTH],
-    /// Where the bank-node is reached.
+    /// Where the bank-node is reached: the first [`ActivationLetter::ADDRESSES_MAX`] are written.
     pub addresses: Vec<Text>,
+}
+
+impl ActivationLetter {
+    /// Most addresses in a letter: with these it still fits a bech32m line of 1,023 characters.
+    pub const ADDRESSES_MAX: usize = 4;
 }
 
 impl std::fmt::Debug for ActivationLetter {
@@ -33,7 +38,7 @@ impl Body for ActivationLetter {
 
     fn write(&self, out: &mut Writer) {
         out.u8(1).raw(&self.master.0).raw(&self.node.0).u64(self.account).raw(&self.code);
-        write_addresses(out, &self.addresses);
+        write_addresses(out, &self.addresses, Self::ADDRESSES_MAX);
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -43,7 +48,7 @@ impl Body for ActivationLetter {
             node: Key(from.array()?),
             account: from.u64()?,
             code: from.array()?,
-            addresses: read_addresses(from, ADDRESSES_MAX)?,
+            addresses: read_addresses(from, Self::ADDRESSES_MAX)?,
         })
     }
 }

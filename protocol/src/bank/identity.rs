@@ -80,7 +80,7 @@ impl Body for AddressRecord {
 
     fn write(&self, out: &mut Writer) {
         out.u8(1).raw(&self.node.0).u64(self.sequence).u64(self.expires.0);
-        write_addresses(out, &self.addresses);
+        write_addresses(out, &self.addresses, ADDRESSES_MAX);
     }
 
     fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
@@ -94,10 +94,11 @@ impl Body for AddressRecord {
     }
 }
 
-/// A count in one byte, then the texts.
-pub(crate) fn write_addresses(out: &mut Writer, addresses: &[Text]) {
-    let kept = addresses.iter().take(ADDRESSES_MAX);
-    out.u8(u8::try_from(kept.len()).expect("eight fits a byte"));
+/// A count in one byte, then the texts; those beyond `max` or too long to be read back are left out.
+pub(crate) fn write_addresses(out: &mut Writer, addresses: &[Text], max: usize) {
+    let fits = |address: &&Text| address.as_str().len() <= ADDRESS_MAX;
+    let kept: Vec<&Text> = addresses.iter().filter(fits).take(max).collect();
+    out.u8(u8::try_from(kept.len()).expect("eight at most"));
     for address in kept {
         out.text(address.as_str());
     }
@@ -132,6 +133,9 @@ pub enum IntroductionFlaw {
     /// One of them has ended.
     #[error("the certificate or the identity record has expired")]
     Expired,
+    /// The identity record runs longer than it may, so its keys would never have to be renewed.
+    #[error("the identity record runs for more than {IDENTITY_DAYS_MAX} days")]
+    TooLong,
     /// The bank has suspended the account.
     #[error("the bank has suspended this account")]
     Suspended,
@@ -168,6 +172,9 @@ impl Introduction {
         }
         if now.is_past(certificate.expires) || now.is_past(identity.expires) {
             return Err(IntroductionFlaw::Expired);
+        }
+        if now.plus_seconds(IDENTITY_DAYS_MAX * DAY_SECONDS).is_before(identity.expires) {
+            return Err(IntroductionFlaw::TooLong);
         }
         let issued = certificate.issued.day();
         let certificate = keys.verify(Usage::Attest, issued, self.certificate)?;

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::Deref;
 
-/// Most links a note may have (threats Y1).
+/// Most links a note may have (threats Y1). The last place is kept for the way to the bank: what a payee
+/// may take he can always redeem.
 pub const LINKS_MAX: usize = 16;
 
 /// A root and the links that led to its present owner; nobody has checked them yet.
@@ -33,7 +34,7 @@ pub enum ChainFlaw {
     #[error("no issue key of epoch {0} is known for the note's day")]
     UnknownEpoch(u32),
     /// More links than a note may have.
-    #[error("the note has {0} links, more than {LINKS_MAX}")]
+    #[error("the note has {0} links: {LINKS_MAX} are allowed, and the last of them only to the bank")]
     TooDeep(usize),
     /// A link that does not name the body before it.
     #[error("link {0} of the note does not follow the body before it")]
@@ -93,7 +94,8 @@ impl Note {
             range: root.range(),
             to: Destination::Key(root.to),
         };
-        if self.links.len() > LINKS_MAX {
+        let ends_at_key = self.links.last().is_none_or(|l| matches!(l.unverified().to, Destination::Key(_)));
+        if self.links.len() > LINKS_MAX || (self.links.len() == LINKS_MAX && ends_at_key) {
             return Err(ChainFlaw::TooDeep(self.links.len()));
         }
         self.links.iter().enumerate().try_fold(start, |before, (at, link)| {

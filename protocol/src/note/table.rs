@@ -26,8 +26,8 @@ pub enum TableFlaw {
     /// More notes or links than a message may have.
     #[error("more than {NOTES_MAX} notes or {LINKS_PER_MESSAGE_MAX} links in a message")]
     TooMany,
-    /// A body that stands twice, or that no note uses.
-    #[error("a root or link stands twice or belongs to no note")]
+    /// A body that stands twice, that no note uses, or that stands out of order.
+    #[error("a root or link stands twice, belongs to no note or stands out of order")]
     Superfluous,
     /// A note that does not lead back to a root.
     #[error("a note does not lead back to a root")]
@@ -49,7 +49,7 @@ impl TableFlaw {
 }
 
 impl NoteTable {
-    /// Packs notes in their order.
+    /// Packs notes in their order; each root and each link stands where the first note needs it.
     pub fn pack<'a>(notes: impl IntoIterator<Item = &'a Note>) -> NoteTable {
         let mut table = NoteTable::default();
         let mut known = HashSet::new();
@@ -85,10 +85,10 @@ impl NoteTable {
         if roots.len() != self.roots.len() || links.len() != self.links.len() {
             return Err(TableFlaw::Superfluous);
         }
-        let mut used = HashSet::new();
-        let notes =
-            self.tips.iter().map(|tip| walk(*tip, &roots, &links, &mut used)).collect::<Result<_, _>>()?;
-        if used.len() != roots.len() + links.len() {
+        let notes: Vec<Note> =
+            self.tips.iter().map(|tip| walk(*tip, &roots, &links)).collect::<Result<_, _>>()?;
+        // A list of notes has one table: nothing superfluous, each body where it is first needed.
+        if NoteTable::pack(&notes) != self {
             return Err(TableFlaw::Superfluous);
         }
         Ok(notes)
@@ -110,7 +110,6 @@ fn walk(
     tip: Digest,
     roots: &HashMap<Digest, Signed<Root>>,
     links: &HashMap<Digest, Signed<Link>>,
-    used: &mut HashSet<Digest>,
 ) -> Result<Note, TableFlaw> {
     let mut backwards = Vec::new();
     let mut at = tip;
@@ -118,12 +117,10 @@ fn walk(
         if backwards.len() == LINKS_MAX {
             return Err(TableFlaw::TooDeep);
         }
-        used.insert(at);
         backwards.push(link.clone());
         at = link.unverified().prev;
     }
     let root = roots.get(&at).ok_or(TableFlaw::NoRoot)?.clone();
-    used.insert(at);
     backwards.reverse();
     Ok(Note { root, links: backwards })
 }

@@ -44,7 +44,7 @@ pub enum PaymentFlaw {
     /// Request and order do not fit.
     #[error("the order does not answer this request")]
     WrongRequest,
-    /// The request is not ours, or has expired.
+    /// The request is not ours, or had expired when the order was signed.
     #[error(transparent)]
     Request(#[from] RequestFlaw),
     /// The order has expired, comes from the future, or runs too long.
@@ -181,7 +181,7 @@ impl Payment {
         Ok(VerifiedPayment { request, order, payer, memo, notes, learned })
     }
 
-    /// For me, in answer to a request of mine that still runs.
+    /// For me, in answer to a request of mine that still ran when the order was signed.
     fn check_request(&self, reader: &Reader<'_>) -> Result<Verified<Request>, PaymentFlaw> {
         let (order, request) = (self.order.unverified(), self.request.unverified());
         if order.payee != reader.owner || order.bank != reader.keys.bank() {
@@ -195,17 +195,18 @@ impl Payment {
         }
         let node =
             reader.nodes.iter().find(|node| **node == request.node).ok_or(PaymentFlaw::WrongRequest)?;
-        Ok(self.request.clone().verify_request(order.bank, node, reader.now)?)
+        // The order's own dates say whether it comes too late. A request only has to run when the order is
+        // signed: links that the payer has signed are the payee's, however long they were on their way.
+        Ok(self.request.clone().verify_request(order.bank, node, order.created)?)
     }
 
     /// The cheap rules of the order: dates, parties, memo.
     fn check_order(&self, from: &Introduction, reader: &Reader<'_>) -> Result<Text, PaymentFlaw> {
         let order = self.order.unverified();
         let runs = order.expires.seconds_since(order.created);
-        if reader.now.is_past(order.expires)
-            || reader.now.is_before(order.created)
-            || runs > ORDER_SECONDS_MAX
-        {
+        // Certified money is the payee's already, whenever it arrives: to refuse it would strand it.
+        let late = order.mode == Mode::Direct && reader.now.is_past(order.expires);
+        if late || reader.now.is_before(order.created) || runs > ORDER_SECONDS_MAX {
             return Err(PaymentFlaw::Expired);
         }
         if order.payer == order.payee {
@@ -251,7 +252,8 @@ fn open_notes(
     let mut checked = Checked::default();
     let mut verified = Vec::with_capacity(notes.len());
     for (at, note) in notes.into_iter().enumerate() {
-        if now.day() > note.root.unverified().direct_until_day {
+        let too_old = now.day() > note.root.unverified().direct_until_day;
+        if too_old && order.mode == Mode::Direct {
             return Err(PaymentFlaw::TooOld(at));
         }
         let note = note.verify(keys, &mut checked).map_err(|flaw| PaymentFlaw::Chain { at, flaw })?;

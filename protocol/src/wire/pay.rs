@@ -2,7 +2,7 @@
 
 use super::{ErrorCode, Message};
 use crate::bank::Introduction;
-use crate::id::RequestId;
+use crate::id::{PaymentId, RequestId};
 use crate::key::bank::KeyCertificate;
 use crate::money::Units;
 use crate::pay::{Payment, Receipt, Refusal, Request};
@@ -24,6 +24,7 @@ pub enum Hail {
 
 /// The outer answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, and only while it is being answered")]
 pub enum HailAnswer {
     /// Who answers, and the bank keys that prove it.
     Introduction(Introduction, Vec<Signed<KeyCertificate>>),
@@ -49,8 +50,8 @@ pub enum PayAsk {
     Offer(Offer),
     /// Here is the money.
     Pay(Box<Payment>),
-    /// To the payer: the money of this order is safe now.
-    Confirm(Signed<Receipt>),
+    /// To the payer: the money of this payment of his is safe now.
+    Confirm(PaymentId, Signed<Receipt>),
 }
 
 /// What a payer would like to pay.
@@ -69,8 +70,8 @@ pub struct Offer {
 pub enum PayAnswer {
     /// To an offer: pay this.
     Request(Box<Signed<Request>>),
-    /// To an offer about a request at hand: it is still open.
-    Open,
+    /// To an offer about a request at hand: it is still open; true when it has to be certified.
+    Open(bool),
     /// To a payment: received. The same for the same order, for ever.
     Receipt(Signed<Receipt>),
     /// To a payment: opened, and not wanted.
