@@ -21,8 +21,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use daemon::rpc::api::{
     AccountView, Balance, ByPayment, ByRequest, Find, History, HistoryLine, HistoryQuery, HistoryState,
-    Letter, LetterQuery, Move, NewRequest, Operation, Pay, Payment, Receipt, RequestView, Status, Unlock,
-    WaitPayment, WaitRequest, WorkstationClient,
+    Letter, LetterQuery, Move, NewRequest, Operation, Pay, Payment, PolicyView, Receipt, RequestView, Status,
+    Unlock, WaitPayment, WaitRequest, WorkstationClient,
 };
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
@@ -97,7 +97,14 @@ impl Community {
         self.resident_at(name, balance, Setting::default())
     }
 
-    /// The same for somebody in another network.
+    /// A shop: its till is a workstation like anybody's.
+    #[track_caller]
+    pub fn shop(&self, name: &str) -> Resident {
+        let letter = self.bank.opens_account(name, "shop", 0);
+        Resident::with(name, &self.folder.path().join(name), letter, Setting::default())
+    }
+
+    /// A resident in another network.
     #[track_caller]
     pub fn resident_at(&self, name: &str, balance: u64, setting: Setting) -> Resident {
         let letter = self.bank.opens_account(name, "resident", balance);
@@ -400,6 +407,14 @@ impl Resident {
     pub fn pays_request(&self, request: &RequestView) -> Paying<'_> {
         let (to, key) = (request.uri.clone(), key(&self.name));
         Paying { payer: self, asked: Pay { to, units: None, memo: None, certified: None, key } }
+    }
+
+    /// Takes no more than this from anybody without the bank's certificate.
+    #[track_caller]
+    pub fn takes_directly_at_most(&self, units: u64) {
+        let policy = self.must("policy.show", wait(self.rpc().policy_show(Empty {})));
+        let policy = PolicyView { direct_max: amount(units), ..policy };
+        self.must("policy.set", wait(self.rpc().policy_set(policy)));
     }
 
     /// Asks to be paid.

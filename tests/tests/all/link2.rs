@@ -20,7 +20,7 @@ fn line_about(who: &Resident, payment: &str) -> (String, u64, String, String) {
     (line.movement, line.units.get(), line.memo, line.name)
 }
 
-/// N2, N4, N5, N6, N7, M1: from the letter to the audit, as a resident lives it.
+/// N2, N4, N5, N6, N7, M1, M3: from the letter to the audit, as a resident lives it.
 #[test]
 fn a_day_on_link_2() {
     let town = Community::open("Naxos");
@@ -30,7 +30,7 @@ fn a_day_on_link_2() {
 
     alice.withdraws(500);
     assert_eq!(alice.spendable(), 500);
-    assert_eq!(alice.account().units.get(), 500);
+    assert_eq!(alice.account().units.get(), 500, "what is issued is no longer in the account (M1, M3)");
     let letters = alice.letters();
     let letter = letters.iter().find(|letter| letter.kind == "payment").expect("a payment letter (N4)");
     assert_eq!((letter.units.get(), letter.balance.get()), (500, 500));
@@ -106,6 +106,24 @@ fn too_much_is_answered_with_what_there_is() {
     }
     assert_eq!((alice.spendable(), alice.account().units.get(), bob.spendable()), (40, 60, 0));
     town.is_sound(&[&alice, &bob]);
+}
+
+/// N12, N16: a shop's till is a reserve like anybody's; small amounts pass directly, large ones with the bank's word,
+/// and nothing is too large for that.
+#[test]
+fn a_shop_takes_small_amounts_directly_and_large_ones_certified() {
+    let town = Community::open("Naxos");
+    let (alice, bakery) =
+        (ready(&town, "alice", 1_000_000), town.shop("bakery").joined().started().unlocked());
+    alice.withdraws(900_000);
+    bakery.takes_directly_at_most(100);
+    let bread = alice.pays(&bakery, 4).memo("bread").done();
+    let oven = alice.pays(&bakery, 800_000).memo("an oven").done();
+    assert_eq!((bread.mode.as_deref(), oven.mode.as_deref()), (Some("direct"), Some("certified")));
+    assert_eq!(bakery.spendable(), 800_004);
+    bakery.deposits(800_004);
+    assert_eq!(bakery.account().units.get(), 800_004);
+    town.is_sound(&[&alice, &bakery]);
 }
 
 /// N3, N14: a locked workstation takes money and gives none.
