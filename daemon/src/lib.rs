@@ -6,6 +6,13 @@
 //! bin, cli ─▶ rpc ─▶ engine ─▶ wallet (rules, no IO) · store (durable) · keyring (the owner's secrets)
 //! ```
 
+pub mod cli;
+pub mod engine;
+pub mod join;
+pub mod keyring;
+pub mod profile;
 pub mod rpc;
+pub mod run;
+pub mod settings;
 pub mod store;
 pub mod wallet;

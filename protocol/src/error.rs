@@ -72,6 +72,25 @@ codes! {
     31 NoTickets "no_tickets" "The payee's workstation has to be unlocked before it can take more payments.";
 }
 
+impl ErrorCode {
+    /// Whether the same question may get another answer in a while: nothing was decided.
+    pub const fn is_passing(self) -> bool {
+        matches!(self, ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::NoTickets)
+    }
+
+    /// Whether no honest sender causes it: it is charged to the peer's budget.
+    pub const fn is_offence(self) -> bool {
+        matches!(
+            self,
+            ErrorCode::Malformed
+                | ErrorCode::TooBig
+                | ErrorCode::BadSignature
+                | ErrorCode::BadChain
+                | ErrorCode::BadSum
+        )
+    }
+}
+
 impl fmt::Display for ErrorCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.text())

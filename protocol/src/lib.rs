@@ -12,6 +12,7 @@
 //! | [`bank`] | certificates, withdrawals, redemptions, letters, the directory (link 1) |
 //! | [`error`] | the one list of error codes |
 //! | [`wire`] | MessagePack envelopes around all that, and limits |
+//! | [`print`] | letters and receipts as pages of text |
 //! | `node` | with the feature `node`: sockets, clock, runtime; nothing else in the crate knows of them |
 
 pub mod bank;
@@ -25,6 +26,7 @@ pub mod money;
 pub mod node;
 pub mod note;
 pub mod pay;
+pub mod print;
 pub mod range;
 pub mod seal;
 pub mod sign;

@@ -48,6 +48,11 @@ impl ViewKey {
         Key(x25519_dalek::PublicKey::from(&secret).to_bytes())
     }
 
+    /// Its secret half, to keep in a private file.
+    pub fn secret(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     fn pair(&self) -> Result<(Private, Public), SealFlaw> {
         let private = Private::from_bytes(&self.0[..]).map_err(|_| SealFlaw::BadKey)?;
         Ok((private, public(&self.key())?))

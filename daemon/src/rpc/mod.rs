@@ -1,3 +1,12 @@
-//! JSON-RPC: the contract, and the server that keeps it. Nothing else here knows JSON.
+//! JSON-RPC: the contract and the server that keeps it. Only this room and the CLI know JSON.
 
 pub mod api;
+mod code;
+mod gate;
+mod moves;
+mod server;
+mod view;
+
+pub use code::{ERRORS, reason_of};
+pub use gate::{StoredEvents, TokenGate};
+pub use server::{Desk, DeskParts};

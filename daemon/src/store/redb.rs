@@ -6,7 +6,7 @@
 use super::{Page, Store, StoreFault};
 use crate::wallet::banking::BankOp;
 use crate::wallet::change::{Answered, Change, Event};
-use crate::wallet::history::Entry;
+use crate::wallet::history::{Entry, HistoryFlaw, HistoryHead};
 use crate::wallet::paying::Outgoing;
 use crate::wallet::policy::Policy;
 use crate::wallet::receiving::{Incoming, RequestRecord};
@@ -31,6 +31,7 @@ const NOTES_BY_ROOT: Bytes = Bytes::new("notes_by_root");
 const OUTGOING: Bytes = Bytes::new("outgoing");
 const OPEN_OUTGOING: Bytes = Bytes::new("open_outgoing");
 const INCOMING: Bytes = Bytes::new("incoming");
+const INCOMING_BY_ID: Bytes = Bytes::new("incoming_by_id");
 const REQUESTS: Bytes = Bytes::new("requests");
 const BANK_OPS: Bytes = Bytes::new("bank_ops");
 const OPEN_BANK_OPS: Bytes = Bytes::new("open_bank_ops");
@@ -40,6 +41,7 @@ const ANSWERED: Bytes = Bytes::new("answered");
 const TICKETS: Numbered = Numbered::new("tickets");
 const LETTERS: Numbered = Numbered::new("letters");
 const BANK_KEYS: Bytes = Bytes::new("bank_keys");
+const TOKENS: Bytes = Bytes::new("tokens");
 pub(super) const META: Bytes = Bytes::new("meta");
 pub(super) const CERTIFICATES: Bytes = Bytes::new("certificates");
 pub(super) const IDENTITIES: Bytes = Bytes::new("identities");
@@ -105,6 +107,7 @@ impl RedbStore {
             OUTGOING,
             OPEN_OUTGOING,
             INCOMING,
+            INCOMING_BY_ID,
             REQUESTS,
             BANK_OPS,
             OPEN_BANK_OPS,
@@ -113,6 +116,7 @@ impl RedbStore {
             CERTIFICATES,
             IDENTITIES,
             ADDRESSES,
+            TOKENS,
         ];
         for table in named {
             tx.open_table(table).map_err(broken)?;
@@ -156,6 +160,9 @@ impl RedbStore {
         if let Some((_, bytes)) = last(&tx, SPENT_NOTES)? {
             wallet.apply(&Change::Note(unpack("spent_notes", &bytes)?));
         }
+        for bytes in all_named(&tx, TOKENS)? {
+            wallet.apply(&Change::Token(unpack("tokens", &bytes)?));
+        }
         for bytes in open_of(&tx, OPEN_OUTGOING, OUTGOING)? {
             wallet.apply(&Change::Outgoing(unpack("outgoing", &bytes)?));
         }
@@ -188,6 +195,36 @@ impl RedbStore {
         let tx = self.read()?;
         let table = tx.open_table(table).map_err(broken)?;
         table.get(key).map_err(broken)?.map(|bytes| unpack(what, bytes.value())).transpose()
+    }
+
+    /// A payment that came in, by the payer's payment id alone; ids are random, so one is as good as unique.
+    pub fn incoming_by_id(&self, id: &PaymentId) -> Result<Option<Incoming>, StoreFault> {
+        let payer = {
+            let tx = self.read()?;
+            let index = tx.open_table(INCOMING_BY_ID).map_err(broken)?;
+            let mut rows = index.range(&id.0[..]..).map_err(broken)?;
+            let Some(row) = rows.next() else { return Ok(None) };
+            let (key, _) = row.map_err(broken)?;
+            let Some(payer) = key.value().strip_prefix(&id.0[..]) else { return Ok(None) };
+            Key(payer.try_into().map_err(|_| StoreFault::Unreadable("incoming_by_id"))?)
+        };
+        self.incoming(&payer, id)
+    }
+
+    /// Checks the whole history, line by line, without holding it in memory.
+    pub fn check_history(&self) -> Result<Result<HistoryHead, HistoryFlaw>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(HISTORY).map_err(broken)?;
+        let mut head = HistoryHead::default();
+        for row in table.iter().map_err(broken)? {
+            let (_, bytes) = row.map_err(broken)?;
+            let entry = Entry::from_bytes(bytes.value()).map_err(|_| StoreFault::Unreadable("history"))?;
+            match entry.follows(&head) {
+                Ok(next) => head = next,
+                Err(flaw) => return Ok(Err(flaw)),
+            }
+        }
+        Ok(Ok(head))
     }
 
     fn newest(&self, table: Numbered, page: Page) -> Result<Vec<Vec<u8>>, StoreFault> {
@@ -268,6 +305,7 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
             put_open(tx, OPEN_OUTGOING, &payment.id.0, payment.state.is_open())
         }
         Change::Incoming(payment) => {
+            put(tx, INCOMING_BY_ID, &[&payment.payment.0[..], &payment.payer.0].concat(), &[])?;
             put(tx, INCOMING, &incoming_key(&payment.payer, &payment.payment), &pack(payment))
         }
         Change::Request(record) => put(tx, REQUESTS, &record.request.unverified().id.0, &pack(record)),
@@ -291,6 +329,8 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
         Change::Letter(letter) => put_numbered(tx, LETTERS, letter.unverified().number, &letter.to_bytes()),
         Change::Account(balance) => put(tx, META, ACCOUNT, &pack(balance)),
         Change::Policy(policy) => put(tx, META, POLICY, &pack(policy)),
+        Change::Token(token) => put(tx, TOKENS, token.id.as_bytes(), &pack(token)),
+        Change::TokenRevoked(id) => remove(tx, TOKENS, id.as_bytes()),
     }
 }
 

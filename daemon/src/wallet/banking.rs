@@ -17,7 +17,7 @@ use protocol::bank::{Letter, LetterKind, Outcome, RedeemKind, Withdrawal};
 use protocol::body::{Body, Text};
 use protocol::id::{Digest, Hint, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;
-use protocol::key::bank::Usage;
+use protocol::key::bank::{KeyCertificate, Usage};
 use protocol::money::Units;
 use protocol::note::{ChainFlaw, Checked, Destination, Note, NoteTable, Root};
 use protocol::range::RangeSet;
@@ -538,6 +538,18 @@ impl Wallet {
             draft,
             AccountBalance { units: letter.balance, letter: letter.number, at: letter.at },
         ))
+    }
+
+    /// Keeps key certificates that the master key has signed.
+    pub fn learn_keys(&self, certificates: Vec<Signed<KeyCertificate>>, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        let mut keys = self.keys().clone();
+        for certificate in certificates {
+            if keys.learn(certificate.clone()) == Ok(true) {
+                draft.put(Change::BankKey(certificate));
+            }
+        }
+        Decision::new(draft, ())
     }
 
     /// Fills the pool of tickets, so that the workstation can take payments while it is locked (N3).

@@ -12,6 +12,11 @@ use super::paying::Outgoing;
 use super::policy::Policy;
 use super::receiving::{Incoming, RequestRecord};
 use super::reserve::OwnNote;
+<<<<<<< HEAD
+=======
+use super::token::Token;
+use crate::store::{Store, StoreFault};
+>>>>>>> main
 use protocol::bank::Letter;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;
@@ -52,6 +57,10 @@ pub enum Change {
     Account(AccountBalance),
     /// The rules for taking money directly.
     Policy(Policy),
+    /// A program's token, new or with more spent.
+    Token(Token),
+    /// A token that no longer counts.
+    TokenRevoked(String),
 }
 
 /// What a caller's idempotency key stands for.

@@ -186,19 +186,19 @@ pub enum HistoryFlaw {
     Balance(u64),
 }
 
-/// Checks the chain and the running balances, line by line from the first; gives the head it leads to.
-pub fn check(entries: impl IntoIterator<Item = Entry>) -> Result<HistoryHead, HistoryFlaw> {
-    entries.into_iter().try_fold(HistoryHead::default(), |before, entry| {
-        if entry.seq != before.seq + 1 || entry.prev != before.digest {
-            return Err(HistoryFlaw::Broken(entry.seq));
+impl Entry {
+    /// The head after this line, if it follows `before` and its running balance is right.
+    pub fn follows(&self, before: &HistoryHead) -> Result<HistoryHead, HistoryFlaw> {
+        if self.seq != before.seq + 1 || self.prev != before.digest {
+            return Err(HistoryFlaw::Broken(self.seq));
         }
-        let moved = match entry.movement.fills() {
-            true => before.reserve.plus(entry.units),
-            false => before.reserve.minus(entry.units),
+        let moved = match self.movement.fills() {
+            true => before.reserve.plus(self.units),
+            false => before.reserve.minus(self.units),
         };
-        if moved != Ok(entry.reserve) {
-            return Err(HistoryFlaw::Balance(entry.seq));
+        if moved != Ok(self.reserve) {
+            return Err(HistoryFlaw::Balance(self.seq));
         }
-        Ok(entry.head())
-    })
+        Ok(self.head())
+    }
 }

@@ -15,6 +15,7 @@
 //! | [`banking`] | withdraw, deposit, refresh, certify, take back |
 //! | [`history`] | the chain of movements with both balances |
 //! | [`policy`] | what is taken directly, what only certified |
+//! | [`token`] | what programs may spend |
 //! | [`change`] | what a decision is, and how it becomes durable before it has effects |
 
 pub mod banking;
@@ -25,6 +26,7 @@ pub mod paying;
 pub mod policy;
 pub mod receiving;
 pub mod reserve;
+pub mod token;
 
 use banking::BankOp;
 use change::Change;
@@ -39,6 +41,7 @@ use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
 use reserve::OwnNote;
 use std::collections::{BTreeMap, HashMap};
+use token::Token;
 
 /// Whose wallet it is, and at which bank; fixed when the account is opened.
 #[derive(Clone, Debug)]
@@ -104,6 +107,7 @@ pub struct Wallet {
     history: HistoryHead,
     account: Option<AccountBalance>,
     next_event: u64,
+    tokens: BTreeMap<String, Token>,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
     unconfirmed: HashMap<Key, Units>,
 }
@@ -125,6 +129,7 @@ impl Wallet {
             history: HistoryHead::default(),
             account: None,
             next_event: 1,
+            tokens: BTreeMap::new(),
             unconfirmed: HashMap::new(),
         }
     }
@@ -162,6 +167,12 @@ impl Wallet {
             }
             Change::Account(balance) => self.account = Some(*balance),
             Change::Policy(policy) => self.policy = policy.clone(),
+            Change::Token(token) => {
+                self.tokens.insert(token.id.clone(), token.clone());
+            }
+            Change::TokenRevoked(id) => {
+                self.tokens.remove(id);
+            }
             // Kept in the store only: it is asked when one of them is wanted.
             Change::Incoming(_) | Change::Request(_) | Change::Answered(_) | Change::Letter(_) => {}
         }

@@ -205,6 +205,14 @@ pub enum PayRefusal {
     /// Not what the request asks for.
     #[error("the request asks for another amount")]
     OtherAmount,
+    /// The program's token does not allow that much.
+    #[error("the token may spend {left} more, the payment asks {asked}")]
+    OverCap {
+        /// What the token may still spend.
+        left: Units,
+        /// What was asked.
+        asked: Units,
+    },
 }
 
 impl Wallet {
@@ -224,6 +232,7 @@ impl Wallet {
             return Err(PayRefusal::Short { free, asked: new.amount });
         }
         let mut draft = Draft::at(self, now);
+        self.spend_token(&mut draft, new.token.as_deref(), new.amount)?;
         if let Some((method, key, params)) = new.answered {
             let started = Started::Payment(new.id);
             draft.put(Change::Answered(Answered { method, key, params, started }));
@@ -254,16 +263,20 @@ impl Wallet {
     pub fn offer_failed(&self, id: &PaymentId, why: NotDone, now: Timestamp) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         if let Some(payment) = self.open_payment(id).filter(|p| p.state == State::Asking) {
+            self.refund_token(&mut draft, payment);
             draft.put_payment(payment.clone(), State::NotDone(why));
         }
         Decision::new(draft, ())
     }
 
     /// The payee made a request, or ours is still open: sign, hold the units, and send or certify.
+    ///
+    /// `certified` is what the payee said of a request at hand: he wants it certified by now.
     pub fn offer_accepted(
         &self,
         id: &PaymentId,
         request: &Verified<Request>,
+        certified: bool,
         keys: &OpenKeys,
         bank_request: RequestId,
         now: Timestamp,
@@ -275,11 +288,12 @@ impl Wallet {
         let mut payment = payment.clone();
         if request.payee() != payment.payee || !request.amount.allows(payment.amount) {
             let why = NotDone::BadRequest("the payee answered with another request".to_owned());
+            self.refund_token(&mut draft, &payment);
             draft.put_payment(payment, State::NotDone(why));
             return Decision::new(draft, ());
         }
         payment.request = Some(request.signed().clone());
-        let direct = request.mode == Mode::Direct && !payment.certified;
+        let direct = request.mode == Mode::Direct && !payment.certified && !certified;
         let pieces = match direct.then(|| self.select(payment.amount, Taker::Payee(now))) {
             Some(Ok(pieces)) => Ok((Mode::Direct, pieces)),
             // Too scattered, long or old for a payee: the bank makes one fresh note of it.
@@ -291,6 +305,7 @@ impl Wallet {
                 self.certify(&mut draft, payment, request, pieces, keys, bank_request);
             }
             Err(Short::Funds { free } | Short::Form { payable: free }) => {
+                self.refund_token(&mut draft, &payment);
                 draft.put_payment(payment, State::NotDone(NotDone::Short(free)));
             }
         }
@@ -398,6 +413,7 @@ impl Wallet {
         let Some(payment) = self.open_payment(id).filter(|p| p.state == State::Certifying) else { return };
         let account = self.account().map(|a| a.units);
         draft.record(payment.entry(Movement::Returned, payment.amount), account);
+        self.refund_token(draft, payment);
         draft.put_payment(payment.clone(), State::NotDone(NotDone::BankRefused(code)));
     }
 
@@ -490,6 +506,7 @@ impl Wallet {
         } else {
             let account = self.account().map(|a| a.units);
             draft.record(payment.entry(Movement::Returned, units), account);
+            self.refund_token(draft, payment);
             draft.put_payment(payment.clone(), State::Returned(code));
         }
     }

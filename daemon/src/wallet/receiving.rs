@@ -5,8 +5,10 @@
 //! what we hold or held; is it within policy. A *yes* is credit, dedup and receipt in one commit.
 
 use super::Wallet;
-use super::change::{Change, Decision, Draft, Effect, Happening};
+use super::banking::CallKey;
+use super::change::{Answered, Change, Decision, Draft, Effect, Happening, Started};
 use super::history::{Movement, NewEntry};
+use super::policy::Policy;
 use super::reserve::OwnNote;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;
@@ -117,6 +119,24 @@ impl Wallet {
     /// What we would take from somebody: asked when he offers, and again when the money comes.
     pub fn mode_for(&self, payer: &Key, payer_limit: Units, units: Units) -> Mode {
         self.policy().mode_for(units, payer_limit, self.unconfirmed_from(payer), self.unconfirmed_total())
+    }
+
+    /// Keeps a request that the owner made.
+    pub fn record_request(&self, record: RequestRecord, call: CallKey, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        if let Some((method, key, params)) = call {
+            let started = Started::Request(record.request.unverified().id);
+            draft.put(Change::Answered(Answered { method, key, params, started }));
+        }
+        draft.put(Change::Request(record));
+        Decision::new(draft, ())
+    }
+
+    /// Other rules for taking money directly.
+    pub fn set_policy(&self, policy: Policy, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        draft.put(Change::Policy(policy));
+        Decision::new(draft, ())
     }
 
     fn least_mode(&self, payment: &VerifiedPayment) -> Mode {

@@ -1,5 +1,6 @@
 //! What touches the world: sockets, clock, chance, runtime. Only with the feature `node`.
 
+pub mod address;
 pub mod chance;
 pub mod clock;
 pub mod host;

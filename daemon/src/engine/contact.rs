@@ -1,0 +1,204 @@
+//! Finding somebody from his public code alone, and talking to him sealed (N7, N14).
+//!
+//! The directory says which keys are his; his own workstation does where the directory is behind. Where
+//! he is on the network is known from before, from his request, from the room, or from the bank's and the
+//! shops' nodes, in this order and without asking who wants to know.
+
+use super::handle::Shared;
+use super::link::BankLink;
+use crate::store::StoreFault;
+use protocol::bank::{Introduction, Party, Standing};
+use protocol::id::Key;
+use protocol::node::chance::chance;
+use protocol::node::net::{AskError, Multiaddr, Net, Protocol, peer_of};
+use protocol::pay::Request;
+use protocol::seal;
+use protocol::wire::{self, ErrorCode, Hail, HailAnswer, Letterhead, PayAnswer, PayAsk};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Most parties whose papers are kept checked in memory.
+const PARTIES_MAX: usize = 1024;
+
+/// Why somebody can't be talked to.
+#[derive(Debug, thiserror::Error)]
+pub enum SpeakFault {
+    /// Nobody knows his keys.
+    #[error("nobody by this code is in the directory")]
+    Unknown,
+    /// His papers are not in order.
+    #[error("{0}")]
+    Papers(String),
+    /// His workstation can't be reached, or did not answer.
+    #[error("not reached: {0}")]
+    Unreachable(AskError),
+    /// What came back can't be read.
+    #[error("the answer can't be read")]
+    Garbled,
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+}
+
+/// Whom we know, and how to talk to them.
+pub struct Contacts {
+    shared: Arc<Shared>,
+    net: Net,
+    link: Arc<BankLink>,
+    parties: Mutex<HashMap<Key, Party>>,
+    places: Mutex<HashMap<Key, Vec<String>>>,
+}
+
+impl Contacts {
+    /// Nobody is known in memory yet; the store knows more.
+    pub fn new(shared: Arc<Shared>, net: Net, link: Arc<BankLink>) -> Contacts {
+        Contacts { shared, net, link, parties: Mutex::default(), places: Mutex::default() }
+    }
+
+    /// Somebody's checked papers. `request` helps when the directory does not know him yet.
+    pub async fn party(&self, owner: &Key, request: Option<&Request>) -> Result<Party, SpeakFault> {
+        if let Some(party) = self.from_memory(owner) {
+            return Ok(party);
+        }
+        if let Some(party) = self.from_directory(owner)? {
+            return Ok(party);
+        }
+        self.link.sync_directory().await;
+        if let Some(party) = self.from_directory(owner)? {
+            return Ok(party);
+        }
+        match request.filter(|request| request.payee() == *owner) {
+            Some(request) => self.introduced(owner, &request.node, places_of(request)).await,
+            None => Err(SpeakFault::Unknown),
+        }
+    }
+
+    fn from_memory(&self, owner: &Key) -> Option<Party> {
+        let now = self.shared.now();
+        let parties = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
+        parties
+            .get(owner)
+            .filter(|p| !now.is_past(p.certificate.expires) && !now.is_past(p.identity.expires))
+            .cloned()
+    }
+
+    fn remember(&self, party: &Party) {
+        let mut parties = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
+        if parties.len() >= PARTIES_MAX {
+            parties.clear();
+        }
+        parties.insert(party.owner(), party.clone());
+    }
+
+    /// Forgets what was checked before: the directory has changed.
+    pub fn forget(&self) {
+        self.parties.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    fn from_directory(&self, owner: &Key) -> Result<Option<Party>, SpeakFault> {
+        let Some(contact) = self.shared.store.contact(owner)? else { return Ok(None) };
+        let Some(identity) = contact.identity else { return Ok(None) };
+        let introduction = Introduction { certificate: contact.certificate, identity };
+        let party = introduction.verify(&self.shared.keys(), self.shared.now());
+        let party = party.map_err(|flaw| SpeakFault::Papers(flaw.to_string()))?;
+        self.remember(&party);
+        Ok(Some(party))
+    }
+
+    /// Asks a workstation who it is; it must be the owner's who was meant.
+    async fn introduced(&self, owner: &Key, node: &Key, hints: Vec<Multiaddr>) -> Result<Party, SpeakFault> {
+        let peer = peer_of(&node.0).map_err(|_| SpeakFault::Papers("not a node key".to_owned()))?;
+        let asked = self.net.ask(peer, &hints, Protocol::Pay, wire::encode(&Hail::Hello)).await;
+        let bytes = asked.map_err(SpeakFault::Unreachable)?;
+        let Ok(HailAnswer::Introduction(introduction, certificates)) = wire::decode(&bytes) else {
+            return Err(SpeakFault::Garbled);
+        };
+        let mut keys = (*self.shared.keys()).clone();
+        for certificate in certificates.into_iter().take(8) {
+            keys.learn(certificate).map_err(|flaw| SpeakFault::Papers(flaw.to_string()))?;
+        }
+        let party = introduction.verify(&keys, self.shared.now());
+        let party = party.map_err(|flaw| SpeakFault::Papers(flaw.to_string()))?;
+        if party.owner() != *owner || party.identity.node != *node {
+            return Err(SpeakFault::Papers("another workstation answered".to_owned()));
+        }
+        self.remember(&party);
+        Ok(party)
+    }
+
+    /// What the directory last said of somebody's standing.
+    pub fn standing(&self, owner: &Key) -> Result<Option<Standing>, StoreFault> {
+        Ok(self.shared.store.contact(owner)?.map(|contact| contact.certificate.unverified().standing))
+    }
+
+    /// Asks somebody something, sealed, and opens his answer.
+    pub async fn speak(
+        &self,
+        party: &Party,
+        request: Option<&Request>,
+        ask: PayAsk,
+    ) -> Result<PayAnswer, SpeakFault> {
+        let answer = self.hail(party, request, ask.clone()).await?;
+        if answer != PayAnswer::Error(ErrorCode::NotMine) {
+            return Ok(answer);
+        }
+        // He reads with another view key by now: ask him for his papers and try once more.
+        let hints = self.hints(&party.identity.node, request)?;
+        let newer = self.introduced(&party.owner(), &party.identity.node, hints).await?;
+        self.hail(&newer, request, ask).await
+    }
+
+    async fn hail(
+        &self,
+        party: &Party,
+        request: Option<&Request>,
+        ask: PayAsk,
+    ) -> Result<PayAnswer, SpeakFault> {
+        let persona = &self.shared.persona;
+        let letter = Letterhead { from: persona.introduction.clone(), ask };
+        let (view, node) = (party.identity.view, party.identity.node);
+        let sender = persona.views.first().ok_or(SpeakFault::Garbled)?;
+        let sealed = seal::seal(sender, &view, &wire::encode(&letter), &mut chance());
+        let sealed = sealed.map_err(|flaw| SpeakFault::Papers(flaw.to_string()))?;
+        let peer = peer_of(&node.0).map_err(|_| SpeakFault::Papers("not a node key".to_owned()))?;
+        let hints = self.hints(&node, request)?;
+        let asked = self.net.ask(peer, &hints, Protocol::Pay, wire::encode(&Hail::Sealed(sealed))).await;
+        let bytes = asked.map_err(SpeakFault::Unreachable)?;
+        self.keep_places(&node, peer);
+        match wire::decode(&bytes).map_err(|_| SpeakFault::Garbled)? {
+            HailAnswer::Sealed(envelope) => {
+                let opened = seal::open(&persona.views, &envelope).map_err(|_| SpeakFault::Garbled)?;
+                if opened.from != view {
+                    return Err(SpeakFault::Garbled);
+                }
+                wire::decode(&opened.message).map_err(|_| SpeakFault::Garbled)
+            }
+            HailAnswer::Error(code) => Ok(PayAnswer::Error(code)),
+            HailAnswer::Introduction(..) => Err(SpeakFault::Garbled),
+        }
+    }
+
+    fn hints(&self, node: &Key, request: Option<&Request>) -> Result<Vec<Multiaddr>, StoreFault> {
+        let mut hints = request.filter(|r| r.node == *node).map(places_of).unwrap_or_default();
+        hints.extend(self.shared.store.addresses(node)?.iter().filter_map(|text| text.parse().ok()));
+        Ok(hints)
+    }
+
+    /// Remembers where somebody was reached, for the time when nobody can be asked; written when it changed only.
+    fn keep_places(&self, node: &Key, peer: protocol::node::net::PeerId) {
+        let known: Vec<String> = self.net.known(peer).iter().take(4).map(ToString::to_string).collect();
+        let mut places = self.places.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.is_empty() || places.get(node) == Some(&known) {
+            return;
+        }
+        let same_on_disk = self.shared.store.addresses(node).is_ok_and(|stored| stored == known);
+        if !same_on_disk && let Err(fault) = self.shared.store.remember_addresses(node, &known) {
+            tracing::warn!(%fault, "an address was not kept");
+        }
+        places.insert(*node, known);
+    }
+}
+
+fn places_of(request: &Request) -> Vec<Multiaddr> {
+    request.address.as_str().parse().into_iter().collect()
+}

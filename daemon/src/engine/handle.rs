@@ -1,0 +1,139 @@
+//! What others hold of the engine: a cloneable handle, and what may be read without asking it.
+
+use super::input::{BankCall, CallFault, Input, LockState, Reply, RequestOrder, TryOutcome};
+use crate::keyring::UnlockRefusal;
+use crate::store::RedbStore;
+use crate::wallet::Wallet;
+use crate::wallet::banking::CallKey;
+use crate::wallet::paying::NewPayment;
+use protocol::bank::Introduction;
+use protocol::id::{Key, PaymentId, RequestId};
+use protocol::key::bank::BankKeys;
+use protocol::node::clock::Clock;
+use protocol::seal::ViewKey;
+use protocol::sign::Signer;
+use protocol::time::Timestamp;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// Who this workstation is on the network: what a locked one needs to be reached and to read.
+#[derive(Clone, Debug)]
+pub struct Persona {
+    /// The owner key.
+    pub owner: Key,
+    /// Certificate and identity record.
+    pub introduction: Introduction,
+    /// View keys, newest first.
+    pub views: Vec<ViewKey>,
+    /// The node key.
+    pub node: Signer,
+}
+
+/// What tasks around the engine may read.
+pub struct Shared {
+    /// The store.
+    pub store: Arc<RedbStore>,
+    /// Who we are.
+    pub persona: Persona,
+    /// The clock.
+    pub clock: Clock,
+    /// The number of the newest durable event.
+    pub newest_event: watch::Sender<u64>,
+    keys: RwLock<Arc<BankKeys>>,
+}
+
+impl Shared {
+    /// With the bank's keys as loaded.
+    pub fn new(store: Arc<RedbStore>, persona: Persona, clock: Clock, wallet: &Wallet) -> Shared {
+        Shared {
+            store,
+            persona,
+            clock,
+            newest_event: watch::Sender::new(wallet.newest_event()),
+            keys: RwLock::new(Arc::new(wallet.keys().clone())),
+        }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        Timestamp(self.clock.now_seconds())
+    }
+
+    /// The bank's keys known now.
+    pub fn keys(&self) -> Arc<BankKeys> {
+        self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn learn(&self, keys: &BankKeys) {
+        if self.keys().certificates().count() != keys.certificates().count() {
+            *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys.clone());
+        }
+    }
+}
+
+/// The engine, as everybody else knows it.
+#[derive(Clone)]
+pub struct Engine {
+    inputs: mpsc::Sender<Input>,
+    /// What may be read without asking.
+    pub shared: Arc<Shared>,
+}
+
+impl Engine {
+    /// A handle on an engine that reads from the other end of `inputs`.
+    pub fn new(inputs: mpsc::Sender<Input>, shared: Arc<Shared>) -> Engine {
+        Engine { inputs, shared }
+    }
+
+    /// Tells the engine something that has no answer.
+    pub async fn tell(&self, input: Input) {
+        // An engine that has ended is ending the program: there is nobody to tell.
+        let _ = self.inputs.send(input).await;
+    }
+
+    /// Asks, and waits until the answer is allowed to go.
+    pub async fn ask<T>(&self, input: impl FnOnce(Reply<T>) -> Input) -> Result<T, CallFault> {
+        let (sender, receiver) = oneshot::channel();
+        self.inputs.send(input(Reply(sender))).await.map_err(|_| CallFault::Stopped)?;
+        receiver.await.map_err(|_| CallFault::Stopped)
+    }
+
+    /// Reads the wallet's state in one go.
+    pub async fn look<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&Wallet, LockState) -> T + Send + 'static,
+    ) -> Result<T, CallFault> {
+        self.ask(|reply| Input::Look(Box::new(move |wallet, lock| reply.now(look(wallet, lock))))).await
+    }
+
+    /// Tries a private code; the slow part runs beside the engine.
+    pub async fn unlock(
+        &self,
+        code: String,
+        seconds: u64,
+    ) -> Result<Result<Timestamp, UnlockRefusal>, CallFault> {
+        let attempt = match self.ask(Input::BeginTry).await? {
+            Ok(attempt) => attempt,
+            Err(refusal) => return Ok(Err(refusal)),
+        };
+        let code = zeroize::Zeroizing::new(code);
+        let result = tokio::task::spawn_blocking(move || attempt.run(&code)).await;
+        let result = result.map_err(|_| CallFault::Stopped)?;
+        self.ask(|reply| Input::FinishTry(TryOutcome { result, seconds }, reply)).await
+    }
+
+    /// Begins a payment.
+    pub async fn pay(&self, new: NewPayment) -> Result<PaymentId, CallFault> {
+        self.ask(|reply| Input::Pay(new, reply)).await?
+    }
+
+    /// Withdraws or deposits.
+    pub async fn bank(&self, call: BankCall, key: CallKey) -> Result<RequestId, CallFault> {
+        self.ask(|reply| Input::Bank(call, key, reply)).await?
+    }
+
+    /// Makes a request for money.
+    pub async fn make_request(&self, order: RequestOrder, key: CallKey) -> Result<RequestId, CallFault> {
+        self.ask(|reply| Input::MakeRequest(order, key, reply)).await?
+    }
+}

@@ -1,0 +1,168 @@
+//! Everything that can reach the engine: a closed list.
+
+use super::jobs::Flight;
+use crate::keyring::{Attempt, UnlockRefusal};
+use crate::store::StoreFault;
+use crate::wallet::banking::{BankRefusal, CallKey};
+use crate::wallet::paying::{NewPayment, NotDone, PayRefusal};
+use crate::wallet::policy::Policy;
+use crate::wallet::token::Token;
+use crate::wallet::{OpenKeys, Wallet};
+use protocol::bank::{AccountQuery, Letter, Party};
+use protocol::body::Text;
+use protocol::id::{Digest, Key, PaymentId, RequestId};
+use protocol::key::bank::KeyCertificate;
+use protocol::key::lock::LockFlaw;
+use protocol::money::Units;
+use protocol::pay::{AmountRule, Receipt, Request, VerifiedPayment};
+use protocol::sign::{Signed, Verified};
+use protocol::time::Timestamp;
+use protocol::wire::{BankAnswer, Offer, PayAnswer};
+use tokio::sync::oneshot;
+
+/// Where an answer goes. A caller that has gone away is no matter.
+#[derive(Debug)]
+pub struct Reply<T>(pub(super) oneshot::Sender<T>);
+
+impl<T> Reply<T> {
+    pub(super) fn now(self, answer: T) {
+        let _ = self.0.send(answer);
+    }
+}
+
+/// Whether the reserve can be spent from, and the bank reached.
+#[derive(Clone, Copy, Debug)]
+pub struct LockState {
+    /// When it locks by itself; nothing while it is locked.
+    pub until: Option<Timestamp>,
+    /// Whether the bank-node is connected.
+    pub bank_reachable: bool,
+}
+
+/// A try of a private code, with how long the reserve shall be open.
+#[derive(Debug)]
+pub struct TryOutcome {
+    /// What came of it.
+    pub result: Result<OpenKeys, LockFlaw>,
+    /// For how long.
+    pub seconds: u64,
+}
+
+/// What came of asking a payee.
+#[derive(Debug)]
+pub enum OfferReply {
+    /// He made a request, or ours is still open; true when he wants it certified.
+    Request {
+        /// What to pay.
+        request: Box<Verified<Request>>,
+        /// Whether it has to be certified.
+        certified: bool,
+    },
+    /// He will not, or his papers are not in order.
+    Failed(NotDone),
+    /// He could not be reached just now.
+    Retry,
+}
+
+/// What the owner asks of the bank.
+#[derive(Clone, Copy, Debug)]
+pub enum BankCall {
+    /// Account to reserve.
+    Withdraw(Units),
+    /// Reserve to account.
+    Deposit(Units),
+}
+
+/// A request for money that the owner makes.
+#[derive(Clone, Debug)]
+pub struct RequestOrder {
+    /// How much.
+    pub amount: AmountRule,
+    /// What for.
+    pub memo: Text,
+    /// Until when.
+    pub expires: Timestamp,
+    /// Where we are reached.
+    pub address: Text,
+}
+
+/// Why a call of the owner or of a program is not carried out; nothing has changed.
+#[derive(Debug, thiserror::Error)]
+pub enum CallFault {
+    /// The private code has not been given.
+    #[error("the reserve is locked: unlock it with the private code")]
+    Locked,
+    /// The caller's key came before with another call.
+    #[error("this key was used for another call")]
+    KeyReused(Digest),
+    /// A payment's rules.
+    #[error(transparent)]
+    Pay(#[from] PayRefusal),
+    /// A bank request's rules.
+    #[error(transparent)]
+    Bank(#[from] BankRefusal),
+    /// No ticket is left, and a locked workstation can't make new ones.
+    #[error("no more requests can be made until the workstation is unlocked")]
+    NoTickets,
+    /// The disk is nearly full.
+    #[error("the disk is nearly full: make room first; nothing was moved")]
+    DiskLow,
+    /// The disk failed.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The engine has ended.
+    #[error("the workstation is stopping: start it again and repeat the call with the same key")]
+    Stopped,
+}
+
+/// Everything that can reach the engine.
+pub enum Input {
+    /// Somebody wants to read the wallet's state, after what was decided before is on disk.
+    Look(Box<dyn FnOnce(&Wallet, LockState) + Send>),
+    /// A private code is about to be tried.
+    BeginTry(Reply<Result<Attempt, UnlockRefusal>>),
+    /// It has been tried.
+    FinishTry(TryOutcome, Reply<Result<Timestamp, UnlockRefusal>>),
+    /// Lock the reserve.
+    Lock(Reply<()>),
+    /// Pay.
+    Pay(NewPayment, Reply<Result<PaymentId, CallFault>>),
+    /// A payee has answered an offer.
+    Offered(PaymentId, OfferReply),
+    /// A payee has answered a payment; with the node key that may have signed the answer.
+    PayAnswered(PaymentId, PayAnswer, Key),
+    /// Nobody answered.
+    Unanswered(Flight),
+    /// A confirmation was taken.
+    Noted(Flight),
+    /// A payee tells that the money of a payment is safe.
+    Confirmed(PaymentId, Signed<Receipt>, Key, Reply<bool>),
+    /// Somebody would like to pay us.
+    Offer(Box<Party>, Offer, Reply<PayAnswer>),
+    /// Somebody pays us; everything that needs no state has been checked.
+    Paid(Box<VerifiedPayment>, Reply<PayAnswer>),
+    /// Withdraw or deposit.
+    Bank(BankCall, CallKey, Reply<Result<RequestId, CallFault>>),
+    /// The bank has answered.
+    BankAnswered(RequestId, BankAnswer),
+    /// Sign a question about the account's balance.
+    SignQuery(Reply<Result<Signed<AccountQuery>, CallFault>>),
+    /// A letter of the bank that answers no request to move money.
+    Letter(Signed<Letter>, Reply<bool>),
+    /// Make a request for money.
+    MakeRequest(RequestOrder, CallKey, Reply<Result<RequestId, CallFault>>),
+    /// Keys that the bank's master key has certified.
+    BankKeys(Vec<Signed<KeyCertificate>>),
+    /// Other rules for taking money directly.
+    SetPolicy(Policy, Reply<()>),
+    /// A new token.
+    AddToken(Token, Reply<()>),
+    /// End a token.
+    RevokeToken(String, Reply<bool>),
+    /// The bank-node was found or lost.
+    BankReachable(bool),
+    /// Time has passed.
+    Tick,
+    /// Finish the batch and end.
+    Stop,
+}

@@ -1,0 +1,174 @@
+//! What is under way to others: each thing once at a time, asked again with growing patience until answered.
+
+use super::outbox::{Job, Outbox};
+use crate::store::{RedbStore, Store};
+use crate::wallet::banking::BankOp;
+use crate::wallet::change::Effect;
+use crate::wallet::paying::{Outgoing, State};
+use crate::wallet::{OpenKeys, Wallet};
+use protocol::id::{Key, PaymentId, RequestId};
+use protocol::node::clock::Clock;
+use protocol::pay::Receipt;
+use protocol::sign::Signer;
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// How long a payee is asked for a request before the payment counts as not done.
+pub const OFFER_PATIENCE_SECONDS: u64 = 15;
+/// The longest pause between two tries.
+const PAUSE_MAX: Duration = Duration::from_secs(120);
+/// A confirmation is a courtesy: after so many tries it waits for the payer to ask.
+const CONFIRM_TRIES: u32 = 12;
+
+/// Something under way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Flight {
+    /// A payee is asked for a request.
+    Offer(PaymentId),
+    /// A payment is sent.
+    Send(PaymentId),
+    /// The bank is asked.
+    Bank(RequestId),
+    /// A payer is told that his money is safe.
+    Confirm(Key, PaymentId),
+}
+
+#[derive(Clone, Copy)]
+struct Retry {
+    tries: u32,
+    due: Duration,
+}
+
+#[derive(Default)]
+struct Traffic {
+    flying: HashSet<Flight>,
+    retries: HashMap<Flight, Retry>,
+    confirmations: HashMap<Flight, Job>,
+}
+
+/// What is under way, and when what was not answered is due again.
+#[derive(Clone)]
+pub struct Jobs {
+    outbox: Arc<Outbox>,
+    clock: Clock,
+    node: Signer,
+    traffic: Arc<Mutex<Traffic>>,
+}
+
+impl Jobs {
+    /// Nothing under way yet.
+    pub fn new(outbox: Arc<Outbox>, clock: Clock, node: Signer) -> Jobs {
+        Jobs { outbox, clock, node, traffic: Arc::default() }
+    }
+
+    fn traffic(&self) -> MutexGuard<'_, Traffic> {
+        self.traffic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts whatever is open, not under way and due: after a restart that is everything.
+    pub fn start_open(&self, wallet: &Wallet) {
+        for payment in wallet.open_payments() {
+            match payment.state {
+                State::Asking => self.launch(Flight::Offer(payment.id), || Job::Offer(payment.clone())),
+                State::Sent => self.launch(Flight::Send(payment.id), || Job::Send(payment.clone())),
+                _ => {}
+            }
+        }
+        for op in wallet.open_bank_ops() {
+            self.launch(Flight::Bank(op.id), || Job::Bank(op.clone()));
+        }
+        let waiting: Vec<(Flight, Job)> = {
+            let traffic = self.traffic();
+            traffic.confirmations.iter().map(|(flight, job)| (*flight, job.clone())).collect()
+        };
+        for (flight, job) in waiting {
+            self.launch(flight, || job);
+        }
+    }
+
+    /// Starts what a decision asks for, now that it is on disk.
+    pub fn start(&self, effect: Effect, wallet: &Wallet, store: &Arc<RedbStore>, keys: Option<&OpenKeys>) {
+        let open = |id: &PaymentId| wallet.open_payment(id).cloned();
+        match effect {
+            Effect::Offer(id) => self.start_payment(Flight::Offer(id), open(&id), Job::Offer),
+            Effect::Send(id) => self.start_payment(Flight::Send(id), open(&id), Job::Send),
+            Effect::Bank(id) => {
+                let op: Option<BankOp> = wallet.open_bank_op(&id).cloned();
+                if let Some(op) = op {
+                    self.launch(Flight::Bank(id), || Job::Bank(op));
+                }
+            }
+            Effect::Confirm { payer, payment } => {
+                if let Ok(Some(incoming)) = store.incoming(&payer, &payment) {
+                    let body = incoming.receipt.unverified();
+                    let receipt = Receipt { confirmed: true, ..body.clone() };
+                    // With the owner's own signature where he is there to give it.
+                    let signer = keys.map_or(&self.node, OpenKeys::owner);
+                    let job = Job::Confirm { payer, payment, receipt: signer.sign(receipt) };
+                    let flight = Flight::Confirm(payer, payment);
+                    self.traffic().confirmations.insert(flight, job.clone());
+                    self.launch(flight, || job);
+                }
+            }
+            Effect::Refresh => {}
+        }
+    }
+
+    fn start_payment(&self, flight: Flight, payment: Option<Outgoing>, job: impl FnOnce(Outgoing) -> Job) {
+        if let Some(payment) = payment {
+            self.launch(flight, || job(payment));
+        }
+    }
+
+    /// Sends a job on its way, unless it is under way or not due.
+    fn launch(&self, flight: Flight, job: impl FnOnce() -> Job) {
+        let now = self.clock.monotonic();
+        {
+            let mut traffic = self.traffic();
+            if traffic.retries.get(&flight).is_some_and(|retry| retry.due > now)
+                || !traffic.flying.insert(flight)
+            {
+                return;
+            }
+        }
+        self.outbox.launch(job());
+    }
+
+    /// Answered: nothing more to do.
+    pub fn done(&self, flight: &Flight) {
+        let mut traffic = self.traffic();
+        traffic.flying.remove(flight);
+        traffic.retries.remove(flight);
+        traffic.confirmations.remove(flight);
+    }
+
+    /// Not answered: again later, each time a little later, up to two minutes.
+    pub fn unanswered(&self, flight: Flight) {
+        let now = self.clock.monotonic();
+        let mut traffic = self.traffic();
+        traffic.flying.remove(&flight);
+        let tries = traffic.retries.get(&flight).map_or(0, |retry| retry.tries) + 1;
+        let pause = Duration::from_millis(250).saturating_mul(1 << tries.min(10)).min(PAUSE_MAX);
+        traffic.retries.insert(flight, Retry { tries, due: now + pause });
+        if matches!(flight, Flight::Confirm(..)) && tries > CONFIRM_TRIES {
+            traffic.confirmations.remove(&flight);
+            traffic.retries.remove(&flight);
+        }
+    }
+
+    /// The payee has answered an offer, one way or another.
+    pub fn answered_offer(&self, id: &PaymentId) {
+        self.done(&Flight::Offer(*id));
+    }
+
+    /// The payee could not be asked: in a moment again.
+    pub fn offer_again(&self, id: &PaymentId) {
+        self.unanswered(Flight::Offer(*id));
+    }
+
+    /// The bank is back: what waits for it need not wait longer.
+    pub fn bank_is_back(&self) {
+        self.traffic().retries.retain(|flight, _| !matches!(flight, Flight::Bank(_)));
+    }
+}

@@ -1,0 +1,170 @@
+//! The line to the bank: questions, the directory, and where we can be found (SPEC §4, §6).
+
+use super::Engine;
+use super::input::Input;
+use protocol::bank::AddressRecord;
+use protocol::body::{Body, Text};
+use protocol::id::Key;
+use protocol::node::net::{AskError, Multiaddr, Net, PeerId, Protocol, ask_once};
+use protocol::wire::{self, BankAnswer, BankAsk};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How often the directory is asked for news.
+const SYNC_EVERY: Duration = Duration::from_secs(300);
+/// How often our address is published again, or looked at for changes.
+const PUBLISH_EVERY: Duration = Duration::from_secs(60);
+
+/// Why the bank gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkFault {
+    /// The network.
+    #[error("the bank can't be reached: {0}")]
+    Unreachable(#[from] AskError),
+    /// What came back can't be read.
+    #[error("the bank's answer can't be read")]
+    Garbled,
+}
+
+/// The bank-node, as seen from here.
+pub struct BankLink {
+    engine: Engine,
+    net: Net,
+    bank: PeerId,
+    /// With the peer id at the end.
+    addresses: Vec<Multiaddr>,
+    syncing: Mutex<()>,
+}
+
+impl BankLink {
+    /// A link to the node `bank` at `addresses`.
+    pub fn new(engine: Engine, net: Net, bank: PeerId, addresses: Vec<Multiaddr>) -> BankLink {
+        BankLink { engine, net, bank, addresses, syncing: Mutex::new(()) }
+    }
+
+    /// Asks as ourselves.
+    pub async fn ask(&self, ask: &BankAsk) -> Result<BankAnswer, LinkFault> {
+        self.ask_bytes(wire::encode(ask)).await
+    }
+
+    /// Asks as ourselves what is on disk already.
+    pub async fn ask_bytes(&self, ask: Vec<u8>) -> Result<BankAnswer, LinkFault> {
+        let bytes = self.net.ask(self.bank, &self.addresses, Protocol::Bank, ask).await?;
+        wire::decode(&bytes).map_err(|_| LinkFault::Garbled)
+    }
+
+    /// Asks as nobody: over a connection with a throw-away identity, so that the bank can't tell who refreshes (N15).
+    pub async fn ask_anonymously(&self, ask: Vec<u8>) -> Result<BankAnswer, LinkFault> {
+        let bytes = ask_once(&self.addresses, Protocol::Bank, ask).await?;
+        wire::decode(&bytes).map_err(|_| LinkFault::Garbled)
+    }
+
+    /// Copies what is new in the directory; one copy at a time, and a fault only means that it stays as it was.
+    pub async fn sync_directory(&self) {
+        let Ok(_one) = self.syncing.try_lock() else {
+            // Somebody is at it: wait for him, that is as good.
+            drop(self.syncing.lock().await);
+            return;
+        };
+        while self.sync_page().await {}
+    }
+
+    async fn sync_page(&self) -> bool {
+        let shared = &self.engine.shared;
+        let since = match shared.store.directory_head() {
+            Ok((sequence, _)) => sequence,
+            Err(fault) => {
+                tracing::error!(%fault, "the directory can't be read");
+                return false;
+            }
+        };
+        let Ok(BankAnswer::Directory(page)) = self.ask(&BankAsk::Directory(since)).await else {
+            return false;
+        };
+        let mut keys = (*shared.keys()).clone();
+        let mut news = Vec::new();
+        for certificate in &page.keys {
+            match keys.learn(certificate.clone()) {
+                Ok(true) => news.push(certificate.clone()),
+                Ok(false) => {}
+                Err(flaw) => tracing::error!(%flaw, "the bank shows a key that is not in order"),
+            }
+        }
+        if !news.is_empty() {
+            self.engine.tell(Input::BankKeys(news)).await;
+        }
+        let store = shared.store.clone();
+        let taken = tokio::task::spawn_blocking(move || store.take_directory(*page, &keys)).await;
+        match taken {
+            Ok(Ok(more)) => more,
+            Ok(Err(flaw)) => {
+                tracing::error!(%flaw, "a page of the directory is refused");
+                false
+            }
+            Err(_) => false,
+        }
+    }
+
+    /// Tells the engine whether the bank is in reach, for ever.
+    pub async fn watch_bank(self: Arc<Self>) {
+        let mut status = self.net.status();
+        loop {
+            let reachable = status.borrow_and_update().bootstrap;
+            self.engine.tell(Input::BankReachable(reachable)).await;
+            if reachable {
+                self.sync_directory().await;
+            }
+            if status.changed().await.is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Copies the directory now and then, for ever.
+    pub async fn keep_directory(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(SYNC_EVERY).await;
+            self.sync_directory().await;
+        }
+    }
+
+    /// Publishes where this workstation is found, and again when that changes or has become old.
+    pub async fn keep_address(self: Arc<Self>) {
+        let mut published: Option<(Vec<Multiaddr>, u64)> = None;
+        loop {
+            let addresses = self.net.external().await;
+            let now = self.engine.shared.now();
+            let stale = published.as_ref().is_none_or(|(before, at)| {
+                *before != addresses || now.0 > at + AddressRecord::SECONDS_MAX / 2
+            });
+            if stale && !addresses.is_empty() {
+                let (key, record) = self.address_record(&addresses);
+                match self.net.publish(key.0.to_vec(), record).await {
+                    Ok(()) => published = Some((addresses, now.0)),
+                    Err(fault) => tracing::debug!(%fault, "our address is not published yet"),
+                }
+            }
+            tokio::time::sleep(if published.is_some() { PUBLISH_EVERY } else { Duration::from_secs(1) })
+                .await;
+        }
+    }
+
+    fn address_record(&self, addresses: &[Multiaddr]) -> (Key, Vec<u8>) {
+        let shared = &self.engine.shared;
+        let (node, now) = (&shared.persona.node, shared.now());
+        let texts =
+            addresses.iter().filter_map(|a| Text::new(&a.to_string(), protocol::bank::ADDRESS_MAX).ok());
+        let record = AddressRecord {
+            node: node.key(),
+            sequence: now.0,
+            expires: now.plus_seconds(AddressRecord::SECONDS_MAX),
+            addresses: texts.take(protocol::bank::ADDRESSES_MAX).collect(),
+        };
+        debug_assert!(
+            AddressRecord::from_bytes(&record.to_bytes()).is_ok(),
+            "a record that we make reads back"
+        );
+        (node.key(), node.sign(record).to_bytes())
+    }
+}

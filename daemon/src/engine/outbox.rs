@@ -1,0 +1,175 @@
+//! What goes out, once it is on disk: each job asks somebody and brings the answer back to the engine.
+//!
+//! A payment's plain bytes are fixed when it is decided; they are sealed afresh at each sending, because
+//! the payee's view key may have changed and a resend must not look like one (ADR 0004).
+
+use super::contact::{Contacts, SpeakFault};
+use super::input::{Input, OfferReply};
+use super::jobs::Flight;
+use super::link::BankLink;
+use super::{Engine, handle::Shared};
+use crate::wallet::banking::BankOp;
+use crate::wallet::paying::{NotDone, Outgoing};
+use protocol::id::{Key, PaymentId};
+use protocol::pay::{Receipt, Request};
+use protocol::sign::Signed;
+use protocol::wire::{Offer, PayAnswer, PayAsk};
+use std::sync::Arc;
+use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
+
+/// Most jobs that talk at once.
+const JOBS_MAX: usize = 128;
+
+/// One thing to ask of somebody.
+#[derive(Clone, Debug)]
+pub enum Job {
+    /// Ask a payee for a request, or whether the one at hand is still open.
+    Offer(Outgoing),
+    /// Send a payment.
+    Send(Outgoing),
+    /// Ask the bank.
+    Bank(BankOp),
+    /// Tell a payer that his money is safe.
+    Confirm {
+        /// The payer.
+        payer: Key,
+        /// His payment.
+        payment: PaymentId,
+        /// Our word on it.
+        receipt: Signed<Receipt>,
+    },
+}
+
+/// Runs jobs.
+pub struct Outbox {
+    engine: Engine,
+    contacts: Arc<Contacts>,
+    link: Arc<BankLink>,
+    runtime: Handle,
+    permits: Arc<Semaphore>,
+}
+
+impl Outbox {
+    /// An outbox that brings its answers to `engine`.
+    pub fn new(engine: Engine, contacts: Arc<Contacts>, link: Arc<BankLink>, runtime: Handle) -> Outbox {
+        Outbox { engine, contacts, link, runtime, permits: Arc::new(Semaphore::new(JOBS_MAX)) }
+    }
+
+    /// Sends a job on its way.
+    pub(super) fn launch(self: &Arc<Self>, job: Job) {
+        let this = self.clone();
+        self.runtime.spawn(async move {
+            let _permit = this.permits.acquire().await;
+            let answer = match job {
+                Job::Offer(payment) => this.offer(&payment).await,
+                Job::Send(payment) => this.send(&payment).await,
+                Job::Bank(op) => this.bank(&op).await,
+                Job::Confirm { payer, payment, receipt } => this.confirm(&payer, &payment, receipt).await,
+            };
+            this.engine.tell(answer).await;
+        });
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.engine.shared
+    }
+
+    async fn offer(&self, payment: &Outgoing) -> Input {
+        let reply = match self.ask_for_request(payment).await {
+            Ok((request, certified)) => self.check_request(payment, request, certified).await,
+            Err(reply) => reply,
+        };
+        Input::Offered(payment.id, reply)
+    }
+
+    /// Asks the payee; gives the request to pay and whether it has to be certified.
+    async fn ask_for_request(&self, payment: &Outgoing) -> Result<(Signed<Request>, bool), OfferReply> {
+        let at_hand = payment.request.as_ref().map(Signed::unverified);
+        let party = self.contacts.party(&payment.payee, at_hand).await.map_err(failed)?;
+        let offer =
+            Offer { amount: payment.amount, memo: payment.memo.clone(), request: at_hand.map(|r| r.id) };
+        let answer = self.contacts.speak(&party, at_hand, PayAsk::Offer(offer)).await.map_err(failed)?;
+        match (answer, &payment.request) {
+            (PayAnswer::Request(request), None) => Ok((*request, false)),
+            (PayAnswer::Open(certified), Some(request)) => Ok((request.clone(), certified)),
+            (PayAnswer::Error(code), _) if code.is_passing() => Err(OfferReply::Retry),
+            (PayAnswer::Error(code), _) => Err(OfferReply::Failed(NotDone::Declined(code))),
+            _ => Err(OfferReply::Failed(NotDone::BadRequest("the payee answered something else".to_owned()))),
+        }
+    }
+
+    async fn check_request(
+        &self,
+        payment: &Outgoing,
+        request: Signed<Request>,
+        certified: bool,
+    ) -> OfferReply {
+        let party = match self.contacts.party(&payment.payee, None).await {
+            Ok(party) => party,
+            Err(fault) => return failed(fault),
+        };
+        let shared = self.shared();
+        match request.verify_request(shared.keys().bank(), &party.identity.node, shared.now()) {
+            Ok(request) => OfferReply::Request { request: Box::new(request), certified },
+            Err(flaw) => OfferReply::Failed(NotDone::BadRequest(flaw.to_string())),
+        }
+    }
+
+    async fn send(&self, payment: &Outgoing) -> Input {
+        let flight = Flight::Send(payment.id);
+        let Some(message) = payment.message.clone() else { return Input::Unanswered(flight) };
+        let at_hand = payment.request.as_ref().map(Signed::unverified);
+        let party = match self.contacts.party(&payment.payee, at_hand).await {
+            Ok(party) => party,
+            Err(fault) => {
+                tracing::debug!(payment = %payment.id, %fault, "the payee is not reached");
+                return Input::Unanswered(flight);
+            }
+        };
+        match self.contacts.speak(&party, at_hand, PayAsk::Pay(Box::new(message))).await {
+            Ok(answer) => Input::PayAnswered(payment.id, answer, party.identity.node),
+            Err(fault) => {
+                tracing::debug!(payment = %payment.id, %fault, "sent, not answered");
+                Input::Unanswered(flight)
+            }
+        }
+    }
+
+    async fn bank(&self, op: &BankOp) -> Input {
+        let answer = if op.what.is_anonymous() {
+            self.link.ask_anonymously(op.ask.clone()).await
+        } else {
+            self.link.ask_bytes(op.ask.clone()).await
+        };
+        match answer {
+            Ok(answer) => Input::BankAnswered(op.id, answer),
+            Err(fault) => {
+                tracing::debug!(request = %op.id, %fault, "the bank did not answer");
+                Input::Unanswered(Flight::Bank(op.id))
+            }
+        }
+    }
+
+    async fn confirm(&self, payer: &Key, payment: &PaymentId, receipt: Signed<Receipt>) -> Input {
+        let flight = Flight::Confirm(*payer, *payment);
+        let told = match self.contacts.party(payer, None).await {
+            Ok(party) => self.contacts.speak(&party, None, PayAsk::Confirm(*payment, receipt)).await,
+            Err(fault) => Err(fault),
+        };
+        match told {
+            Ok(PayAnswer::Noted) => Input::Noted(flight),
+            _ => Input::Unanswered(flight),
+        }
+    }
+}
+
+/// Nothing has been signed, so whatever failed can be tried again or given up.
+fn failed(fault: SpeakFault) -> OfferReply {
+    match fault {
+        SpeakFault::Papers(why) => OfferReply::Failed(NotDone::BadRequest(why)),
+        SpeakFault::Unknown | SpeakFault::Unreachable(_) | SpeakFault::Garbled | SpeakFault::Store(_) => {
+            OfferReply::Retry
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! The workstation from start to stop: everything is put together here, and nowhere else.
+//!
+//! ```text
+//! profile, store ─▶ engine thread ◀─ Engine handles ─ rpc server, inbox, outbox, bank link ─ network
+//! ```
+
+use crate::engine::contact::Contacts;
+use crate::engine::handle::{Persona, Shared};
+use crate::engine::inbound::Inbox;
+use crate::engine::jobs::Jobs;
+use crate::engine::link::BankLink;
+use crate::engine::outbox::Outbox;
+use crate::engine::{Core, Engine, Input};
+use crate::keyring::Keyring;
+use crate::profile::{Profile, ProfileFault};
+use crate::rpc::api::Workstation as _;
+use crate::rpc::{Desk, DeskParts, StoredEvents, TokenGate};
+use crate::settings::Settings;
+use crate::store::{RedbStore, StoreFault};
+use crate::wallet::policy::Policy;
+use protocol::id::Key;
+use protocol::node::address::AddressCheck;
+use protocol::node::clock::Clock;
+use protocol::node::host::lock::{InstanceLock, LockError};
+use protocol::node::host::paths::{Paths, PathsError};
+use protocol::node::host::signals::Shutdown;
+use protocol::node::net::{self, Multiaddr, Net, NetConfig, NetError, PeerId, Role, peer_of};
+use protocol::node::rpc::{Limits, ServeConfig, ServeError, serve, socket_in};
+use protocol::sign::Signer;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// Inputs that may wait for the engine; whoever brings more has to wait as well.
+const INPUTS_MAX: usize = 1024;
+/// How often open things are looked at.
+const TICK: Duration = Duration::from_millis(250);
+
+/// Why a workstation does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its own files.
+    #[error(transparent)]
+    Profile(#[from] ProfileFault),
+    /// Its folders.
+    #[error(transparent)]
+    Paths(#[from] PathsError),
+    /// It runs already.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The disk.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// JSON-RPC.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// An address of the bank that is none.
+    #[error("the bank's address «{0}» in account.toml is not a multiaddress")]
+    Address(String),
+    /// A thread that could not be started, or that broke.
+    #[error("the engine's thread ended: {0}")]
+    Engine(String),
+}
+
+/// Runs until `shutdown`, or until the disk fails.
+pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result<(), RunError> {
+    paths.prepare()?;
+    let _one = InstanceLock::take(&paths.data)?;
+    let profile = Profile::load(&paths)?;
+    let store = Arc::new(RedbStore::open(&paths.data.join("wallet.redb"))?);
+    let owner = profile.owner();
+    let wallet = store.load(owner.clone(), profile.bank_keys(), Policy::of(&owner.currency))?;
+    let tokens = wallet.tokens().cloned().collect();
+    let clock = Clock::system();
+    let node_secret = profile.node_secret();
+    let persona = Persona {
+        owner: owner.key,
+        introduction: profile.introduction(),
+        views: profile.view_keys(),
+        node: Signer::from_secret(&node_secret),
+    };
+    let node = persona.node.clone();
+    let shared = Arc::new(Shared::new(store, persona, clock.clone(), &wallet));
+
+    let (bank, addresses) = bank_addresses(&profile)?;
+    let config = NetConfig {
+        secret: *node_secret,
+        listen: settings.listen.clone(),
+        bootstrap: addresses.clone(),
+        external: settings.external.clone(),
+        role: Role::Client,
+        mdns: settings.mdns,
+    };
+    let check = AddressCheck::new(clock.clone(), |_: &Key| true);
+    let (net, inbound) = net::start(config, Arc::new(check))?;
+
+    let (sender, inputs) = mpsc::channel(INPUTS_MAX);
+    let engine = Engine::new(sender, shared.clone());
+    let link = Arc::new(BankLink::new(engine.clone(), net.clone(), bank, addresses));
+    let contacts = Arc::new(Contacts::new(shared.clone(), net.clone(), link.clone()));
+    let outbox =
+        Outbox::new(engine.clone(), contacts.clone(), link.clone(), tokio::runtime::Handle::current());
+    let jobs = Jobs::new(Arc::new(outbox), clock, node);
+    let keyring = Keyring::new(profile.sealed_seed(), Profile::attempts_file(&paths));
+    let no_account_yet = wallet.account().is_none();
+    let core = Core::new(wallet, keyring, shared.clone(), jobs, paths.data.clone());
+    let (ended_sender, mut ended) = mpsc::channel::<()>(1);
+    let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+        let result = core.run(inputs);
+        drop(ended_sender);
+        result
+    });
+    let thread = thread.map_err(|error| RunError::Engine(error.to_string()))?;
+
+    if no_account_yet {
+        let opening = profile.opening().clone();
+        let _ = engine.ask(|reply| Input::Letter(opening, reply)).await;
+    }
+    let tasks = spawn_tasks(&engine, &link, &contacts, &net, inbound);
+    let gate = Arc::new(TokenGate::new(shared.clone(), tokens));
+    let desk = Desk::new(DeskParts {
+        engine: engine.clone(),
+        contacts,
+        link,
+        net: net.clone(),
+        gate: gate.clone(),
+        owner,
+        bank_name: profile.bank_name().to_owned(),
+        unlock_seconds: Some(settings.unlock_seconds),
+    });
+    let serving = ServeConfig {
+        socket: settings.rpc_socket.then(|| socket_in(&paths.run)),
+        http: settings.rpc_http,
+        runtime_dir: paths.run.clone(),
+        program: "sterminad",
+        version: env!("CARGO_PKG_VERSION"),
+        limits: Limits::default(),
+    };
+    let events = Arc::new(StoredEvents(shared));
+    let running =
+        serve(serving, desk.into_service(), gate, events, axum::Router::new(), shutdown.clone()).await?;
+    tracing::info!(http = ?running.http_addr, "the workstation is up");
+
+    tokio::select! {
+        () = shutdown.requested() => tracing::info!("stopping"),
+        _ = ended.recv() => tracing::error!("the engine has ended"),
+    }
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    net.stop().await;
+    engine.tell(Input::Stop).await;
+    let finished = tokio::task::spawn_blocking(move || thread.join()).await;
+    match finished {
+        Ok(Ok(result)) => result?,
+        _ => return Err(RunError::Engine("it broke; what was acknowledged is on disk".to_owned())),
+    }
+    running.finished().await;
+    Ok(())
+}
+
+/// The bank-node's peer id, and its addresses with it at the end.
+fn bank_addresses(profile: &Profile) -> Result<(PeerId, Vec<Multiaddr>), RunError> {
+    let bank = peer_of(&profile.bank_node().0)?;
+    let parse = |text: &String| -> Result<Multiaddr, RunError> {
+        let address: Multiaddr = text.parse().map_err(|_| RunError::Address(text.clone()))?;
+        address.with_p2p(bank).map_err(|_| RunError::Address(text.clone()))
+    };
+    let addresses = profile.bank_addresses().iter().map(parse).collect::<Result<_, _>>()?;
+    Ok((bank, addresses))
+}
+
+fn spawn_tasks(
+    engine: &Engine,
+    link: &Arc<BankLink>,
+    contacts: &Arc<Contacts>,
+    net: &Net,
+    inbound: mpsc::Receiver<net::Inbound>,
+) -> Vec<tokio::task::JoinHandle<()>> {
+    let inbox = Arc::new(Inbox::new(engine.clone(), contacts.clone(), net.clone()));
+    let ticking = engine.clone();
+    vec![
+        tokio::spawn(inbox.run(inbound)),
+        tokio::spawn(link.clone().watch_bank()),
+        tokio::spawn(link.clone().keep_directory()),
+        tokio::spawn(link.clone().keep_address()),
+        tokio::spawn(async move {
+            let mut ticks = tokio::time::interval(TICK);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                ticking.tell(Input::Tick).await;
+            }
+        }),
+    ]
+}
