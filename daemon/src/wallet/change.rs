@@ -12,11 +12,7 @@ use super::paying::Outgoing;
 use super::policy::Policy;
 use super::receiving::{Incoming, RequestRecord};
 use super::reserve::OwnNote;
-<<<<<<< HEAD
-=======
 use super::token::Token;
-use crate::store::{Store, StoreFault};
->>>>>>> main
 use protocol::bank::Letter;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;
