@@ -47,7 +47,11 @@ pub fn built() -> &'static Built {
 }
 
 fn build() -> io::Result<Built> {
-    let folder = profile_folder()?;
+    let exe = std::env::current_exe()?;
+    let beside = exe.parent().unwrap_or(&exe);
+    // `target/<profile>`: tests run from `deps` beneath it, programs from itself.
+    let is_test = beside.ends_with("deps");
+    let folder = if is_test { beside.parent().unwrap_or(beside) } else { beside };
     let profile = match folder.file_name().and_then(OsStr::to_str) {
         Some("debug") | None => "dev",
         Some(name) => name,
@@ -56,17 +60,8 @@ fn build() -> io::Result<Built> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
     let status = Command::new(cargo)
         .current_dir(root())
-        .args([
-            "build",
-            "--quiet",
-            "--package",
-            "bank-node",
-            "--package",
-            "daemon",
-            "--bins",
-            "--profile",
-            profile,
-        ])
+        .args(["build", "--quiet", "--bins", "--profile", profile])
+        .args(if is_test { BESIDE_TESTS } else { BESIDE_PROGRAMS })
         .arg("--target-dir")
         .arg(target)
         .stdin(Stdio::null())
@@ -78,13 +73,12 @@ fn build() -> io::Result<Built> {
     Ok(Built { bank_node: at("bank-node"), sterminad: at("sterminad"), stermina: at("stermina") })
 }
 
-/// `target/<profile>`: tests run from `deps` beneath it, programs from itself.
-fn profile_folder() -> io::Result<PathBuf> {
-    let exe = std::env::current_exe()?;
-    let folder = exe.parent().unwrap_or(&exe);
-    let folder = if folder.ends_with("deps") { folder.parent().unwrap_or(folder) } else { folder };
-    Ok(folder.to_owned())
-}
+/// Cargo unites the features of what it builds in one go, and those of the tests' dependencies only if a test is
+/// among it. Asked like this it finds every dependency as `cargo test --workspace` has built it.
+const BESIDE_TESTS: &[&str] = &["--workspace", "--test", "external"];
+
+/// And like this as `cargo demo` has built it.
+const BESIDE_PROGRAMS: &[&str] = &["--package", "tests", "--package", "bank-node", "--package", "daemon"];
 
 /// The repository.
 pub fn root() -> PathBuf {
