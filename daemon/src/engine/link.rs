@@ -3,8 +3,7 @@
 use super::Engine;
 use super::input::Input;
 use protocol::bank::AddressRecord;
-use protocol::body::{Body, Text};
-use protocol::id::Key;
+use protocol::node::address::address_record;
 use protocol::node::net::{AskError, Multiaddr, Net, PeerId, Protocol, ask_once};
 use protocol::wire::{self, BankAnswer, BankAsk};
 use std::sync::Arc;
@@ -139,7 +138,8 @@ impl BankLink {
                 *before != addresses || now.0 > at + AddressRecord::SECONDS_MAX / 2
             });
             if stale && !addresses.is_empty() {
-                let (key, record) = self.address_record(&addresses);
+                let node = &self.engine.shared.persona.node;
+                let (key, record) = address_record(node, &addresses, now);
                 match self.net.publish(key.0.to_vec(), record).await {
                     Ok(()) => published = Some((addresses, now.0)),
                     Err(fault) => tracing::debug!(%fault, "our address is not published yet"),
@@ -148,23 +148,5 @@ impl BankLink {
             tokio::time::sleep(if published.is_some() { PUBLISH_EVERY } else { Duration::from_secs(1) })
                 .await;
         }
-    }
-
-    fn address_record(&self, addresses: &[Multiaddr]) -> (Key, Vec<u8>) {
-        let shared = &self.engine.shared;
-        let (node, now) = (&shared.persona.node, shared.now());
-        let texts =
-            addresses.iter().filter_map(|a| Text::new(&a.to_string(), protocol::bank::ADDRESS_MAX).ok());
-        let record = AddressRecord {
-            node: node.key(),
-            sequence: now.0,
-            expires: now.plus_seconds(AddressRecord::SECONDS_MAX),
-            addresses: texts.take(protocol::bank::ADDRESSES_MAX).collect(),
-        };
-        debug_assert!(
-            AddressRecord::from_bytes(&record.to_bytes()).is_ok(),
-            "a record that we make reads back"
-        );
-        (node.key(), node.sign(record).to_bytes())
     }
 }

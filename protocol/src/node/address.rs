@@ -2,9 +2,10 @@
 
 use super::clock::Clock;
 use super::net::{Multiaddr, RecordCheck};
-use crate::bank::AddressRecord;
+use crate::bank::{ADDRESS_MAX, ADDRESSES_MAX, AddressRecord};
+use crate::body::Text;
 use crate::id::Key;
-use crate::sign::Signed;
+use crate::sign::{Signed, Signer};
 use crate::time::Timestamp;
 
 /// Takes records that the node itself has signed, that run at most a day, and whose node is somebody.
@@ -40,16 +41,35 @@ impl<Known: Fn(&Key) -> bool + Send + Sync> RecordCheck for AddressCheck<Known> 
 
     fn addresses(&self, value: &[u8]) -> Vec<Multiaddr> {
         let record = Signed::<AddressRecord>::from_bytes(value);
-        let texts = record.map(|r| r.unverified().addresses.clone()).unwrap_or_default();
-        texts.iter().filter_map(|text| text.as_str().parse().ok()).collect()
+        record.map(|r| parse_addresses(&r.unverified().addresses)).unwrap_or_default()
     }
+}
+
+/// The addresses that are any; the others are left out.
+pub fn parse_addresses(texts: &[Text]) -> Vec<Multiaddr> {
+    texts.iter().filter_map(|text| text.as_str().parse().ok()).collect()
+}
+
+/// Addresses as they stand in records and letters: at most as many and as long as fit.
+pub fn address_texts(addresses: &[Multiaddr]) -> Vec<Text> {
+    let texts = addresses.iter().filter_map(|address| Text::new(&address.to_string(), ADDRESS_MAX).ok());
+    texts.take(ADDRESSES_MAX).collect()
+}
+
+/// Our own record, as key and value to publish.
+pub fn address_record(node: &Signer, addresses: &[Multiaddr], now: Timestamp) -> (Key, Vec<u8>) {
+    let record = AddressRecord {
+        node: node.key(),
+        sequence: now.0,
+        expires: now.plus_seconds(AddressRecord::SECONDS_MAX),
+        addresses: address_texts(addresses),
+    };
+    (node.key(), node.sign(record).to_bytes())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::body::Text;
-    use crate::sign::Signer;
 
     #[test]
     fn a_record_counts_for_its_own_node_only_and_for_a_day() {

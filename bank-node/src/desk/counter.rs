@@ -1,0 +1,110 @@
+//! Where requests come in: what needs no commit is answered, the rest becomes work for the batch.
+
+use super::activate::{self, Attempts, Claim};
+use super::redeem::{self, Examined, Ready};
+use super::{Desk, Reply, publish, settle, status, withdraw};
+use crate::ledger::books::{Fault, Tx, View};
+use protocol::bank::{Identity, Withdrawal};
+use protocol::money::Currency;
+use protocol::sign::Verified;
+use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
+
+/// A request that is examined and needs the books to be written.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// Claim an account.
+    Activate(Box<Claim>),
+    /// A newer identity record.
+    Publish(Verified<Identity>),
+    /// Account to reserve.
+    Withdraw(Verified<Withdrawal>),
+    /// Notes to an account or to new notes.
+    Redeem(Box<Examined>),
+}
+
+/// What the counter can do with a request.
+#[derive(Debug)]
+pub enum Prepared {
+    /// Answer it.
+    Answer(BankAnswer),
+    /// Hand it on.
+    Work(Work),
+}
+
+/// How the bank is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sign {
+    /// Its name.
+    pub name: String,
+    /// What its units are called.
+    pub currency: Currency,
+}
+
+/// Examines a request on what is durable. Takes the time that signatures take, and writes nothing.
+pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> Result<Prepared, Fault> {
+    let (bank, now) = (desk.keys.bank(), desk.now);
+    let answer = |reply: Reply| settle(reply).map(Prepared::Answer);
+    let prepared = match ask {
+        BankAsk::Terms => {
+            return Ok(Prepared::Answer(BankAnswer::Terms(desk.terms(&sign.name, &sign.currency))));
+        }
+        BankAsk::Status(id, digest) => return answer(status::status(view, id, digest)),
+        BankAsk::Balance(query) => return answer(desk.balance(view, &query)),
+        BankAsk::Directory(after) => {
+            let page = desk.directory(view, after);
+            return answer(page.map(|page| BankAnswer::Directory(Box::new(page))));
+        }
+        BankAsk::Activate(activation, identity) => {
+            activate::examine(bank, now, activation, identity).map(|claim| Work::Activate(Box::new(claim)))
+        }
+        BankAsk::Publish(identity) => publish::examine(bank, now, view, identity).map(Work::Publish),
+        BankAsk::Withdraw(asked) => withdraw::examine(bank, now, view, asked).map(Work::Withdraw),
+        BankAsk::Deposit(asked, notes) => match redeem::examine_deposit(bank, view, asked, notes) {
+            Ok(Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+            Ok(Ready::Examined(examined)) => Ok(Work::Redeem(examined)),
+            Err(stop) => Err(stop),
+        },
+        BankAsk::Reissue(asked, notes) => match redeem::examine_reissue(bank, view, &asked, notes) {
+            Ok(Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+            Ok(Ready::Examined(examined)) => Ok(Work::Redeem(examined)),
+            Err(stop) => Err(stop),
+        },
+    };
+    match prepared {
+        Ok(work) => Ok(Prepared::Work(work)),
+        Err(stop) => answer(Err(stop)),
+    }
+}
+
+impl Work {
+    /// Carries it out inside a batch.
+    pub fn perform(
+        &self,
+        desk: Desk<'_>,
+        tx: &mut impl Tx,
+        attempts: &mut Attempts,
+    ) -> Result<BankAnswer, Fault> {
+        match self {
+            Work::Activate(claim) => claim_account(desk, tx, attempts, claim),
+            Work::Publish(identity) => settle(desk.publish(tx, identity)),
+            Work::Withdraw(asked) => settle(desk.withdraw(tx, asked)),
+            Work::Redeem(examined) => settle(desk.redeem(tx, examined)),
+        }
+    }
+}
+
+fn claim_account(
+    desk: Desk<'_>,
+    tx: &mut impl Tx,
+    attempts: &mut Attempts,
+    claim: &Claim,
+) -> Result<BankAnswer, Fault> {
+    if !attempts.allow(claim.account(), desk.now) {
+        return Ok(BankAnswer::Error(ErrorCode::Busy));
+    }
+    let answer = settle(desk.activate(tx, claim))?;
+    if answer == BankAnswer::Error(ErrorCode::NotFound) {
+        attempts.wrong(claim.account(), desk.now);
+    }
+    Ok(answer)
+}

@@ -1,0 +1,227 @@
+//! What operators order: the same rules for every order, and its answer kept under its key for ever (B7).
+
+use super::Desk;
+use crate::ledger::account::Unposted;
+use crate::ledger::books::{Fault, Tx};
+use crate::ledger::posting::{Answer, Asked, Entry};
+use crate::ledger::{Account, AccountNumber, CustomerKind};
+use protocol::body;
+use protocol::id::Digest;
+use protocol::money::Units;
+use serde::{Deserialize, Serialize};
+
+/// The longest reason.
+pub const REASON_MAX: usize = 200;
+
+/// What an operator wants done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Operation {
+    /// Open an account.
+    Open(Opening),
+    /// Make a new activation letter; the old one ends.
+    Letter(AccountNumber),
+    /// Cash in.
+    PayIn(AccountNumber, Units),
+    /// Cash out.
+    PayOut(AccountNumber, Units),
+    /// Suspend the account.
+    Suspend(AccountNumber, String),
+    /// Take a suspension back.
+    Reinstate(AccountNumber, String),
+}
+
+/// A new account.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opening {
+    /// Who will hold it.
+    pub kind: CustomerKind,
+    /// Its public name.
+    pub name: String,
+    /// What is paid in with it.
+    pub balance: Units,
+    /// How much others should take from this payer without the bank.
+    pub offline_limit: Units,
+}
+
+/// An operation and the operator's key for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Order {
+    /// The same key gives the same answer and does nothing again.
+    pub key: Option<String>,
+    /// What is wanted.
+    pub operation: Operation,
+}
+
+/// What was done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Done {
+    /// The journal entry.
+    pub entry: u64,
+    /// The account.
+    pub account: AccountNumber,
+    /// Its balance after it.
+    pub balance: Units,
+    /// The number of its activation letter, if this was about one.
+    pub letter: Option<u32>,
+}
+
+/// Why an operation is not done. Nothing was written.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Objection {
+    /// No such account, or one of the bank's own.
+    #[error("there is no customer account {0}")]
+    NotFound(AccountNumber),
+    /// The key was used for something else.
+    #[error("the key was used before, for another order: choose a new one")]
+    KeyReused,
+    /// Not a usable key.
+    #[error("a key has 1 to {} visible characters and does not begin with #", Asked::KEY_MAX)]
+    BadKey,
+    /// Not a usable name.
+    #[error("a name has 1 to {} bytes, no control characters, no spaces around it", protocol::bank::NAME_MAX)]
+    BadName,
+    /// A reason that is too long.
+    #[error("a reason has 1 to {REASON_MAX} bytes and no control characters")]
+    BadReason,
+    /// Nothing is no amount.
+    #[error("the amount must be more than nothing")]
+    Nothing,
+    /// The account does not hold that much.
+    #[error("the account holds less than that")]
+    Insufficient {
+        /// What is there.
+        balance: Units,
+    },
+    /// All the money there can be.
+    #[error("the bank can't hold that much money")]
+    TooMuch,
+    /// The letter has done its work.
+    #[error("the account was activated before: it needs no letter")]
+    Activated,
+    /// It is suspended, or in good standing, already.
+    #[error("the account is in that standing already")]
+    NoChange,
+}
+
+impl Objection {
+    /// The word for programs.
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Objection::NotFound(_) => "account_not_found",
+            Objection::KeyReused => "key_reused",
+            Objection::BadKey => "bad_key",
+            Objection::BadName => "bad_name",
+            Objection::BadReason => "bad_reason",
+            Objection::Nothing => "nothing",
+            Objection::Insufficient { .. } => "insufficient_funds",
+            Objection::TooMuch => "too_much",
+            Objection::Activated => "already_activated",
+            Objection::NoChange => "no_change",
+        }
+    }
+}
+
+impl From<Unposted> for Objection {
+    fn from(why: Unposted) -> Self {
+        match why {
+            Unposted::Insufficient { balance } => Objection::Insufficient { balance },
+            Unposted::TooMuch => Objection::TooMuch,
+        }
+    }
+}
+
+/// A decision of an operator's order: done, refused, or the store failed.
+pub type Ordered = Result<Result<Done, Objection>, Fault>;
+
+/// As [`super::Stop`], for operators.
+pub(super) enum Halt {
+    Objection(Objection),
+    Fault(Fault),
+}
+
+impl From<Objection> for Halt {
+    fn from(objection: Objection) -> Self {
+        Halt::Objection(objection)
+    }
+}
+
+impl From<Fault> for Halt {
+    fn from(fault: Fault) -> Self {
+        Halt::Fault(fault)
+    }
+}
+
+impl Operation {
+    fn digest(&self) -> Digest {
+        let bytes = rmp_serde::to_vec(self).expect("an operation is numbers and texts");
+        body::digest("operation", &bytes)
+    }
+}
+
+impl Desk<'_> {
+    /// Carries out an operator's order once.
+    pub fn order(&self, tx: &mut impl Tx, order: &Order) -> Ordered {
+        match self.decide(tx, order) {
+            Ok(done) => Ok(Ok(done)),
+            Err(Halt::Objection(objection)) => Ok(Err(objection)),
+            Err(Halt::Fault(fault)) => Err(fault),
+        }
+    }
+
+    fn decide(&self, tx: &mut impl Tx, order: &Order) -> Result<Done, Halt> {
+        let asked = order.key.as_deref().map(operator_key).transpose()?;
+        if let Some(asked) = &asked
+            && let Some(answer) = tx.answer_to(asked)?
+        {
+            return repeat(&answer, &order.operation);
+        }
+        let Outcome { asked, done } = match &order.operation {
+            Operation::Open(opening) => self.open_account(tx, opening, asked)?,
+            Operation::Letter(account) => self.new_letter(tx, *account, asked)?,
+            Operation::PayIn(account, units) => self.pay_in(tx, *account, *units, asked)?,
+            Operation::PayOut(account, units) => self.pay_out(tx, *account, *units, asked)?,
+            Operation::Suspend(account, reason) => self.suspend(tx, *account, reason, asked)?,
+            Operation::Reinstate(account, reason) => self.reinstate(tx, *account, reason, asked)?,
+        };
+        let bytes = rmp_serde::to_vec(&done).map_err(|why| Fault::Damaged(format!("an answer: {why}")))?;
+        let request = order.operation.digest();
+        let entry = Some(done.entry);
+        tx.keep_answer(&asked, &Answer { request, notes: Digest::default(), entry, bytes })?;
+        Ok(done)
+    }
+}
+
+/// What an operation comes to, and where its answer belongs.
+pub(super) struct Outcome {
+    asked: Asked,
+    done: Done,
+}
+
+impl Outcome {
+    pub(super) fn of(entry: &Entry, account: &Account, letter: Option<u32>) -> Outcome {
+        let done = Done { entry: entry.number, account: account.number, balance: account.balance(), letter };
+        Outcome { asked: entry.asked.clone(), done }
+    }
+}
+
+fn operator_key(key: &str) -> Result<Asked, Objection> {
+    let visible = !key.is_empty() && key.chars().all(|c| !c.is_control() && !c.is_whitespace());
+    if !visible || key.len() > Asked::KEY_MAX || key.starts_with('#') {
+        return Err(Objection::BadKey);
+    }
+    Ok(Asked::Operator(key.to_owned()))
+}
+
+fn repeat(answer: &Answer, operation: &Operation) -> Result<Done, Halt> {
+    if answer.request != operation.digest() {
+        return Err(Objection::KeyReused.into());
+    }
+    let done = rmp_serde::from_slice(&answer.bytes);
+    done.map_err(|why| Fault::Damaged(format!("a stored answer: {why}")).into())
+}
+
+/// A customer's account that must be there.
+pub(super) fn customer(tx: &impl Tx, number: AccountNumber) -> Result<Account, Halt> {
+    let account = tx.account(number)?.filter(|account| account.customer().is_some());
+    account.ok_or_else(|| Objection::NotFound(number).into())
+}

@@ -1,0 +1,110 @@
+//! The bank's working keys, as they are held while it is open (SPEC §1.4, B6).
+//!
+//! The master key never comes here: it certifies these keys and lies elsewhere.
+
+mod files;
+mod make;
+
+pub use files::{KeyFolder, KeysError};
+pub use make::{Chance, Made, MasterKey, add_issue_keys, make_all};
+
+use protocol::bank::CODE_LENGTH;
+use protocol::id::{BankId, Key};
+use protocol::key::bank::{BankKeys, KeyCertificate, Usage};
+use protocol::note::DIRECT_DAYS;
+use protocol::sign::{Signed, Signer};
+use protocol::time::{Day, SKEW_SECONDS, Timestamp};
+use std::collections::BTreeMap;
+use zeroize::Zeroizing;
+
+/// Days of issue keys that `init` and `keys extend` make unless told otherwise.
+pub const ISSUE_DAYS: u32 = 31;
+
+/// What a working bank holds.
+pub struct WorkingKeys {
+    /// What everybody may know: the pinned master key and its certificates.
+    pub public: BankKeys,
+    /// Signs certificates, letters and the directory's head.
+    pub attest: Signer,
+    /// The libp2p identity.
+    pub node: Zeroizing<[u8; 32]>,
+    /// Activation codes grow from it, so that no code has to be stored.
+    pub letters: Zeroizing<[u8; 32]>,
+    /// Issue keys whose private half is still there, by epoch, which is the day.
+    pub issue: BTreeMap<u32, Signer>,
+}
+
+impl std::fmt::Debug for WorkingKeys {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "WorkingKeys {{ bank: {}, issue: {:?} }}", self.bank(), self.issue.keys())
+    }
+}
+
+impl WorkingKeys {
+    /// The bank's id.
+    pub fn bank(&self) -> BankId {
+        self.public.bank()
+    }
+
+    /// The master key's public half.
+    pub fn master(&self) -> Key {
+        self.public.master()
+    }
+
+    /// The node key's public half.
+    pub fn node_key(&self) -> Key {
+        Signer::from_secret(&self.node).key()
+    }
+
+    /// The key that signs roots on `day`, with its epoch: there is at most one.
+    pub fn issue_on(&self, day: Day) -> Option<(u32, &Signer)> {
+        let signer = self.issue.get(&day.0)?;
+        (self.public.issue(day.0, day) == Some(signer.key())).then_some((day.0, signer))
+    }
+
+    /// Whether letters and certificates may be signed on `day`.
+    pub fn attests_on(&self, day: Day) -> bool {
+        let key = self.attest.key();
+        self.public.working(Usage::Attest, day).any(|working| working == key)
+    }
+
+    /// How many days from `day` on have an issue key, without a gap.
+    pub fn days_left(&self, day: Day) -> u32 {
+        let days = (0..=u32::MAX).take_while(|ahead| self.issue_on(day.plus_days(*ahead)).is_some());
+        u32::try_from(days.count()).unwrap_or(u32::MAX)
+    }
+
+    /// The certificates that customers need on `day`: of issue keys those whose notes may still be paid
+    /// directly, and not those of days to come beyond tomorrow.
+    pub fn certificates_on(&self, day: Day) -> Vec<Signed<KeyCertificate>> {
+        let needed = |certificate: &KeyCertificate| {
+            let ends = certificate.until_day.plus_days(DIRECT_DAYS + 1);
+            certificate.usage != Usage::Issue || (certificate.from_day <= day.plus_days(1) && day <= ends)
+        };
+        self.public.certificates().filter(|c| needed(c)).map(|c| c.signed().clone()).collect()
+    }
+
+    /// The code of an account's activation letter: the same for the same letter, so that a repeated call
+    /// shows the same letter and the books hold only a hash.
+    pub fn activation_code(&self, account: u64, letter: u32) -> Zeroizing<[u8; CODE_LENGTH]> {
+        let mut hasher = blake3::Hasher::new_keyed(&self.letters);
+        hasher
+            .update(b"stermina/1/activation-code")
+            .update(&account.to_be_bytes())
+            .update(&letter.to_be_bytes());
+        let mut code = Zeroizing::new([0; CODE_LENGTH]);
+        hasher.finalize_xof().fill(&mut *code);
+        code
+    }
+
+    /// Forgets issue keys whose day is over; says which. It waits for the allowed skew, so that a clock that
+    /// is set back a little at midnight does not leave the bank without a key.
+    pub fn drop_ended(&mut self, now: Timestamp) -> Vec<u32> {
+        let today = Timestamp(now.0.saturating_sub(SKEW_SECONDS)).day();
+        let ended: Vec<u32> = self.issue.keys().copied().filter(|epoch| *epoch < today.0).collect();
+        for epoch in &ended {
+            self.issue.remove(epoch);
+        }
+        ended
+    }
+}

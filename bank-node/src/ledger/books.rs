@@ -1,0 +1,98 @@
+//! What the rules ask of a store: each question named after the rule that asks it.
+//!
+//! All synchronous: a store that is not has a thread of its own. A [`Tx`] sees its own writes; nothing of
+//! it is there until [`Books::in_one_commit`] has returned.
+
+use super::account::{Account, AccountNumber};
+use super::outstanding::{Issued, Redeemed};
+use super::posting::{Answer, Asked, Entry};
+use protocol::bank::DirectoryEntry;
+use protocol::id::{Digest, Key};
+use serde::{Deserialize, Serialize};
+
+/// The disk's fault or the books': nobody's request is to blame, and the program has to stop.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Fault {
+    /// The store does not work.
+    #[error("the store failed: {0}")]
+    Store(String),
+    /// The store works, but what is in it breaks a rule.
+    #[error("the books are damaged: {0}")]
+    Damaged(String),
+}
+
+/// A line of the directory as the bank keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Its number, from 1 without gaps.
+    pub number: u64,
+    /// What it says.
+    pub entry: DirectoryEntry,
+    /// The running digest after it.
+    pub head: Digest,
+}
+
+/// Reading.
+pub trait View {
+    /// The account of this number.
+    fn account(&self, number: AccountNumber) -> Result<Option<Account>, Fault>;
+    /// The account that this owner key has activated.
+    fn account_of(&self, owner: &Key) -> Result<Option<Account>, Fault>;
+    /// Accounts with higher numbers, in order.
+    fn accounts_after(&self, number: AccountNumber, limit: usize) -> Result<Vec<Account>, Fault>;
+    /// The highest account number.
+    fn last_account(&self) -> Result<AccountNumber, Fault>;
+    /// What was answered before.
+    fn answer_to(&self, asked: &Asked) -> Result<Option<Answer>, Fault>;
+    /// The number of the last journal entry, 0 before the first.
+    fn journal_head(&self) -> Result<u64, Fault>;
+    /// Journal entries with higher numbers, in order.
+    fn entries_after(&self, number: u64, limit: usize) -> Result<Vec<Entry>, Fault>;
+    /// An account's journal entries with higher numbers, in order.
+    fn entries_of(&self, account: AccountNumber, after: u64, limit: usize) -> Result<Vec<Entry>, Fault>;
+    /// The serial of the last root, 0 before the first.
+    fn last_serial(&self) -> Result<u64, Fault>;
+    /// The root of this serial.
+    fn issued(&self, serial: u64) -> Result<Option<Issued>, Fault>;
+    /// Roots with higher serials, in order.
+    fn issued_after(&self, serial: u64, limit: usize) -> Result<Vec<Issued>, Fault>;
+    /// The redeemed interval of a root with the highest start below `below`: the double-spend rule's question.
+    fn redeemed_before(&self, serial: u64, below: u64) -> Result<Option<Redeemed>, Fault>;
+    /// Redeemed intervals from (serial, start) on, in order.
+    fn redeemed_from(&self, serial: u64, start: u64, limit: usize) -> Result<Vec<Redeemed>, Fault>;
+    /// Number and running digest of the directory's last line; 0 and zeros before the first.
+    fn directory_head(&self) -> Result<(u64, Digest), Fault>;
+    /// Directory lines with higher numbers, in order.
+    fn directory_after(&self, number: u64, limit: usize) -> Result<Vec<Line>, Fault>;
+}
+
+/// Writing; all of a batch or nothing.
+pub trait Tx: View {
+    /// Writes an account, and finds it by its owner from now on.
+    fn keep_account(&mut self, account: &Account) -> Result<(), Fault>;
+    /// Writes an answer.
+    fn keep_answer(&mut self, asked: &Asked, answer: &Answer) -> Result<(), Fault>;
+    /// Appends to the journal.
+    fn keep_entry(&mut self, entry: &Entry) -> Result<(), Fault>;
+    /// Enters a root into the register.
+    fn keep_issued(&mut self, issued: &Issued) -> Result<(), Fault>;
+    /// Enters a redeemed interval.
+    fn keep_redeemed(&mut self, redeemed: &Redeemed) -> Result<(), Fault>;
+    /// Appends to the directory.
+    fn keep_line(&mut self, line: &Line) -> Result<(), Fault>;
+}
+
+/// A store.
+pub trait Books: Send + Sync + 'static {
+    /// How it is read.
+    type Snapshot: View + Send;
+    /// How it is written.
+    type Tx<'t>: Tx;
+
+    /// What is durable now; later commits do not change it.
+    fn snapshot(&self) -> Result<Self::Snapshot, Fault>;
+
+    /// Carries out `work` and makes all of it durable. After a fault nothing may be assumed, neither that it
+    /// was kept nor that it was not: the store has to be opened again and asked.
+    fn in_one_commit<T>(&self, work: impl FnOnce(&mut Self::Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault>;
+}

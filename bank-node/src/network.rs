@@ -1,0 +1,146 @@
+//! The bank on the network: requests of `/stermina/bank/1` in, answers out, and its own address record.
+
+use crate::ledger::books::Books;
+use crate::rpc::Reach;
+use crate::service::Bank;
+use protocol::body::Text;
+use protocol::node::address::{address_record, address_texts};
+use protocol::node::host::signals::Shutdown;
+use protocol::node::net::{Inbound, Multiaddr, Net, NetStatus, PeerId, Protocol};
+use protocol::sign::Signer;
+use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+
+/// What it costs a peer to send something that no honest program sends.
+const FORGED: u32 = 50;
+/// What it costs to show a wrong activation code.
+const GUESSED: u32 = 100;
+/// What bytes cost that are no message.
+const MALFORMED: u32 = 100;
+/// How often the bank says where it is.
+const ANNOUNCE: Duration = Duration::from_secs(6 * 3600);
+
+/// Answers customers until the network ends.
+pub async fn serve<B: Books>(bank: Bank<B>, net: Net, mut inbound: mpsc::Receiver<Inbound>) {
+    while let Some(request) = inbound.recv().await {
+        match request.protocol {
+            // The network room bounds how many requests wait for an answer, so tasks are bounded, too.
+            Protocol::Bank => drop(tokio::spawn(answer(bank.clone(), net.clone(), request))),
+            // A bank is paid through its accounts; dropping the answer closes the stream.
+            Protocol::Pay => {}
+        }
+    }
+}
+
+async fn answer<B: Books>(bank: Bank<B>, net: Net, request: Inbound) {
+    let Inbound { peer, body, answer, .. } = request;
+    let ask = match wire::decode::<BankAsk>(&body) {
+        Ok(ask) => ask,
+        Err(flaw) => {
+            net.penalize(peer, MALFORMED).await;
+            return answer.send(wire::encode(&BankAnswer::Error(flaw.code())));
+        }
+    };
+    drop(body);
+    let claim = matches!(ask, BankAsk::Activate(..));
+    let what = name(&ask);
+    let told = bank.ask(ask).await;
+    log(what, peer, &told);
+    let points = points(claim, &told);
+    answer.send(wire::encode(&told));
+    if points > 0 {
+        net.penalize(peer, points).await;
+    }
+}
+
+fn points(claim: bool, told: &BankAnswer) -> u32 {
+    match told {
+        BankAnswer::Error(ErrorCode::NotFound) if claim => GUESSED,
+        BankAnswer::Error(
+            ErrorCode::BadSignature | ErrorCode::BadChain | ErrorCode::Malformed | ErrorCode::TooMany,
+        ) => FORGED,
+        _ => 0,
+    }
+}
+
+fn name(ask: &BankAsk) -> &'static str {
+    match ask {
+        BankAsk::Terms => "terms",
+        BankAsk::Activate(..) => "activate",
+        BankAsk::Publish(_) => "publish",
+        BankAsk::Withdraw(_) => "withdraw",
+        BankAsk::Deposit(..) => "deposit",
+        BankAsk::Reissue(..) => "reissue",
+        BankAsk::Status(..) => "status",
+        BankAsk::Balance(_) => "balance",
+        BankAsk::Directory(_) => "directory",
+    }
+}
+
+/// Never amounts, keys or codes; and a re-issue does not say who asks, so neither does the log.
+fn log(what: &'static str, peer: PeerId, told: &BankAnswer) {
+    let refused = match told {
+        BankAnswer::Error(code) => Some(code.word()),
+        _ => None,
+    };
+    match (what, refused) {
+        ("reissue" | "status", None) => tracing::debug!(what, "answered"),
+        ("reissue" | "status", Some(code)) => tracing::info!(what, code, "refused"),
+        (what, None) => tracing::debug!(what, %peer, "answered"),
+        (what, Some(code)) => tracing::info!(what, %peer, code, "refused"),
+    }
+}
+
+/// Where customers reach this node.
+pub struct Addresses {
+    known: RwLock<Vec<Text>>,
+    status: watch::Receiver<NetStatus>,
+}
+
+impl Addresses {
+    /// Nothing known yet.
+    pub fn new(net: &Net) -> Addresses {
+        Addresses { known: RwLock::default(), status: net.status() }
+    }
+
+    fn set(&self, addresses: &[Multiaddr]) {
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = address_texts(addresses);
+    }
+}
+
+impl Reach for Addresses {
+    fn addresses(&self) -> Vec<Text> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn connected(&self) -> u64 {
+        u64::try_from(self.status.borrow().connected).unwrap_or(u64::MAX)
+    }
+}
+
+/// Learns where the node listens: what the operator configured, else what others can reach, else loopback.
+pub async fn learn_addresses(net: &Net, configured: &[Multiaddr], addresses: &Addresses) {
+    if configured.is_empty() {
+        addresses.set(&net.external().await);
+    } else {
+        addresses.set(configured);
+    }
+}
+
+/// Says where the bank is, again and again, until the shutdown.
+pub async fn announce<B: Books>(bank: Bank<B>, net: Net, shutdown: Shutdown) {
+    let node = Signer::from_secret(&bank.keys().node);
+    let mut ticks = tokio::time::interval(ANNOUNCE);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = shutdown.requested() => return,
+        }
+        let (key, value) = address_record(&node, &net.external().await, bank.now());
+        if let Err(error) = net.publish(key.0.to_vec(), value).await {
+            tracing::warn!(%error, "the bank's address record was not published");
+        }
+    }
+}

@@ -1,0 +1,280 @@
+//! The operators' interface: this contract is its manual (`rpc.discover`, `bank-node -h`).
+//!
+//! Local only: unix socket for our own user, loopback HTTP with the cookie of this run. Amounts are integers
+//! of the smallest unit.
+
+mod office;
+mod shown;
+
+#[cfg(test)]
+mod tests;
+
+pub use office::{JournalEvents, Office, Reach};
+pub use shown::{AccountShown, EntryShown, KeyShown, LineShown};
+
+use crate::ledger::posting::EntryKind;
+use crate::ledger::{AccountNumber, Audit, CustomerKind};
+use protocol::id::Key;
+use protocol::money::{Currency, Units};
+use protocol::node::rpc::{Empty, ErrorInfo, Scope, rpc_contract};
+use protocol::time::Day;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// What the bank's own errors are called.
+pub const ERRORS: &[ErrorInfo] = &[
+    ErrorInfo { code: -4101, reason: "account_not_found", meaning: "there is no customer account of this number" },
+    ErrorInfo { code: -4102, reason: "key_reused", meaning: "the key was used before for another order" },
+    ErrorInfo { code: -4103, reason: "bad_key", meaning: "the key has no or too many characters, or spaces" },
+    ErrorInfo { code: -4104, reason: "bad_name", meaning: "the name is empty, too long, or has control characters" },
+    ErrorInfo { code: -4105, reason: "bad_reason", meaning: "the reason is empty, too long, or has control characters" },
+    ErrorInfo { code: -4106, reason: "nothing", meaning: "the amount is zero" },
+    ErrorInfo { code: -4107, reason: "insufficient_funds", meaning: "the account holds less than is asked" },
+    ErrorInfo { code: -4108, reason: "too_much", meaning: "there would be more than 2^53-1 units" },
+    ErrorInfo { code: -4109, reason: "already_activated", meaning: "the account was claimed: it needs no letter" },
+    ErrorInfo { code: -4110, reason: "no_change", meaning: "the account is in that standing already" },
+    ErrorInfo { code: -4120, reason: "unavailable", meaning: "no room on the disk, or the store has failed" },
+];
+
+/// The longest page.
+pub const PAGE_MAX: u32 = 500;
+
+rpc_contract! {
+    /// The office of a bank-node.
+    ///
+    /// Every call that moves money takes a key of the caller's choice. The same key gives the same answer for
+    /// ever and moves nothing again; with other parameters it is refused.
+    pub trait BankOffice, client BankClient,
+    title "bank-node", version "1", errors(ERRORS) {
+        /// Tells how the bank is.
+        "bank.status" (Scope::Read) status(Empty) -> Status;
+        /// Opens an account and makes its activation letter.
+        ///
+        /// The letter is a secret: whoever has it can claim the account, once.
+        "account.open" (Scope::Admin) account_open(AccountOpen) -> LetterMade;
+        /// Lists customers' accounts by number.
+        "account.list" (Scope::Read) account_list(AccountList) -> AccountPage;
+        /// Shows an account and its journal entries, the oldest first.
+        "account.show" (Scope::Read) account_show(AccountShow) -> Statement;
+        /// Makes a new activation letter for an account that nobody has claimed; the one before it ends.
+        "account.letter" (Scope::Admin) account_letter(AccountLetter) -> LetterMade;
+        /// Books cash that was paid in over the counter.
+        "account.pay_in" (Scope::Admin) account_pay_in(Cash) -> Booked;
+        /// Books cash that was paid out over the counter.
+        "account.pay_out" (Scope::Admin) account_pay_out(Cash) -> Booked;
+        /// Suspends an account: it can't withdraw, nobody takes its payments; it may deposit.
+        "account.suspend" (Scope::Admin) account_suspend(Decision) -> Booked;
+        /// Takes a suspension back.
+        "account.reinstate" (Scope::Admin) account_reinstate(Decision) -> Booked;
+        /// Recomputes every invariant of the books.
+        "audit.run" (Scope::Read) audit_run(Empty) -> Audit;
+        /// Lists the working keys.
+        "keys.list" (Scope::Read) keys_list(Empty) -> KeyList;
+        /// Lists the directory: certificates and identity records, the oldest first.
+        "directory.list" (Scope::Read) directory_list(DirectoryList) -> DirectoryShown;
+    }
+}
+
+/// How the bank is.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Status {
+    /// Its name.
+    pub name: String,
+    /// What its units are called.
+    pub currency: Currency,
+    /// Its id.
+    pub bank: String,
+    /// The master key by which customers know it.
+    pub master: Key,
+    /// Its key on the network.
+    pub node: Key,
+    /// Where customers reach it, as in activation letters.
+    pub addresses: Vec<String>,
+    /// Customers connected now.
+    pub connected: u64,
+    /// The bank's day.
+    pub day: String,
+    /// Whether notes can be issued today.
+    pub issuing: bool,
+    /// Days from today on that have an issue key.
+    pub issue_days_left: u32,
+    /// The number of the last journal entry.
+    pub journal: u64,
+    /// The number of the last directory line.
+    pub directory: u64,
+    /// What the operators should do, if anything.
+    pub advice: Option<String>,
+}
+
+/// Parameters of `account.open`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountOpen {
+    /// Who will hold it.
+    pub kind: CustomerKind,
+    /// Its public name, at most 48 bytes.
+    pub name: String,
+    /// What is paid in with it.
+    pub balance: Units,
+    /// How much others should take from this payer without the bank.
+    pub offline_limit: Units,
+    /// The caller's key.
+    pub key: String,
+}
+
+/// What `account.open` and `account.letter` answer.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LetterMade {
+    /// The account's number.
+    pub account: AccountNumber,
+    /// The activation letter as one line, for a QR or for paper.
+    pub letter_uri: String,
+    /// The account's balance.
+    pub balance: Units,
+}
+
+/// Parameters of `account.list`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountList {
+    /// Only accounts with higher numbers.
+    #[serde(default)]
+    pub after: u64,
+    /// At most so many (1 to 500); 100 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// A page of accounts.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AccountPage {
+    /// The accounts, by number.
+    pub accounts: Vec<AccountShown>,
+    /// Whether there are more: ask again after the last number.
+    pub more: bool,
+}
+
+/// Parameters of `account.show`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountShow {
+    /// The account's number.
+    pub account: AccountNumber,
+    /// Only journal entries with higher numbers.
+    #[serde(default)]
+    pub after: u64,
+    /// At most so many (1 to 500); 100 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// An account and its journal entries.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Statement {
+    /// The account.
+    pub account: AccountShown,
+    /// Its entries, the oldest first.
+    pub entries: Vec<EntryShown>,
+    /// Whether there are more: ask again after the last number.
+    pub more: bool,
+}
+
+/// Parameters of `account.letter`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct AccountLetter {
+    /// The account's number.
+    pub account: AccountNumber,
+    /// The caller's key; without one, each call makes another letter.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// Parameters of `account.pay_in` and `account.pay_out`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Cash {
+    /// The account's number.
+    pub account: AccountNumber,
+    /// How much.
+    pub units: Units,
+    /// The caller's key.
+    pub key: String,
+}
+
+/// Parameters of `account.suspend` and `account.reinstate`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Decision {
+    /// The account's number.
+    pub account: AccountNumber,
+    /// Why, for the journal; at most 200 bytes.
+    pub reason: String,
+    /// The caller's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// What was booked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Booked {
+    /// The number of the journal entry.
+    pub entry: u64,
+    /// The account's number.
+    pub account: AccountNumber,
+    /// Its balance after it.
+    pub balance: Units,
+}
+
+/// The working keys.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct KeyList {
+    /// The keys, issue keys by day first.
+    pub keys: Vec<KeyShown>,
+}
+
+/// Parameters of `directory.list`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DirectoryList {
+    /// Only lines with higher numbers.
+    #[serde(default)]
+    pub after: u64,
+    /// At most so many (1 to 500); 100 if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u32>,
+}
+
+/// A page of the directory.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct DirectoryShown {
+    /// The lines in order.
+    pub lines: Vec<LineShown>,
+    /// How many lines there are in all.
+    pub sequence: u64,
+    /// The running digest over all of them.
+    pub head: protocol::id::Digest,
+}
+
+/// An event of the bank: each journal entry is one, its number is the event's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Event {
+    /// The journal entry's number.
+    pub seq: u64,
+    /// What it is about.
+    pub kind: EntryKind,
+    /// When, in seconds since 1970.
+    pub at: u64,
+    /// Whose account; absent for a re-issue.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub account: Option<AccountNumber>,
+    /// Units moved or asked for.
+    pub units: Units,
+    /// The account's balance after it.
+    pub balance: Units,
+}
+
+/// Shown days read as dates.
+pub(crate) fn day_text(day: Day) -> String {
+    day.to_string()
+}

@@ -1,0 +1,217 @@
+//! The interface's server side: a few lines a method.
+
+use super::{
+    AccountLetter, AccountList, AccountOpen, AccountPage, AccountShow, AccountShown, BankOffice, Booked, Cash,
+    Decision, DirectoryList, DirectoryShown, ERRORS, EntryShown, Event, KeyList, KeyShown, LetterMade,
+    LineShown, PAGE_MAX, Statement, Status,
+};
+use crate::desk::office::{Done, Objection, Opening, Operation, Order};
+use crate::ledger::books::{Books, View};
+use crate::ledger::posting::Entry;
+use crate::ledger::{AccountNumber, Audit, OUTSTANDING, audit};
+use crate::service::{Bank, OrderError};
+use protocol::bank::ActivationLetter;
+use protocol::body::Text;
+use protocol::code::letter_uri;
+use protocol::node::rpc::{Caller, Empty, EventSource, Retry, RpcError, Value};
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// How customers reach the bank.
+pub trait Reach: Send + Sync + 'static {
+    /// Addresses for activation letters.
+    fn addresses(&self) -> Vec<Text>;
+    /// Peers connected now.
+    fn connected(&self) -> u64;
+}
+
+/// The office of an open bank.
+pub struct Office<B> {
+    bank: Bank<B>,
+    reach: Arc<dyn Reach>,
+}
+
+/// What the store's failure looks like from outside.
+fn unavailable() -> RpcError {
+    let why = "the bank is out of order: no room on its disk, or its store has failed";
+    RpcError::new(-4120, "unavailable", why).retry(Retry::SameKey).hint("the log of bank-node says more")
+}
+
+fn page(limit: Option<u32>) -> Result<usize, RpcError> {
+    match limit.unwrap_or(100) {
+        limit @ 1..=PAGE_MAX => Ok(usize::try_from(limit).unwrap_or(1)),
+        _ => {
+            let why = format!("limit must be 1 to {PAGE_MAX}");
+            Err(RpcError::invalid_params(why).detail("field", "limit"))
+        }
+    }
+}
+
+impl From<OrderError> for RpcError {
+    fn from(error: OrderError) -> Self {
+        match error {
+            OrderError::Busy => RpcError::busy("the bank is busy"),
+            OrderError::Unavailable => unavailable(),
+            OrderError::Objection(objection) => {
+                let reason = objection.reason();
+                let known = ERRORS.iter().find(|info| info.reason == reason);
+                let code = known.map_or(-4100, |info| info.code);
+                let error = RpcError::new(code, reason, objection.to_string());
+                match objection {
+                    Objection::Insufficient { balance } => error.detail("balance", balance.get()),
+                    _ => error,
+                }
+            }
+        }
+    }
+}
+
+impl<B: Books> Office<B> {
+    /// The office of `bank`.
+    pub fn new(bank: Bank<B>, reach: Arc<dyn Reach>) -> Office<B> {
+        Office { bank, reach }
+    }
+
+    async fn order(&self, key: Option<String>, operation: Operation) -> Result<Done, RpcError> {
+        Ok(self.bank.order(Order { key, operation }).await?)
+    }
+
+    async fn book(&self, key: Option<String>, operation: Operation) -> Result<Booked, RpcError> {
+        let Done { entry, account, balance, letter: _ } = self.order(key, operation).await?;
+        Ok(Booked { entry, account, balance })
+    }
+
+    fn letter(&self, done: &Done) -> Result<LetterMade, RpcError> {
+        let keys = self.bank.keys();
+        let letter = done.letter.ok_or_else(RpcError::internal)?;
+        let uri = letter_uri(&ActivationLetter {
+            master: keys.master(),
+            node: keys.node_key(),
+            account: done.account.0,
+            code: *keys.activation_code(done.account.0, letter),
+            addresses: self.reach.addresses(),
+        });
+        Ok(LetterMade { account: done.account, letter_uri: uri, balance: done.balance })
+    }
+
+    async fn read<T: Send + 'static>(
+        &self,
+        look: impl FnOnce(&B::Snapshot) -> Result<T, crate::ledger::Fault> + Send + 'static,
+    ) -> Result<T, RpcError> {
+        self.bank.read(look).await.ok_or_else(unavailable)
+    }
+}
+
+impl<B: Books> BankOffice for Office<B> {
+    async fn status(&self, _: &Caller, Empty {}: Empty) -> Result<Status, RpcError> {
+        let (journal, directory) =
+            self.read(|view| Ok((view.journal_head()?, view.directory_head()?.0))).await?;
+        let (keys, today) = (self.bank.keys(), self.bank.now().day());
+        let left = keys.days_left(today);
+        let advice = match left {
+            0 => Some("there is no issue key for today, so withdrawals wait: bank-node keys extend --master FILE"),
+            1..7 => Some("issue keys run out in days: bank-node keys extend --master FILE"),
+            _ if !keys.attests_on(today) => Some("the attest key has ended: letters no longer verify"),
+            _ => None,
+        };
+        Ok(Status {
+            name: self.bank.sign().name.clone(),
+            currency: self.bank.sign().currency.clone(),
+            bank: keys.bank().to_string(),
+            master: keys.master(),
+            node: keys.node_key(),
+            addresses: self.reach.addresses().iter().map(ToString::to_string).collect(),
+            connected: self.reach.connected(),
+            day: super::day_text(today),
+            issuing: left > 0,
+            issue_days_left: left,
+            journal,
+            directory,
+            advice: advice.map(str::to_owned),
+        })
+    }
+
+    async fn account_open(&self, _: &Caller, asked: AccountOpen) -> Result<LetterMade, RpcError> {
+        let AccountOpen { kind, name, balance, offline_limit, key } = asked;
+        let opening = Opening { kind, name, balance, offline_limit };
+        self.letter(&self.order(Some(key), Operation::Open(opening)).await?)
+    }
+
+    async fn account_list(&self, _: &Caller, asked: AccountList) -> Result<AccountPage, RpcError> {
+        let limit = page(asked.limit)?;
+        let after = AccountNumber(asked.after.max(OUTSTANDING.0));
+        let found = self.read(move |view| view.accounts_after(after, limit + 1)).await?;
+        let more = found.len() > limit;
+        let accounts = found.iter().take(limit).filter_map(AccountShown::of).collect();
+        Ok(AccountPage { accounts, more })
+    }
+
+    async fn account_show(&self, _: &Caller, asked: AccountShow) -> Result<Statement, RpcError> {
+        let limit = page(asked.limit)?;
+        let AccountShow { account: number, after, .. } = asked;
+        let found = self
+            .read(move |view| Ok((view.account(number)?, view.entries_of(number, after, limit + 1)?)))
+            .await?;
+        let account = found.0.as_ref().and_then(AccountShown::of);
+        let account = account.ok_or(OrderError::Objection(Objection::NotFound(number)))?;
+        let more = found.1.len() > limit;
+        let entries = found.1.into_iter().take(limit).map(EntryShown::of).collect();
+        Ok(Statement { account, entries, more })
+    }
+
+    async fn account_letter(&self, _: &Caller, asked: AccountLetter) -> Result<LetterMade, RpcError> {
+        self.letter(&self.order(asked.key, Operation::Letter(asked.account)).await?)
+    }
+
+    async fn account_pay_in(&self, _: &Caller, asked: Cash) -> Result<Booked, RpcError> {
+        self.book(Some(asked.key), Operation::PayIn(asked.account, asked.units)).await
+    }
+
+    async fn account_pay_out(&self, _: &Caller, asked: Cash) -> Result<Booked, RpcError> {
+        self.book(Some(asked.key), Operation::PayOut(asked.account, asked.units)).await
+    }
+
+    async fn account_suspend(&self, _: &Caller, asked: Decision) -> Result<Booked, RpcError> {
+        self.book(asked.key, Operation::Suspend(asked.account, asked.reason)).await
+    }
+
+    async fn account_reinstate(&self, _: &Caller, asked: Decision) -> Result<Booked, RpcError> {
+        self.book(asked.key, Operation::Reinstate(asked.account, asked.reason)).await
+    }
+
+    async fn audit_run(&self, _: &Caller, Empty {}: Empty) -> Result<Audit, RpcError> {
+        self.read(|view| audit(view)).await
+    }
+
+    async fn keys_list(&self, _: &Caller, Empty {}: Empty) -> Result<KeyList, RpcError> {
+        let keys = self.bank.keys();
+        let keys = keys.public.certificates().map(|certificate| KeyShown::of(&keys, certificate)).collect();
+        Ok(KeyList { keys })
+    }
+
+    async fn directory_list(&self, _: &Caller, asked: DirectoryList) -> Result<DirectoryShown, RpcError> {
+        let limit = page(asked.limit)?;
+        let (lines, (sequence, head)) = self
+            .read(move |view| Ok((view.directory_after(asked.after, limit)?, view.directory_head()?)))
+            .await?;
+        Ok(DirectoryShown { lines: lines.iter().map(LineShown::of).collect(), sequence, head })
+    }
+}
+
+/// The journal as events: durable and without gaps because the journal is.
+pub struct JournalEvents<B>(pub Bank<B>);
+
+impl<B: Books> EventSource for JournalEvents<B> {
+    fn read(&self, since: u64, limit: usize) -> Result<Vec<Value>, RpcError> {
+        let entries = self.0.read_blocking(|view| view.entries_after(since, limit)).ok_or_else(unavailable)?;
+        let event = |entry: Entry| {
+            let Entry { number: seq, at, kind, account, units, balance, .. } = entry;
+            serde_json::to_value(Event { seq, kind, at: at.0, account, units, balance })
+        };
+        entries.into_iter().map(event).collect::<Result<_, _>>().map_err(|_| RpcError::internal())
+    }
+
+    fn newest(&self) -> watch::Receiver<u64> {
+        self.0.newest()
+    }
+}

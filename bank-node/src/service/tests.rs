@@ -1,0 +1,238 @@
+//! The open bank, without sockets and without disk.
+
+use super::*;
+use crate::desk::office::{Opening, Operation};
+use crate::desk::tests::{Customer, NOON, Purse, keys_of_a_new_bank, outcomes_of, secret_of, units};
+use crate::keys::{KeyFolder, MasterKey, make_all};
+use crate::ledger::books::View;
+use crate::ledger::{AccountNumber, CustomerKind, audit};
+use crate::store::failing::{Failing, Fuse};
+use crate::store::shelf::Store;
+use crate::store::{Ledger, Memory};
+use futures::future::join_all;
+use protocol::bank::{Activation, Identity, RedeemKind, Redemption, Withdrawal};
+use protocol::body::Body;
+use protocol::id::{Key, RequestId};
+use protocol::money::Currency;
+use protocol::note::{Note, NoteTable};
+use protocol::sign::{Signed, Signer};
+use protocol::time::DAY_SECONDS;
+use protocol::wire::encode;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+fn open_bank<S: Store>(store: S, world: World) -> Bank<Ledger<S>> {
+    let sign = Sign { name: "Banca di prova".to_owned(), currency: Currency::default() };
+    start(Ledger::open(store).unwrap(), keys_of_a_new_bank(NOON.day()), sign, world).unwrap()
+}
+
+fn noon() -> Clock {
+    Clock::manual(NOON.0)
+}
+
+fn opening(balance: u64) -> Order {
+    let operation = Operation::Open(Opening {
+        kind: CustomerKind::Resident,
+        name: "Alice".to_owned(),
+        balance: units(balance),
+        offline_limit: units(200),
+    });
+    Order { key: Some("open".to_owned()), operation }
+}
+
+fn request(n: u64) -> RequestId {
+    RequestId(u128::from(n).to_be_bytes())
+}
+
+async fn alice<B: Books>(bank: &Bank<B>, balance: u64) -> Customer {
+    let opened = bank.order(opening(balance)).await.unwrap();
+    let alice = Customer { owner: Signer::from_secret(&[42; 32]), account: opened.account };
+    let keys = bank.keys();
+    let identity = alice.owner.sign(Identity {
+        bank: keys.bank(),
+        owner: alice.owner.key(),
+        view: Key([3; 32]),
+        node: alice.owner.key(),
+        generation: 1,
+        sequence: 1,
+        expires: NOON.plus_seconds(30 * DAY_SECONDS),
+    });
+    let activation = alice.owner.sign(Activation {
+        bank: keys.bank(),
+        request: request(1),
+        account: alice.account.0,
+        owner: alice.owner.key(),
+        code: *keys.activation_code(alice.account.0, 1),
+    });
+    let answer = bank.ask(BankAsk::Activate(activation, identity)).await;
+    assert!(matches!(answer, BankAnswer::Activated(..)), "{answer:?}");
+    alice
+}
+
+fn withdrawal<B: Books>(bank: &Bank<B>, alice: &Customer, n: u64, amount: u64) -> Signed<Withdrawal> {
+    let key = Signer::from_secret(&secret_of(n));
+    alice.owner.sign(Withdrawal {
+        bank: bank.keys().bank(),
+        request: request(n),
+        owner: alice.owner.key(),
+        created: NOON,
+        outcomes: outcomes_of(&[(&key, amount)]),
+    })
+}
+
+async fn books_are_in_order<B: Books>(bank: &Bank<B>) -> crate::ledger::Audit {
+    let audit = bank.read(|view| audit(view)).await.unwrap();
+    assert!(audit.ok, "{:?}", audit.findings);
+    audit
+}
+
+async fn balance<B: Books>(bank: &Bank<B>, account: AccountNumber) -> u64 {
+    bank.read(move |view| view.account(account)).await.unwrap().unwrap().balance().get()
+}
+
+/// B7: sixty-four copies of one request at once have one effect and one answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn duplicates_at_once_have_one_effect() {
+    let bank = open_bank(Memory::new(), World::roomy(noon()));
+    let alice = alice(&bank, 1000).await;
+    let asked = BankAsk::Withdraw(withdrawal(&bank, &alice, 7, 30));
+    let answers = join_all((0..64).map(|_| bank.ask(asked.clone()))).await;
+    let different: BTreeSet<Vec<u8>> = answers.iter().map(encode).collect();
+    assert_eq!(different.len(), 1);
+    assert!(matches!(answers.first(), Some(BankAnswer::Withdrawn(..))));
+    assert_eq!(balance(&bank, alice.account).await, 970);
+    let orders = join_all((0..64).map(|_| bank.order(opening(1000)))).await;
+    assert!(orders.iter().all(|order| order == &orders[0] && order.is_ok()));
+    assert_eq!(books_are_in_order(&bank).await.accounts, 1);
+}
+
+/// B5: of many who redeem the same units at once, one is paid.
+#[tokio::test(flavor = "multi_thread")]
+async fn one_of_many_redeems_the_same_units() {
+    let bank = open_bank(Memory::new(), World::roomy(noon()));
+    let alice = alice(&bank, 1000).await;
+    let BankAnswer::Withdrawn(roots, _) =
+        bank.ask(BankAsk::Withdraw(withdrawal(&bank, &alice, 7, 100))).await
+    else {
+        panic!()
+    };
+    let key = Signer::from_secret(&secret_of(7));
+    let note = Note::fresh(roots[0].clone());
+    let purse = Purse { range: note.root.unverified().range(), note, key };
+    let ask = |n: u64| {
+        let to = Signer::from_secret(&secret_of(100 + n));
+        let redemption = Redemption {
+            bank: bank.keys().bank(),
+            request: request(100 + n),
+            kind: RedeemKind::Reissue,
+            outcomes: outcomes_of(&[(&to, 51)]),
+        };
+        // All of them share at least one unit.
+        let part = purse.part(n % 49, n % 49 + 51);
+        BankAsk::Reissue(redemption.to_bytes(), NoteTable::pack([&part.sunk(&redemption)]))
+    };
+    let answers = join_all((0..64).map(|n| bank.ask(ask(n)))).await;
+    let paid = answers.iter().filter(|answer| matches!(answer, BankAnswer::Reissued(_))).count();
+    let lost = answers.iter().filter(|answer| matches!(answer, BankAnswer::Denied(_))).count();
+    assert_eq!((paid, lost), (1, 63));
+    assert_eq!(books_are_in_order(&bank).await.outstanding, units(100));
+}
+
+/// A store that fails closes the bank: this batch and all later ones are unavailable, and the process hears it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failing_store_closes_the_bank() {
+    let memory = Memory::new();
+    drop(Ledger::open(memory.clone()).unwrap());
+    let failing = Failing { store: memory.clone(), fuse: Fuse::of(25) };
+    let bank = open_bank(failing, World::roomy(noon()));
+    let alice = alice(&bank, 1000).await;
+    let asked = |n| BankAsk::Withdraw(withdrawal(&bank, &alice, n, 1));
+    let mut answers = Vec::new();
+    for n in 10..20 {
+        answers.push(bank.ask(asked(n)).await);
+    }
+    assert_eq!(answers.last(), Some(&BankAnswer::Error(ErrorCode::Unavailable)));
+    assert!(matches!(bank.failed().await, Fault::Store(_)));
+    assert_eq!(bank.order(opening(1)).await, Err(OrderError::Unavailable));
+
+    let again = open_bank(memory, World::roomy(noon()));
+    books_are_in_order(&again).await;
+    for n in 10..20 {
+        assert!(matches!(again.ask(asked(n)).await, BankAnswer::Withdrawn(..)));
+    }
+    assert_eq!(balance(&again, alice.account).await, 990);
+    books_are_in_order(&again).await;
+}
+
+/// A full disk: nothing is written, nothing is lost, and it goes on when there is room again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_full_disk_says_nothing_about_a_request() {
+    let room = Arc::new(AtomicBool::new(true));
+    let seen = Arc::clone(&room);
+    let world = World { clock: noon(), has_room: Box::new(move || seen.load(Ordering::SeqCst)) };
+    let bank = open_bank(Memory::new(), world);
+    let alice = alice(&bank, 1000).await;
+    room.store(false, Ordering::SeqCst);
+    let asked = BankAsk::Withdraw(withdrawal(&bank, &alice, 7, 30));
+    assert_eq!(bank.ask(asked.clone()).await, BankAnswer::Error(ErrorCode::Unavailable));
+    assert_eq!(bank.order(opening(2)).await, Err(OrderError::Unavailable));
+    let BankAsk::Withdraw(signed) = &asked else { panic!() };
+    let status = BankAsk::Status(signed.unverified().request, signed.digest());
+    assert_eq!(bank.ask(status).await, BankAnswer::NotSeen, "reading still works");
+    room.store(true, Ordering::SeqCst);
+    assert!(matches!(bank.ask(asked).await, BankAnswer::Withdrawn(..)));
+    books_are_in_order(&bank).await;
+}
+
+/// Who asks while too many are inside is told to come later, and leaves no trace.
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_at_once_are_told_to_come_later() {
+    let bank = open_bank(Memory::new(), World::roomy(noon()));
+    let all = u32::try_from(ADMITTED).unwrap();
+    let places = Arc::clone(&bank.inner.admission).acquire_many_owned(all).await.unwrap();
+    assert_eq!(bank.ask(BankAsk::Terms).await, BankAnswer::Error(ErrorCode::Busy));
+    drop(places);
+    assert!(matches!(bank.ask(BankAsk::Terms).await, BankAnswer::Terms(_)));
+}
+
+/// After the last commit the bank is closed, and every entry was announced.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_bank_has_finished() {
+    let bank = open_bank(Memory::new(), World::roomy(noon()));
+    let newest = bank.newest();
+    bank.order(opening(5)).await.unwrap();
+    assert_eq!(*newest.borrow(), 1);
+    bank.stop().await;
+    assert_eq!(bank.order(opening(5)).await, Err(OrderError::Unavailable));
+    assert_eq!(bank.read(|view| view.journal_head()).await, Some(1));
+}
+
+/// B6: the private half of an issue key ends with its day; what was signed with it stays good.
+#[test]
+fn a_day_that_is_over_loses_its_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let keys = KeyFolder::beneath(folder.path());
+    protocol::node::host::paths::private_folder(keys.path()).unwrap();
+    let master = MasterKey::from_secret([7; 32]);
+    let mut n = 0;
+    let mut chance = || {
+        n += 1;
+        secret_of(n)
+    };
+    keys.write(&make_all(&master, NOON.day(), 3, &mut chance)).unwrap();
+    keys.write_letters(&[9; 32]).unwrap();
+    let today = calendar::turn_page(&keys, master.key(), NOON).unwrap();
+    assert_eq!(today.days_left(NOON.day()), 3);
+    assert!(today.attests_on(NOON.day()));
+    let file = keys.path().join(format!("issue-{}", NOON.day().0));
+    assert!(file.exists());
+
+    let midnight = NOON.day().plus_days(1).start();
+    let later = calendar::turn_page(&keys, master.key(), midnight.plus_seconds(601)).unwrap();
+    assert!(!file.exists());
+    assert_eq!(later.days_left(midnight.day()), 2);
+    assert!(later.issue_on(NOON.day()).is_none());
+    assert!(later.public.issue(NOON.day().0, NOON.day()).is_some(), "its certificate stays");
+    let stranger = MasterKey::from_secret([8; 32]);
+    assert!(keys.read(stranger.key()).is_err(), "another master key's certificates do not count");
+}

@@ -1,0 +1,21 @@
+//! Where the books lie: ordered keys and values, in redb or in memory.
+//!
+//! ```text
+//! ledger::books (questions) ◀── tables (records and keys) ──▶ shelf (get, put, neighbours) ◀── redb | memory
+//! ```
+//! Rules know only the questions; redb and memory know only bytes. A store with tables of its own, such as
+//! PostgreSQL, would answer the questions directly and leave the shelf out.
+
+mod memory;
+mod redb;
+pub mod shelf;
+mod tables;
+
+#[cfg(test)]
+pub(crate) mod failing;
+#[cfg(test)]
+mod tests;
+
+pub use memory::Memory;
+pub use redb::Redb;
+pub use tables::Ledger;

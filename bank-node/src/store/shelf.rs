@@ -1,0 +1,89 @@
+//! What a store of ordered keys has to be able to do.
+
+use crate::ledger::Fault;
+
+/// The tables. Keys are big-endian, so that their order in bytes is their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Table {
+    /// `format` → the version of this layout.
+    Meta,
+    /// account number → account.
+    Accounts,
+    /// owner key → account number.
+    Owners,
+    /// entry number → entry.
+    Journal,
+    /// account number, entry number → nothing.
+    Statements,
+    /// serial → root.
+    Roots,
+    /// serial, start → redeemed interval.
+    Redeemed,
+    /// who asked → answer.
+    Answers,
+    /// line number → directory line.
+    Directory,
+}
+
+impl Table {
+    /// All of them, in order.
+    pub const ALL: [Table; 9] = [
+        Table::Meta,
+        Table::Accounts,
+        Table::Owners,
+        Table::Journal,
+        Table::Statements,
+        Table::Roots,
+        Table::Redeemed,
+        Table::Answers,
+        Table::Directory,
+    ];
+
+    /// Its name in files.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Table::Meta => "meta",
+            Table::Accounts => "accounts",
+            Table::Owners => "owners",
+            Table::Journal => "journal",
+            Table::Statements => "statements",
+            Table::Roots => "roots",
+            Table::Redeemed => "redeemed",
+            Table::Answers => "answers",
+            Table::Directory => "directory",
+        }
+    }
+}
+
+/// A key and its value.
+pub type Pair = (Vec<u8>, Vec<u8>);
+
+/// Reading.
+pub trait Shelf {
+    /// The value of a key.
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, Fault>;
+    /// The pair with the highest key below `key`.
+    fn before(&self, table: Table, key: &[u8]) -> Result<Option<Pair>, Fault>;
+    /// The pairs from `key` on, in order, at most `limit`.
+    fn from(&self, table: Table, key: &[u8], limit: usize) -> Result<Vec<Pair>, Fault>;
+}
+
+/// Writing; sees its own writes.
+pub trait ShelfMut: Shelf {
+    /// Sets the value of a key.
+    fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fault>;
+}
+
+/// A store of ordered keys.
+pub trait Store: Send + Sync + 'static {
+    /// How it is read.
+    type Reader: Shelf + Send;
+    /// How it is written.
+    type Writer<'w>: ShelfMut;
+
+    /// What is durable now.
+    fn read(&self) -> Result<Self::Reader, Fault>;
+
+    /// Carries out `work` and makes its writes durable, all or none.
+    fn write<T>(&self, work: impl FnOnce(&mut Self::Writer<'_>) -> Result<T, Fault>) -> Result<T, Fault>;
+}

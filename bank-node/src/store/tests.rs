@@ -1,0 +1,202 @@
+//! One suite for every store, and what happens when it dies.
+
+use super::failing::{Failing, Fuse};
+use super::shelf::{Shelf, ShelfMut, Store, Table};
+use super::{Ledger, Memory, Redb};
+use crate::desk::office::{Opening, Operation};
+use crate::desk::tests::{Bank, Customer, units};
+use crate::ledger::{CustomerKind, Fault};
+use protocol::wire::{BankAnswer, BankAsk, encode};
+
+fn redb(folder: &tempfile::TempDir) -> Redb {
+    Redb::open(&folder.path().join("bank.redb")).unwrap()
+}
+
+/// What every store has to do.
+fn conforms(store: &impl Store) {
+    let put = |table, key: &'static [u8], value: &'static [u8]| {
+        store.write(|shelf| shelf.put(table, key, value)).unwrap();
+    };
+    put(Table::Roots, &[1], b"one");
+    put(Table::Roots, &[3], b"three");
+    put(Table::Redeemed, &[2], b"elsewhere");
+    let before = store.read().unwrap();
+    put(Table::Roots, &[2, 0], b"two");
+    put(Table::Roots, &[3], b"drei");
+
+    let now = store.read().unwrap();
+    assert_eq!(now.get(Table::Roots, &[3]).unwrap().as_deref(), Some(&b"drei"[..]));
+    assert_eq!(now.get(Table::Roots, &[2]).unwrap(), None);
+    assert_eq!(before.get(Table::Roots, &[3]).unwrap().as_deref(), Some(&b"three"[..]), "a snapshot stays");
+    let pair = |key: &[u8], value: &[u8]| (key.to_vec(), value.to_vec());
+    assert_eq!(now.before(Table::Roots, &[3]).unwrap(), Some(pair(&[2, 0], b"two")));
+    assert_eq!(now.before(Table::Roots, &[1]).unwrap(), None, "and not a neighbour in another table");
+    assert_eq!(now.before(Table::Redeemed, &[2]).unwrap(), None);
+    assert_eq!(now.from(Table::Roots, &[2], 9).unwrap(), [pair(&[2, 0], b"two"), pair(&[3], b"drei")]);
+    assert_eq!(now.from(Table::Roots, &[], 1).unwrap(), [pair(&[1], b"one")]);
+
+    let failed = store.write(|shelf| {
+        shelf.put(Table::Roots, &[9], b"nine")?;
+        assert_eq!(shelf.before(Table::Roots, &[0xff])?, Some(pair(&[9], b"nine")), "sees its own writes");
+        Err::<(), _>(Fault::Store("on purpose".to_owned()))
+    });
+    assert!(failed.is_err());
+    assert_eq!(store.read().unwrap().get(Table::Roots, &[9]).unwrap(), None, "all or nothing");
+}
+
+#[test]
+fn memory_conforms() {
+    conforms(&Memory::new());
+}
+
+#[test]
+fn redb_conforms() {
+    let folder = tempfile::tempdir().unwrap();
+    conforms(&redb(&folder));
+}
+
+#[test]
+fn books_of_a_newer_version_are_not_touched() {
+    let store = Memory::new();
+    store.write(|shelf| shelf.put(Table::Meta, b"format", &[2])).unwrap();
+    assert!(matches!(Ledger::open(store), Err(Fault::Damaged(_))));
+}
+
+#[derive(Clone)]
+enum Step {
+    Ask(BankAsk),
+    Order(&'static str, Operation),
+}
+
+fn opening(name: &str, balance: u64) -> Operation {
+    let (kind, name) = (CustomerKind::Resident, name.to_owned());
+    Operation::Open(Opening { kind, name, balance: units(balance), offline_limit: units(200) })
+}
+
+/// Carries out a step; the answer as bytes.
+fn perform<S: Store>(bank: &Bank<S>, step: &Step) -> Result<Vec<u8>, Fault> {
+    match step {
+        Step::Ask(ask) => bank.try_ask(ask.clone()).map(|answer| encode(&answer)),
+        Step::Order(key, operation) => {
+            bank.try_order(Some(key), operation.clone()).map(|done| format!("{done:?}").into_bytes())
+        }
+    }
+}
+
+/// A day at the bank: every kind of request, with repeats.
+fn a_day() -> Vec<(Step, Vec<u8>)> {
+    let bank = Bank::new();
+    let mut day: Vec<(Step, Vec<u8>)> = Vec::new();
+    let mut step = |step: Step| {
+        let answer = perform(&bank, &step).unwrap();
+        day.push((step, answer.clone()));
+        answer
+    };
+    let mut people = Vec::new();
+    for (key, name, balance) in [("open-a", "Alice", 500), ("open-b", "Bob", 0)] {
+        step(Step::Order(key, opening(name, balance)));
+        let account = crate::ledger::AccountNumber(1001 + people.len() as u64);
+        let customer = Customer { owner: bank.signer(), account };
+        step(Step::Ask(bank.activation(&customer, 1)));
+        people.push(customer);
+    }
+    let [alice, bob] = people.as_slice() else { panic!() };
+    step(Step::Order("cash", Operation::PayIn(alice.account, units(50))));
+
+    let keys: Vec<_> = (0..3).map(|_| bank.signer()).collect();
+    let asked = bank.withdrawal(alice, &[(&keys[0], 100), (&keys[1], 20)]);
+    let answer = step(Step::Ask(BankAsk::Withdraw(asked.clone())));
+    step(Step::Ask(BankAsk::Withdraw(asked)));
+    let BankAnswer::Withdrawn(roots, _) = protocol::wire::decode(&answer).unwrap() else { panic!() };
+    let purses: Vec<_> = roots
+        .into_iter()
+        .zip(&keys)
+        .map(|(root, key)| crate::desk::tests::Purse {
+            range: root.unverified().range(),
+            note: protocol::note::Note::fresh(root),
+            key: key.clone(),
+        })
+        .collect();
+    step(Step::Ask(BankAsk::Withdraw(bank.withdrawal(alice, &[(&keys[2], 4_000)]))));
+    step(Step::Ask(bank.deposit(bob, &[&purses[0].part(0, 30), &purses[1]])));
+    step(Step::Ask(bank.deposit(bob, &[&purses[0].part(20, 40)])));
+    step(Step::Ask(bank.reissue(&[&purses[0].part(30, 100)], &[(&keys[2], 30), (&keys[1], 40)])));
+    step(Step::Ask(bank.reissue(&[&purses[0].part(90, 100)], &[(&keys[2], 10)])));
+    step(Step::Ask(BankAsk::Publish(bank.identity(bob, 1, 2))));
+    step(Step::Order("suspend", Operation::Suspend(bob.account, "case 7".to_owned())));
+    step(Step::Ask(BankAsk::Withdraw(bank.withdrawal(bob, &[(&keys[2], 1)]))));
+    step(Step::Order("out", Operation::PayOut(alice.account, units(7))));
+    assert!(bank.audit().ok);
+    day
+}
+
+/// Plays the day on a store that dies at its `writes`-th write, then on what the next process opens; says
+/// whether it died at all.
+fn dies_and_goes_on<S: Store>(day: &[(Step, Vec<u8>)], open: impl Fn() -> S, writes: u64) -> bool {
+    let mut at = 0;
+    let failing = Failing { store: open(), fuse: Fuse::of(writes) };
+    if let Ok(bank) = Bank::try_on(failing) {
+        while let Some((step, expected)) = day.get(at) {
+            match perform(&bank, step) {
+                Ok(answer) => assert_eq!(&answer, expected, "write {writes}, step {at}"),
+                Err(_) => break,
+            }
+            at += 1;
+        }
+        if at == day.len() {
+            return false;
+        }
+    }
+    resumes(day, at, open(), writes);
+    true
+}
+
+/// The next process finds what is durable; whoever got no answer asks again, and so does everybody before.
+fn resumes<S: Store>(day: &[(Step, Vec<u8>)], at: usize, store: S, writes: u64) {
+    let bank = Bank::on(store);
+    let audit = bank.audit();
+    assert!(audit.ok, "write {writes}, right after: {:?}", audit.findings);
+    for (place, (step, expected)) in day.iter().enumerate().skip(at) {
+        assert_eq!(&perform(&bank, step).unwrap(), expected, "write {writes}, step {place}");
+    }
+    for (place, (step, expected)) in day.iter().enumerate() {
+        assert_eq!(&perform(&bank, step).unwrap(), expected, "write {writes}, step {place} again");
+    }
+    let audit = bank.audit();
+    assert!(audit.ok, "write {writes}: {:?}", audit.findings);
+    assert_eq!((audit.cash, audit.entries), (units(543), entries_of(day)));
+}
+
+fn entries_of(day: &[(Step, Vec<u8>)]) -> u64 {
+    let bank = Bank::new();
+    for (step, _) in day {
+        perform(&bank, step).unwrap();
+    }
+    bank.journal()
+}
+
+/// B5, B7: whichever write fails, also a commit that was durable all the same, each request has one outcome.
+#[test]
+fn memory_dies_at_every_write() {
+    let day = a_day();
+    let dies = |writes| {
+        let store = Memory::new();
+        dies_and_goes_on(&day, || store.clone(), writes)
+    };
+    let deaths = (0..).take_while(|writes| dies(*writes)).count();
+    assert!(deaths > 100, "the day has {deaths} writes");
+}
+
+/// The same on disk, at every seventh write.
+#[test]
+fn redb_dies_at_many_writes() {
+    let day = a_day();
+    let deaths = (0..)
+        .step_by(7)
+        .take_while(|writes| {
+            let folder = tempfile::tempdir().unwrap();
+            dies_and_goes_on(&day, || redb(&folder), *writes)
+        })
+        .count();
+    assert!(deaths > 10);
+}
