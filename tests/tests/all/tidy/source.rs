@@ -35,6 +35,11 @@ impl Source {
         Self { path, text, product, code }
     }
 
+    /// Whether the whole file is test.
+    pub(crate) fn is_test(&self) -> bool {
+        is_test(&self.path)
+    }
+
     /// Places of `word` in the code, as `path:line: the line`.
     pub(crate) fn lines_with(&self, word: &str) -> Vec<String> {
         let hits = self.code.lines().zip(self.text.lines()).enumerate();
