@@ -180,7 +180,7 @@ impl Bank {
     #[track_caller]
     pub fn opens_account(&self, name: &str, kind: &str, balance: u64) -> String {
         let balance = balance.to_string();
-        let arguments = ["account", "open", "--name", name, "--kind", kind, "--balance", &balance, "--json"];
+        let arguments = ["account", "open", name, "--kind", kind, "--balance", &balance, "--json"];
         let opened = self.cli(&arguments).expect_ok("account open").json();
         let letter = opened.get("letter_uri").and_then(Value::as_str);
         letter.unwrap_or_else(|| panic!("no letter in {opened}")).to_owned()
@@ -312,6 +312,13 @@ impl Resident {
     pub fn unlocks(&self) {
         let asked = Unlock { code: self.private_code(), seconds: Some(3600) };
         self.must("unlock", wait(self.rpc().unlock(asked)));
+    }
+
+    /// Unlocks with the right code as soon as a new try is allowed.
+    #[track_caller]
+    pub fn unlocks_in_time(&self) {
+        let code = self.private_code();
+        settles(&format!("{} may try again", self.name), || self.tries_to_unlock(&code).is_ok());
     }
 
     /// Tries a private code.
@@ -570,6 +577,22 @@ impl Paying<'_> {
         let payer = self.payer;
         let answer = self.tries();
         payer.must("pay", answer)
+    }
+
+    /// Pays, is told no by either workstation, and hands on the reason's word.
+    #[track_caller]
+    pub fn refused(self) -> String {
+        let payer = self.payer;
+        let what = format!("{} pays {:?} to {}", payer.name, self.asked.units, self.asked.to);
+        match self.tries() {
+            Err(CallError::Rpc(error)) => error.reason.to_string(),
+            Ok(sent) => {
+                let payment = payer.outcome(sent.payment);
+                assert_eq!(payment.outcome, "not_done", "{what}: {payment:?}");
+                payment.reason.unwrap_or_else(|| panic!("{what}: refused without a reason"))
+            }
+            Err(other) => panic!("{what}: {other:?}"),
+        }
     }
 
     /// What the workstation says at once.

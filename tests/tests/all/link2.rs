@@ -41,7 +41,7 @@ fn a_day_on_link_2() {
     let lunch = bob.requests(30, "lunch");
     let paid = alice.pays_request(&lunch).done();
     assert_eq!(bob.request(lunch.request).paid_by, Some(alice.public_code()));
-    assert_eq!(reason(alice.pays_request(&lunch).tries()), "request_used");
+    assert_eq!(alice.pays_request(&lunch).refused(), "request_used");
 
     bob.deposits(50);
     assert_eq!((bob.spendable(), bob.account().units.get()), (100, 50));
@@ -101,7 +101,7 @@ fn too_much_is_answered_with_what_there_is() {
     alice.withdraws(40);
     for answer in [alice.tries_to_deposit(41).map(drop), alice.pays(&bob, 41).tries().map(drop)] {
         let Err(CallError::Rpc(error)) = answer else { panic!("41 of 40 went through: {answer:?}") };
-        assert_eq!(error.reason, "insufficient_reserve");
+        assert_eq!(error.reason, "insufficient_funds");
         assert!(error.message.contains("40"), "it names the reserve (N5, N7): {}", error.message);
     }
     assert_eq!((alice.spendable(), alice.account().units.get(), bob.spendable()), (40, 60, 0));
@@ -137,12 +137,17 @@ fn a_locked_workstation_takes_money_but_gives_none() {
     assert_eq!(bob.spendable(), 80);
     assert_eq!(reason(bob.pays(&alice, 1).tries()), "locked");
     assert_eq!(reason(bob.tries_to_unlock("somebody else's code")), "wrong_code");
+    assert_eq!(
+        reason(bob.tries_to_unlock(&bob.private_code())),
+        "too_many_tries",
+        "even the right one has to wait"
+    );
 
     bob.stops();
     bob.starts();
     assert!(bob.status().locked, "a start does not open the reserve");
     alice.pays(&bob, 5).done();
-    bob.unlocks();
+    bob.unlocks_in_time();
     bob.pays(&alice, 85).done();
     town.is_sound(&[&alice, &bob]);
 }
