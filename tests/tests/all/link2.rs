@@ -136,7 +136,9 @@ fn a_locked_workstation_takes_money_but_gives_none() {
     alice.pays(&bob, 80).done();
     assert_eq!(bob.spendable(), 80);
     assert_eq!(reason(bob.pays(&alice, 1).tries()), "locked");
-    assert_eq!(reason(bob.tries_to_unlock("somebody else's code")), "wrong_code");
+    for _ in 0..3 {
+        assert_eq!(reason(bob.tries_to_unlock("somebody else's code")), "wrong_code");
+    }
     assert_eq!(
         reason(bob.tries_to_unlock(&bob.private_code())),
         "too_many_tries",
