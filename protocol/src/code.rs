@@ -2,14 +2,15 @@
 //!
 //! All are bech32m with a checksum; the whole line in capitals suits QR's alphanumeric mode.
 
+mod mistyped;
+
 use crate::bank::ActivationLetter;
 use crate::body::{Body, Text};
 use crate::id::Key;
 use crate::money::{AmountFlaw, Currency, Units};
 use crate::pay::{MEMO_MAX, Request};
 use crate::sign::Signed;
-use bech32::primitives::correction::CorrectableError;
-use bech32::primitives::decode::{CheckedHrpstring, CheckedHrpstringError};
+use bech32::primitives::decode::CheckedHrpstring;
 use bech32::{Bech32m, Hrp};
 use std::fmt;
 use std::str::FromStr;
@@ -105,31 +106,25 @@ fn decode(kind: Kind, text: &str) -> Result<Vec<u8>, CodeFlaw> {
             let one_form = encode(kind, &bytes).eq_ignore_ascii_case(text);
             if one_form { Ok(bytes) } else { Err(CodeFlaw::Content("bits that do not belong there")) }
         }
-        Err(error) => Err(explain(text, &error)),
+        Err(_) => Err(explain(text)),
     }
 }
 
 /// Says where a line was mistyped, as far as its checksum can tell.
-fn explain(text: &str, error: &CheckedHrpstringError) -> CodeFlaw {
+fn explain(text: &str) -> CodeFlaw {
     let upper = text.bytes().any(|b| b.is_ascii_uppercase());
     if upper && text.bytes().any(|b| b.is_ascii_lowercase()) {
         return CodeFlaw::MixedCase;
     }
-    let data_from = text.rfind('1').map_or(0, |at| at + 1);
-    let alphabet = "qpzry9x8gf2tvdw0s3jn54khce6mua7l";
-    let odd =
-        text.char_indices().find(|(at, c)| *at >= data_from && !alphabet.contains(c.to_ascii_lowercase()));
-    if let Some((at, _)) = odd {
-        return CodeFlaw::BadCharacter(text.get(..at).map_or(0, |before| before.chars().count()) + 1);
+    let Some((prefix, data)) = text.rsplit_once('1') else { return CodeFlaw::Checksum };
+    let odd = data.chars().position(|c| !mistyped::ALPHABET.contains(c.to_ascii_lowercase()));
+    let from_start = |at: usize| prefix.len() + 1 + at + 1;
+    if let Some(at) = odd {
+        return CodeFlaw::BadCharacter(from_start(at));
     }
-    let corrector = error.correction_context::<Bech32m>();
-    let Some(errors) = corrector.as_ref().and_then(|c| c.bch_errors()) else {
-        return CodeFlaw::Checksum;
-    };
-    // Places count from the end of the line; beyond ~90 characters the code promises nothing.
-    let mut at: Vec<usize> = errors.filter_map(|(place, _)| text.len().checked_sub(place)).collect();
-    at.sort_unstable();
-    if at.is_empty() || at.len() > 2 || text.len() > 90 { CodeFlaw::Checksum } else { CodeFlaw::Mistyped(at) }
+    // Beyond 90 characters the checksum promises nothing about places.
+    let places = if text.len() <= 90 { mistyped::places(prefix, data) } else { None };
+    places.map_or(CodeFlaw::Checksum, |at| CodeFlaw::Mistyped(at.into_iter().map(from_start).collect()))
 }
 
 fn strip_scheme(text: &str) -> &str {

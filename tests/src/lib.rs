@@ -4,8 +4,10 @@
 //! |---|---|
 //! | [`process`] | the real programs as processes: build, start, stop, kill, freeze, their logs |
 //! | [`people`] | a community with its bank and residents, each with a workstation of real processes |
+//! | [`demo`] | the day that `cargo demo` plays |
 //! | [`patience`] | waiting for something that another process does, with an end |
 
+pub mod demo;
 pub mod patience;
 pub mod people;
 pub mod process;

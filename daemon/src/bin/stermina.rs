@@ -1,2 +1,7 @@
-//! stermina.
-fn main() {}
+//! `stermina`: what a person types. Everything is in `daemon::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    daemon::cli::run(std::env::args_os())
+}

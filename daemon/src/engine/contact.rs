@@ -15,7 +15,8 @@ use protocol::pay::Request;
 use protocol::seal;
 use protocol::wire::{self, ErrorCode, Hail, HailAnswer, Letterhead, PayAnswer, PayAsk};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Most parties whose papers are kept checked in memory.
 const PARTIES_MAX: usize = 1024;
@@ -40,12 +41,19 @@ pub enum SpeakFault {
     Store(#[from] StoreFault),
 }
 
+/// Checked papers, as of a version of the directory.
+#[derive(Default)]
+struct Parties {
+    version: u64,
+    known: HashMap<Key, Party>,
+}
+
 /// Whom we know, and how to talk to them.
 pub struct Contacts {
     shared: Arc<Shared>,
     net: Net,
     link: Arc<BankLink>,
-    parties: Mutex<HashMap<Key, Party>>,
+    parties: Mutex<Parties>,
     places: Mutex<HashMap<Key, Vec<String>>>,
 }
 
@@ -73,26 +81,24 @@ impl Contacts {
         }
     }
 
+    fn parties(&self) -> MutexGuard<'_, Parties> {
+        let version = self.shared.directory_version.load(Ordering::Relaxed);
+        let mut parties = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
+        if parties.version != version || parties.known.len() >= PARTIES_MAX {
+            parties.known.clear();
+            parties.version = version;
+        }
+        parties
+    }
+
     fn from_memory(&self, owner: &Key) -> Option<Party> {
         let now = self.shared.now();
-        let parties = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
-        parties
-            .get(owner)
-            .filter(|p| !now.is_past(p.certificate.expires) && !now.is_past(p.identity.expires))
-            .cloned()
+        let in_date = |p: &&Party| !now.is_past(p.certificate.expires) && !now.is_past(p.identity.expires);
+        self.parties().known.get(owner).filter(in_date).cloned()
     }
 
     fn remember(&self, party: &Party) {
-        let mut parties = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
-        if parties.len() >= PARTIES_MAX {
-            parties.clear();
-        }
-        parties.insert(party.owner(), party.clone());
-    }
-
-    /// Forgets what was checked before: the directory has changed.
-    pub fn forget(&self) {
-        self.parties.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.parties().known.insert(party.owner(), party.clone());
     }
 
     fn from_directory(&self, owner: &Key) -> Result<Option<Party>, SpeakFault> {

@@ -13,6 +13,7 @@ use protocol::node::clock::Clock;
 use protocol::seal::ViewKey;
 use protocol::sign::Signer;
 use protocol::time::Timestamp;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -39,6 +40,8 @@ pub struct Shared {
     pub clock: Clock,
     /// The number of the newest durable event.
     pub newest_event: watch::Sender<u64>,
+    /// Moves whenever something new was copied from the directory: what was checked before may be old.
+    pub directory_version: AtomicU64,
     keys: RwLock<Arc<BankKeys>>,
 }
 
@@ -50,6 +53,7 @@ impl Shared {
             persona,
             clock,
             newest_event: watch::Sender::new(wallet.newest_event()),
+            directory_version: AtomicU64::new(0),
             keys: RwLock::new(Arc::new(wallet.keys().clone())),
         }
     }

@@ -7,6 +7,7 @@ use protocol::node::address::address_record;
 use protocol::node::net::{AskError, Multiaddr, Net, PeerId, Protocol, ask_once};
 use protocol::wire::{self, BankAnswer, BankAsk};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::sync::Mutex;
 
@@ -96,7 +97,10 @@ impl BankLink {
         let store = shared.store.clone();
         let taken = tokio::task::spawn_blocking(move || store.take_directory(*page, &keys)).await;
         match taken {
-            Ok(Ok(more)) => more,
+            Ok(Ok(more)) => {
+                shared.directory_version.fetch_add(1, Ordering::Relaxed);
+                more
+            }
             Ok(Err(flaw)) => {
                 tracing::error!(%flaw, "a page of the directory is refused");
                 false

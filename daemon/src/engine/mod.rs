@@ -38,6 +38,7 @@ use protocol::wire::{BankAnswer, ErrorCode, Offer, PayAnswer};
 use std::collections::{HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Most inputs that share a commit.
@@ -50,6 +51,9 @@ const TICKETS_FULL: usize = 512;
 const OFFER_SECONDS: u64 = 3600;
 /// Less free room than this, and no money is moved: a commit must not be the one that finds out.
 const DISK_MIN: u64 = 16 << 20;
+
+/// A bank that refuses a renewal as a whole is not asked for another at once.
+const BANK_REST: Duration = Duration::from_secs(60);
 
 /// Something the current batch is about to change in the store, so that a question about it has to wait for the commit.
 #[derive(PartialEq, Eq, Hash)]
@@ -77,6 +81,8 @@ pub struct Core {
     data: PathBuf,
     refresh_due: bool,
     bank_reachable: bool,
+    /// The bank has refused a request as a whole: it is left alone until then.
+    bank_rests_until: Duration,
 }
 
 impl Core {
@@ -95,6 +101,7 @@ impl Core {
             data,
             refresh_due: true,
             bank_reachable: false,
+            bank_rests_until: Duration::ZERO,
         }
     }
 
@@ -423,6 +430,7 @@ impl Core {
     }
 
     fn pay_answered(&mut self, id: &PaymentId, answer: PayAnswer, node: &Key) -> Result<(), StoreFault> {
+        self.claim(vec![Pending::Outgoing(*id)])?;
         let now = self.now();
         let Some(payment) = self.wallet.open_payment(id).cloned() else {
             self.jobs.done(&jobs::Flight::Send(*id));
@@ -462,9 +470,12 @@ impl Core {
                 return Ok(());
             }
         };
-        // A certified payment stays sent: it is the payee's, and he is asked again.
-        self.jobs.unanswered(jobs::Flight::Send(*id));
+        // A certified payment stays sent: it is the payee's, and he is asked again. A direct one is on its way back.
         let _ = self.take(decision);
+        match self.wallet.open_payment(id).is_some_and(|p| p.state == State::Sent) {
+            true => self.jobs.unanswered(jobs::Flight::Send(*id)),
+            false => self.jobs.done(&jobs::Flight::Send(*id)),
+        }
         Ok(())
     }
 
@@ -657,12 +668,16 @@ impl Core {
             self.jobs.done(&flight);
             return Ok(());
         };
+        let anonymous = op.what.is_anonymous();
         let origins: HashSet<(Key, PaymentId)> =
             op.uses.iter().filter_map(|piece| self.wallet.note(piece.note)?.from).collect();
         self.claim(origins.iter().map(|(payer, id)| Pending::Incoming(*payer, *id)).collect())?;
         let mut incoming = Vec::new();
         for (payer, payment) in origins {
             incoming.extend(self.store.incoming(&payer, &payment)?);
+        }
+        if anonymous && matches!(answer, BankAnswer::Error(_)) {
+            self.bank_rests_until = self.shared.clock.monotonic() + BANK_REST;
         }
         match self.wallet.bank_answered(id, answer, &incoming, self.now()) {
             Ok(decision) => {
@@ -696,7 +711,8 @@ impl Core {
     /// Refused payments first, then what is worth refreshing: one request at a time.
     fn go_to_the_bank(&mut self) {
         let now = self.now();
-        if !self.refresh_due || !self.bank_reachable {
+        let resting = self.shared.clock.monotonic() < self.bank_rests_until;
+        if !self.refresh_due || !self.bank_reachable || resting {
             return;
         }
         let Some(keys) = self.keyring.open(now) else { return };

@@ -379,7 +379,6 @@ impl Workstation for Desk {
 
     async fn directory_sync(&self, _: &Caller, _: Empty) -> Result<api::DirectoryState, RpcError> {
         self.link.sync_directory().await;
-        self.contacts.forget();
         let (entries, _) = self.store().directory_head().map_err(fault)?;
         Ok(api::DirectoryState { entries })
     }

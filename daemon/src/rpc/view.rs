@@ -236,7 +236,7 @@ pub(super) fn letter(signed: &Signed<Letter>, paper: Paper<'_>, name: &str) -> a
     let body = signed.unverified();
     api::Letter {
         number: body.number,
-        kind: body.kind.title().to_owned(),
+        kind: body.kind.word().to_owned(),
         units: body.units,
         balance: body.balance,
         at: body.at,

@@ -22,6 +22,17 @@ pub enum LetterKind {
 }
 
 impl LetterKind {
+    /// Its word for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            LetterKind::Opening => "opening",
+            LetterKind::Payment => "payment",
+            LetterKind::Deposit => "deposit",
+            LetterKind::Refusal => "refusal",
+            LetterKind::Balance => "balance",
+        }
+    }
+
     /// Its title for people.
     pub fn title(self) -> &'static str {
         match self {

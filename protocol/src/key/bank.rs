@@ -131,7 +131,9 @@ impl BankKeys {
         }
         match self.issue.get(&certificate.epoch) {
             Some(known) if known.key != certificate.key => Err(KeyFlaw::TwoForOneEpoch),
-            _ => {
+            // The first counts: else two certificates of one key could take turns, each «new» every time.
+            Some(_) => Ok(false),
+            None => {
                 self.issue.insert(certificate.epoch, certificate);
                 Ok(true)
             }
@@ -200,6 +202,11 @@ mod tests {
         assert_eq!(keys.learn(certificate(&master, Usage::Issue, 7, 2)), Ok(true));
         assert_eq!(keys.learn(certificate(&master, Usage::Issue, 7, 2)), Ok(false));
         assert_eq!(keys.learn(certificate(&master, Usage::Issue, 7, 3)), Err(KeyFlaw::TwoForOneEpoch));
+        let longer = KeyCertificate {
+            until_day: Day(13),
+            ..certificate(&master, Usage::Issue, 7, 2).unverified().clone()
+        };
+        assert_eq!(keys.learn(master.sign(longer)), Ok(false), "an epoch is certified once");
         assert_eq!(keys.issue(7, Day(10)), Some(Signer::from_secret(&[2; 32]).key()));
         assert_eq!(keys.issue(7, Day(13)), None);
         assert_eq!(keys.working(Usage::Attest, Day(10)).count(), 0);

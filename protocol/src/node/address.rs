@@ -1,4 +1,4 @@
-//! Address records on the network: who may publish where a node is found (SPEC §6.2).
+//! Address records on the network: who may publish where a node is found (SPEC §5.5).
 
 use super::clock::Clock;
 use super::net::{Multiaddr, RecordCheck};

@@ -182,19 +182,6 @@ impl Scene {
         Scene { bank, alice, bob, request, order, memo: "lunch".to_owned(), notes: vec![note] }
     }
 
-    /// Signs the request again after a change, and lets the order answer it.
-    pub(crate) fn change_request(&mut self, change: impl FnOnce(&mut Request)) {
-        change(&mut self.request);
-        self.order.request = self.bob.node().sign(self.request.clone()).digest();
-    }
-
-    /// Other notes, and the order's list after them.
-    pub(crate) fn change_notes(&mut self, notes: Vec<Note>) {
-        let tips: Vec<Digest> = notes.iter().map(|note| note.holding().unwrap().tip).collect();
-        self.order.list = list_of_notes(&tips);
-        self.notes = notes;
-    }
-
     pub(crate) fn payment(&self) -> Payment {
         Payment {
             request: self.bob.node().sign(self.request.clone()),

@@ -4,3 +4,4 @@
 
 mod link2;
 mod tidy;
+mod wire;

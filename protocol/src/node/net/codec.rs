@@ -1,4 +1,4 @@
-//! One message on one stream: four bytes of length, big endian, then the body (SPEC: transport).
+//! One message on one stream: four bytes of length, big endian, then the body (SPEC §5.5).
 //!
 //! The end of the stream alone would not do as a frame: the multiplexer reports a reset stream and
 //! a broken connection as an ordinary end, so half a message would look like a whole one. With the

@@ -1,4 +1,4 @@
-//! Every limit on strangers, in one table (SPEC: transport).
+//! Every limit on strangers, in one table (SPEC §5.5).
 //!
 //! A node promises nothing to a peer it does not know, so each thing a peer can make us do has a
 //! row here: bytes, streams, connections, requests a second, records, and a deadline for all of it.

@@ -1,0 +1,217 @@
+//! Paying: a payment out, what became of it, its receipt.
+
+use super::fault::{self, Fault};
+use super::session::{Session, amount_if};
+use super::show;
+use super::{KeyWords, WaitWords};
+use crate::rpc::api::{ByPayment, Pay, Payment, WaitPayment, WorkstationClient};
+use protocol::id::PaymentId;
+use protocol::money::Currency;
+use protocol::node::host::exit::Exit;
+use protocol::node::rpc::Empty;
+
+/// Pay a public code, a stermina: link or a request
+#[derive(Debug, clap::Args)]
+#[command(after_help = "\
+The payment goes from workstation to workstation and needs no bank. If its outcome is not known when the command
+ends (exit code 5), it goes on by itself, and the same command with the key that is shown pays no second time.
+
+Examples:
+  stermina pay st1q… 120 --memo rent
+  stermina pay stermina:strq1…              # a request says how much
+  stermina pay st1q… 900 --certified        # final at once, by way of the bank")]
+pub(crate) struct PayWords {
+    /// Whom: a public code, a stermina: link or a request
+    to: String,
+    /// How much, in the bank's currency (12 or 12.50); a request or link may say it
+    #[arg(allow_negative_numbers = true)]
+    amount: Option<String>,
+    /// What for, at most 140 bytes; the payee reads it
+    #[arg(long, value_name = "TEXT")]
+    memo: Option<String>,
+    /// Have the bank certify it, so that it is final at once
+    #[arg(long)]
+    certified: bool,
+    #[command(flatten)]
+    key: KeyWords,
+    #[command(flatten)]
+    wait: WaitWords,
+}
+
+impl PayWords {
+    pub(crate) async fn run(self, session: &Session) -> Result<Exit, Fault> {
+        let client = session.client().await?;
+        let currency = session.status(&client).await?.currency;
+        let units = amount_if(&currency, self.amount.as_ref())?;
+        let key = session.key(self.key.key.as_deref());
+        let certified = self.certified.then_some(true);
+        let asked = Pay { to: self.to, units, memo: self.memo, certified, key: key.clone() };
+        let payment = client.pay(asked).await?;
+        let payment = settle(&client, payment, &self.wait).await?;
+        session.show.answer(&super::with_key(&payment, &key), || payment_page(&payment, &currency))?;
+        Ok(end(&payment))
+    }
+}
+
+async fn settle(client: &WorkstationClient, first: Payment, wait: &WaitWords) -> Result<Payment, Fault> {
+    let id = first.payment;
+    let mut payment = first;
+    for seconds in wait.slices() {
+        if matches!(payment.outcome.as_str(), "done" | "not_done") {
+            break;
+        }
+        payment = client.payment_wait(WaitPayment { payment: id, seconds }).await?;
+    }
+    Ok(payment)
+}
+
+/// A payment ends as its outcome says, and why.
+fn end(payment: &Payment) -> Exit {
+    match payment.outcome.as_str() {
+        "done" => Exit::Done,
+        "not_done" => payment.reason.as_deref().and_then(fault::of_reason).unwrap_or(Exit::Refused),
+        _ => Exit::InDoubt,
+    }
+}
+
+fn payment_page(payment: &Payment, currency: &Currency) -> String {
+    let payee = if payment.name.is_empty() { payment.payee.to_string() } else { payment.name.clone() };
+    let amount = currency.show_full(payment.units);
+    let first = match payment.outcome.as_str() {
+        "done" => format!("Paid: {amount} to {payee}."),
+        "not_done" => format!("Not paid: {amount} to {payee}."),
+        _ => format!("On its way: {amount} to {payee}."),
+    };
+    let facts = show::facts(&[
+        ("what it means", payment.note.clone()),
+        ("memo", payment.memo.clone()),
+        ("state", payment.state.clone()),
+        ("mode", payment.mode.clone().unwrap_or_default()),
+        ("payee", payment.payee.to_string()),
+        ("payment", payment.payment.to_string()),
+        ("began", payment.created.to_string()),
+    ]);
+    let next = match payment.outcome.as_str() {
+        "done" => format!("The payee's receipt: stermina receipt show {}\n", payment.payment),
+        "not_done" => String::new(),
+        _ => format!("It goes on by itself; look again: stermina payment wait {}\n", payment.payment),
+    };
+    format!("{first}\n{facts}{next}")
+}
+
+/// Payments that went out
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum PaymentWords {
+    /// Where a payment stands
+    Show {
+        /// Its id
+        payment: PaymentId,
+    },
+    /// Wait until a payment has an outcome
+    Wait {
+        /// Its id
+        payment: PaymentId,
+        #[command(flatten)]
+        wait: WaitWords,
+    },
+    /// Payments whose outcome is awaited
+    List,
+}
+
+impl PaymentWords {
+    pub(crate) async fn run(self, session: &Session) -> Result<Exit, Fault> {
+        let client = session.client().await?;
+        let currency = session.status(&client).await?.currency;
+        let payment = match self {
+            PaymentWords::Show { payment } => client.payment_show(ByPayment { payment }).await?,
+            PaymentWords::Wait { payment, wait } => {
+                let first = client.payment_show(ByPayment { payment }).await?;
+                settle(&client, first, &wait).await?
+            }
+            PaymentWords::List => return list(session, &client, &currency).await,
+        };
+        session.show.answer(&payment, || payment_page(&payment, &currency))?;
+        Ok(end(&payment))
+    }
+}
+
+async fn list(session: &Session, client: &WorkstationClient, currency: &Currency) -> Result<Exit, Fault> {
+    let open = client.payment_open(Empty {}).await?;
+    session.show.answer(&open, || {
+        if open.payments.is_empty() {
+            return "Every payment has its outcome.".to_owned();
+        }
+        let row = |payment: &Payment| {
+            let amount = currency.show(payment.units);
+            let (since, id) = (payment.created.to_string(), payment.payment.to_string());
+            [payment.name.clone(), amount, payment.state.clone(), payment.memo.clone(), since, id]
+        };
+        let header = ["payee", "amount", "state", "memo", "since", "payment"];
+        show::table(header, &[1], open.payments.iter().map(row).collect())
+    })?;
+    Ok(Exit::Done)
+}
+
+/// The payee's signed word that he has the money
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum ReceiptWords {
+    /// The receipt for a payment that went out or came in
+    Show {
+        /// The payment's id, as in the history
+        payment: PaymentId,
+    },
+}
+
+impl ReceiptWords {
+    pub(crate) async fn run(self, session: &Session) -> Result<Exit, Fault> {
+        let ReceiptWords::Show { payment } = self;
+        let receipt = session.client().await?.receipt_show(ByPayment { payment }).await?;
+        session.show.answer(&receipt, || receipt.text.clone())?;
+        Ok(Exit::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::code::PublicCode;
+    use protocol::money::Units;
+    use protocol::sign::Signer;
+    use protocol::time::Timestamp;
+
+    fn payment(outcome: &str, reason: Option<&str>) -> Payment {
+        Payment {
+            payment: PaymentId([7; 16]),
+            payee: PublicCode::of(Signer::from_secret(&[1; 32]).key()),
+            name: "Bob".into(),
+            units: Units::new(1250).unwrap(),
+            memo: "rent".into(),
+            state: "sent".into(),
+            outcome: outcome.into(),
+            mode: None,
+            created: Timestamp(0),
+            changed: Timestamp(0),
+            note: "A sentence.".into(),
+            reason: reason.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_payment_ends_as_its_outcome_says() {
+        let eur = Currency::new("EUR", 2).unwrap();
+        for (outcome, reason, number, words) in [
+            ("done", None, 0, "Paid: 12.50 EUR to Bob."),
+            ("in_doubt", None, 5, "payment wait 0707"),
+            ("asking", None, 5, "On its way"),
+            ("not_done", Some("insufficient_funds"), 4, "Not paid"),
+            ("not_done", Some("unreachable"), 1, "Not paid"),
+            ("not_done", Some("not_found"), 3, "Not paid"),
+            ("not_done", None, 4, "Not paid"),
+        ] {
+            let payment = payment(outcome, reason);
+            assert_eq!(end(&payment).code(), number, "{outcome} {reason:?}");
+            let page = payment_page(&payment, &eur);
+            assert!(page.contains(words) && page.contains("rent"), "{page}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! One good paper of every type, from the people of the scene.
+
+use crate::scene::{Bank, NOW, Person, Scene, TODAY, units};
+use protocol::bank::{
+    AccountQuery, Activation, ActivationLetter, AddressRecord, DirectoryHead, Letter, LetterKind, Outcome,
+    RedeemKind, Redemption, Withdrawal,
+};
+use protocol::body::Text;
+use protocol::id::{Digest, RequestId};
+use protocol::pay::{Receipt, Refusal};
+use protocol::time::DAY_SECONDS;
+use protocol::wire::ErrorCode;
+
+pub(crate) fn text(text: &str) -> Text {
+    Text::new(text, 255).unwrap()
+}
+
+pub(crate) fn addresses(count: usize) -> Vec<Text> {
+    let some = ["/ip4/192.0.2.7/tcp/4001", "/ip4/192.0.2.7/udp/4001/quic-v1", "/dns4/bank.example/tcp/4001"];
+    some.iter().cycle().take(count).map(|address| text(address)).collect()
+}
+
+pub(crate) fn letter(bank: &Bank, owner: &Person, kind: LetterKind) -> Letter {
+    Letter {
+        bank: bank.id(),
+        number: 41,
+        kind,
+        owner: owner.owner().key(),
+        request: Digest([8; 32]),
+        units: units(500),
+        balance: units(1_500),
+        at: NOW,
+    }
+}
+
+pub(crate) fn activation_letter(bank: &Bank) -> ActivationLetter {
+    ActivationLetter {
+        master: bank.master.key(),
+        node: Person::new(90).node().key(),
+        account: 1_001,
+        code: [0xc0; 16],
+        addresses: addresses(2),
+    }
+}
+
+pub(crate) fn activation(bank: &Bank, owner: &Person) -> Activation {
+    Activation {
+        bank: bank.id(),
+        request: RequestId([11; 16]),
+        account: 1_001,
+        owner: owner.owner().key(),
+        code: [0xc0; 16],
+    }
+}
+
+pub(crate) fn address_record(person: &Person) -> AddressRecord {
+    AddressRecord {
+        node: person.node().key(),
+        sequence: NOW.0,
+        expires: NOW.plus_seconds(DAY_SECONDS),
+        addresses: addresses(2),
+    }
+}
+
+pub(crate) fn withdrawal(bank: &Bank, owner: &Person) -> Withdrawal {
+    Withdrawal {
+        bank: bank.id(),
+        request: RequestId([12; 16]),
+        owner: owner.owner().key(),
+        created: NOW,
+        outcomes: vec![
+            Outcome { to: owner.note_key(1).key(), units: units(300) },
+            Outcome { to: owner.note_key(2).key(), units: units(200) },
+        ],
+    }
+}
+
+pub(crate) fn redemption(bank: &Bank, kind: RedeemKind, owner: &Person) -> Redemption {
+    let to = match kind {
+        RedeemKind::Deposit => owner.owner().key(),
+        RedeemKind::Reissue => owner.note_key(3).key(),
+    };
+    let outcomes = vec![Outcome { to, units: units(50) }];
+    Redemption { bank: bank.id(), request: RequestId([13; 16]), kind, outcomes }
+}
+
+pub(crate) fn query(bank: &Bank, owner: &Person) -> AccountQuery {
+    AccountQuery { bank: bank.id(), request: RequestId([14; 16]), owner: owner.owner().key(), created: NOW }
+}
+
+pub(crate) fn head(bank: &Bank) -> DirectoryHead {
+    DirectoryHead { bank: bank.id(), sequence: 2, digest: Digest([15; 32]), at: NOW }
+}
+
+pub(crate) fn receipt(scene: &Scene, confirmed: bool) -> Receipt {
+    Receipt {
+        order: scene.payment().order.digest(),
+        payee: scene.bob.owner().key(),
+        amount: units(30),
+        received: NOW.plus_seconds(2),
+        confirmed,
+    }
+}
+
+pub(crate) fn refusal(scene: &Scene) -> Refusal {
+    Refusal { order: scene.payment().order.digest(), code: ErrorCode::Fork, at: TODAY.start() }
+}
