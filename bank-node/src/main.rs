@@ -1,2 +1,7 @@
-//! bank-node.
-fn main() {}
+//! The bank-node: see `bank_node::cli`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    bank_node::cli::main()
+}

@@ -6,6 +6,7 @@ mod files;
 mod make;
 
 pub use files::{KeyFolder, KeysError};
+pub(crate) use files::{read_secret, write_secret};
 pub use make::{Chance, Made, MasterKey, add_issue_keys, make_all};
 
 use protocol::bank::CODE_LENGTH;
@@ -72,6 +73,12 @@ impl WorkingKeys {
     pub fn days_left(&self, day: Day) -> u32 {
         let days = (0..=u32::MAX).take_while(|ahead| self.issue_on(day.plus_days(*ahead)).is_some());
         u32::try_from(days.count()).unwrap_or(u32::MAX)
+    }
+
+    /// The last day that has ever been given an issue key.
+    pub fn last_issue_day(&self) -> Option<Day> {
+        let days = self.public.certificates().filter(|c| c.usage == Usage::Issue).map(|c| c.until_day);
+        days.max()
     }
 
     /// The certificates that customers need on `day`: of issue keys those whose notes may still be paid

@@ -1,0 +1,90 @@
+//! `bank-node keys …`
+
+use super::show::table;
+use super::{Desktop, Failure};
+use crate::home::HomeError;
+use crate::keys::{ISSUE_DAYS, MasterKey, add_issue_keys, read_secret};
+use crate::rpc::{BankClient, KeyList, KeyShown};
+use clap::{Args, Subcommand};
+use protocol::node::chance::chance_bytes;
+use protocol::node::clock::Clock;
+use protocol::node::host::exit::Exit;
+use protocol::node::rpc::Empty;
+use protocol::time::{Day, Timestamp};
+use std::path::PathBuf;
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Keys {
+    /// List the working keys; also while the bank is closed.
+    List,
+    /// Make issue keys for more days, with the master key; also while the bank is open.
+    #[command(after_help = "Example: bank-node keys extend --master /media/stick/master.key --days 31")]
+    Extend(Extend),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct Extend {
+    /// The file with the master key.
+    #[arg(long, value_name = "FILE")]
+    master: PathBuf,
+    /// How many days to add after the last one that has a key.
+    #[arg(long, default_value_t = ISSUE_DAYS, value_parser = clap::value_parser!(u32).range(1..=400))]
+    days: u32,
+}
+
+pub(super) async fn keys(desktop: &Desktop, command: Keys) -> Result<Exit, Failure> {
+    match command {
+        Keys::List => list(desktop).await,
+        Keys::Extend(extend) => self::extend(desktop, &extend),
+    }
+}
+
+async fn list(desktop: &Desktop) -> Result<Exit, Failure> {
+    let listed = match desktop.connect().await {
+        Ok(connection) => BankClient::new(connection).keys_list(Empty {}).await?,
+        Err(_) => on_disk(desktop)?,
+    };
+    desktop.out.tell(&listed, || {
+        let rows = listed.keys.iter().map(|key| {
+            let here = if key.private { "here" } else { "destroyed" };
+            [key.usage.clone(), key.from_day.clone(), key.until_day.clone(), here.to_owned(), key.key.to_string()]
+        });
+        table(["USAGE", "FROM", "UNTIL", "PRIVATE HALF", "KEY"], rows)
+    })?;
+    Ok(Exit::Done)
+}
+
+fn on_disk(desktop: &Desktop) -> Result<KeyList, Failure> {
+    let facts = desktop.home.facts()?;
+    let keys = desktop.home.keys().read(facts.master).map_err(HomeError::from)?;
+    let keys = keys.public.certificates().map(|certificate| KeyShown::of(&keys, certificate)).collect();
+    Ok(KeyList { keys })
+}
+
+/// The bank picks the new files up by itself.
+fn extend(desktop: &Desktop, extend: &Extend) -> Result<Exit, Failure> {
+    let facts = desktop.home.facts()?;
+    let master = MasterKey::from_secret(*read_secret(&extend.master).map_err(HomeError::from)?);
+    if master.key() != facts.master {
+        let words = format!("{} is not the master key of «{}»", extend.master.display(), facts.name);
+        return Err(Failure::new(Exit::Refused, words));
+    }
+    let folder = desktop.home.keys();
+    let known = folder.read(facts.master).map_err(HomeError::from)?;
+    let today = Timestamp(Clock::system().now_seconds()).day();
+    // A day keeps the key it was certified, so days that ever had one are passed over.
+    let first = known.last_issue_day().map_or(today, |last| last.plus_days(1).max(today));
+    let made = add_issue_keys(&master, first, extend.days, &mut chance_bytes::<32>);
+    folder.write(&made).map_err(HomeError::from)?;
+    let last = first.plus_days(extend.days.saturating_sub(1));
+    let told = serde_json::json!({ "from_day": first.to_string(), "until_day": last.to_string() });
+    desktop.out.tell(&told, || added(first, last))?;
+    Ok(Exit::Done)
+}
+
+fn added(first: Day, last: Day) -> String {
+    format!(
+        "There are issue keys from {first} until {last}. An open bank finds them within half a minute.\n\
+         Take the master key off line again."
+    )
+}

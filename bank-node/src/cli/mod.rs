@@ -1,0 +1,236 @@
+//! The command line: a thin client of the running bank, and what is done while it is closed.
+
+mod account;
+mod bank;
+mod keys;
+mod show;
+
+#[cfg(test)]
+mod tests;
+
+use crate::home::{Home, HomeError};
+use crate::run::RunError;
+use clap::{CommandFactory, Parser, Subcommand};
+use protocol::money::AmountFlaw;
+use protocol::node::host::config::{Config, ConfigError, Layers};
+use protocol::node::host::exit::Exit;
+use protocol::node::rpc::{CallError, Connection, RpcError};
+use show::Out;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// The bank: accounts, issue and redemption of notes, the directory.
+#[derive(Debug, Parser)]
+#[command(
+    name = "bank-node",
+    version,
+    propagate_version = true,
+    subcommand_required = true,
+    arg_required_else_help = true,
+    after_help = "\
+Examples, from an empty folder:
+  bank-node init --name 'Banca di Valle'      make the bank: keys, empty books
+  bank-node run                               open it (Ctrl-C closes it)
+  bank-node account open 'Alice' --balance 500
+                                              an account, and the letter to hand to Alice
+  bank-node account list
+  bank-node audit                             recompute every sum
+
+Exit codes: 0 done, 1 failed, 2 not understood, 3 not found, 4 refused, 5 in doubt (ask again with
+the same --key), 6 the bank is not running, 130 interrupted."
+)]
+pub struct Cli {
+    /// Keep everything beneath this folder.
+    #[arg(long, global = true, value_name = "DIR", env = "STERMINA_HOME")]
+    home: Option<PathBuf>,
+    /// Answer in JSON, for programs.
+    #[arg(long, global = true)]
+    json: bool,
+    /// What to log, say info or bank_node=debug,info.
+    #[arg(long, global = true, value_name = "LEVEL", env = "STERMINA_LOG")]
+    log: Option<String>,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a bank: its keys and empty books.
+    Init(bank::Init),
+    /// Open the bank until it is stopped.
+    Run(bank::Run),
+    /// Tell how the open bank is.
+    Status,
+    /// Open, look at and decide about accounts.
+    #[command(subcommand)]
+    Account(account::Account),
+    /// Recompute every invariant of the books; exit code 1 if one is broken.
+    Audit(bank::AuditArgs),
+    /// Look at the working keys, make issue keys for more days.
+    #[command(subcommand)]
+    Keys(keys::Keys),
+    /// Show or check the settings.
+    #[command(subcommand)]
+    Config(bank::ConfigCommand),
+    /// Print completions for a shell.
+    Completions {
+        /// Which shell.
+        shell: clap_complete::Shell,
+    },
+}
+
+/// How a command ends when it does not end well.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    exit: Exit,
+    words: String,
+}
+
+impl Failure {
+    fn new(exit: Exit, words: impl Into<String>) -> Failure {
+        Failure { exit, words: words.into() }
+    }
+
+    /// The same with the key that repeats the call.
+    fn with_key(mut self, key: &str) -> Failure {
+        if self.exit == Exit::InDoubt {
+            self.words = format!("{}\nthe key of this call was {key}: repeat it with --key {key}", self.words);
+        }
+        self
+    }
+}
+
+fn by_reason(error: &RpcError) -> Option<Exit> {
+    match error.reason.as_ref() {
+        "account_not_found" => Some(Exit::NotFound),
+        "bad_key" | "bad_name" | "bad_reason" | "nothing" => Some(Exit::Usage),
+        "key_reused" | "insufficient_funds" | "too_much" | "already_activated" | "no_change" => {
+            Some(Exit::Refused)
+        }
+        _ => None,
+    }
+}
+
+impl From<CallError> for Failure {
+    fn from(error: CallError) -> Self {
+        let words = match &error {
+            CallError::Unreachable { .. } => {
+                format!("the bank is not open here ({error}); open it with bank-node run")
+            }
+            CallError::Lost { .. } | CallError::Rpc(_) | CallError::Protocol(_) => error.to_string(),
+        };
+        Failure::new(Exit::of(&error, by_reason), words)
+    }
+}
+
+impl From<HomeError> for Failure {
+    fn from(error: HomeError) -> Self {
+        let exit = match &error {
+            HomeError::NoBank(_) => Exit::NotFound,
+            HomeError::BadName | HomeError::Currency(_) => Exit::Usage,
+            HomeError::Taken(_) => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        Failure::new(exit, error.to_string())
+    }
+}
+
+impl From<AmountFlaw> for Failure {
+    fn from(flaw: AmountFlaw) -> Self {
+        Failure::new(Exit::Usage, flaw.to_string())
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Self {
+        Failure::new(Exit::Usage, error.to_string())
+    }
+}
+
+impl From<RunError> for Failure {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Home(error) => error.into(),
+            RunError::Address { .. } => Failure::new(Exit::Usage, error.to_string()),
+            RunError::Net(_) | RunError::Serve(_) | RunError::Fault(_) => {
+                Failure::new(Exit::Failed, error.to_string())
+            }
+        }
+    }
+}
+
+impl From<std::io::Error> for Failure {
+    fn from(error: std::io::Error) -> Self {
+        Failure::new(Exit::Failed, error.to_string())
+    }
+}
+
+/// What every command needs.
+pub(crate) struct Desktop {
+    home: Home,
+    out: Out,
+    log: Option<String>,
+}
+
+impl Desktop {
+    async fn connect(&self) -> Result<Connection, Failure> {
+        Ok(Connection::to(&self.home.paths.run).await?)
+    }
+
+    fn config(&self, flags: Vec<(String, String)>) -> Result<Config, Failure> {
+        let layers = Layers {
+            file: Some(&self.home.paths.config),
+            env: Config::env_of_process(),
+            env_ignored: &["STERMINA_HOME", "STERMINA_LOG"],
+            flags,
+        };
+        Ok(Config::load(crate::run::SETTINGS, &layers)?)
+    }
+}
+
+/// Reads the command line of this process and carries it out.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no errors; an error that can't be printed has nobody to read it.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let json = cli.json;
+    match carry_out(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            show::complain(json, failure.exit, &failure.words);
+            failure.exit.into()
+        }
+    }
+}
+
+fn carry_out(cli: Cli) -> Result<Exit, Failure> {
+    let Cli { home, json, log, command } = cli;
+    let desktop = Desktop { home: Home::find(home.as_deref())?, out: Out { json }, log };
+    if let Command::Completions { shell } = command {
+        clap_complete::generate(shell, &mut Cli::command(), "bank-node", &mut std::io::stdout());
+        return Ok(Exit::Done);
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let exit = runtime.block_on(Box::pin(dispatch(&desktop, command)));
+    // A request that is still being examined has written nothing.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn dispatch(desktop: &Desktop, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Init(init) => bank::init(desktop, &init),
+        Command::Run(run) => Box::pin(bank::run(desktop, &run)).await,
+        Command::Status => bank::status(desktop).await,
+        Command::Account(account) => account::account(desktop, account).await,
+        Command::Audit(audit) => bank::audit(desktop, &audit).await,
+        Command::Keys(keys) => keys::keys(desktop, keys).await,
+        Command::Config(config) => bank::config(desktop, &config),
+        Command::Completions { .. } => Ok(Exit::Done),
+    }
+}

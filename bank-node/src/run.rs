@@ -1,0 +1,186 @@
+//! The bank-node as a process: books, network, interface, calendar, until somebody stops it.
+
+use crate::desk::counter::Sign;
+use crate::home::{Home, HomeError, PROGRAM};
+use crate::ledger::Fault;
+use crate::network::{self, Addresses};
+use crate::rpc::{BankOffice, JournalEvents, Office};
+use crate::service::{self, Bank, ROOM_BYTES, World};
+use crate::store::{Ledger, Redb};
+use protocol::node::address::AddressCheck;
+use protocol::node::clock::Clock;
+use protocol::node::host::config::{Config, Key, Kind};
+use protocol::node::host::disk::free_bytes;
+use protocol::node::host::signals::{Shutdown, Stop};
+use protocol::node::net::{self, Multiaddr, Net, NetConfig, NetError, Role};
+use protocol::node::rpc::{Limits, NoTokens, Running, ServeConfig, ServeError, serve, socket_in};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Every setting of the bank-node.
+pub const SETTINGS: &[Key] = &[
+    Key {
+        name: "network.listen",
+        kind: Kind::List,
+        default: Some("/ip4/0.0.0.0/tcp/4601,/ip4/0.0.0.0/udp/4601/quic-v1"),
+        help: "where customers' workstations connect",
+    },
+    Key {
+        name: "network.external",
+        kind: Kind::List,
+        default: None,
+        help: "addresses in activation letters; those it listens on if absent",
+    },
+    Key {
+        name: "network.mdns",
+        kind: Kind::Switch,
+        default: Some("true"),
+        help: "announce the bank in the local network",
+    },
+    Key {
+        name: "rpc.http",
+        kind: Kind::Text,
+        default: Some("127.0.0.1:4602"),
+        help: "loopback address of the operators' interface; port 0 takes a free one, empty opens none",
+    },
+    Key { name: "log.level", kind: Kind::Text, default: None, help: "say info, or bank_node=debug,info" },
+    Key { name: "log.format", kind: Kind::Text, default: Some("text"), help: "text or json" },
+];
+
+/// Why the bank does not open, or has closed by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// Its folders.
+    #[error(transparent)]
+    Home(#[from] HomeError),
+    /// A setting that is no address.
+    #[error("{key}: «{text}» is not an address")]
+    Address {
+        /// The setting.
+        key: &'static str,
+        /// What was written.
+        text: String,
+    },
+    /// The network.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The interface.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The store failed.
+    #[error("{0}; the bank has closed. Look at the disk, then start it again: it will ask its books what was done")]
+    Fault(#[from] Fault),
+}
+
+/// A bank that is open to everybody.
+pub struct Open {
+    /// The bank.
+    pub bank: Bank<Ledger<Redb>>,
+    /// Its node.
+    pub net: Net,
+    /// Where the interface listens.
+    pub office: Running,
+    /// Where customers reach it.
+    pub listening: Vec<Multiaddr>,
+}
+
+fn addresses(config: &Config, key: &'static str) -> Result<Vec<Multiaddr>, RunError> {
+    let parse = |text: &String| text.parse().map_err(|_| RunError::Address { key, text: text.clone() });
+    config.list(key).iter().map(parse).collect()
+}
+
+fn http(config: &Config) -> Result<Option<SocketAddr>, RunError> {
+    match config.text("rpc.http") {
+        None | Some("") => Ok(None),
+        Some(text) => {
+            let wrong = || RunError::Address { key: "rpc.http", text: text.to_owned() };
+            text.parse().map(Some).map_err(|_| wrong())
+        }
+    }
+}
+
+/// Whether the settings can be used at all; for `config check`.
+pub fn check(config: &Config) -> Result<(), RunError> {
+    addresses(config, "network.listen")?;
+    addresses(config, "network.external")?;
+    http(config).map(drop)
+}
+
+/// Opens the bank in `home`; it closes with the shutdown. The caller holds the folder's lock.
+pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdown) -> Result<Open, RunError> {
+    let (listen, external) = (addresses(config, "network.listen")?, addresses(config, "network.external")?);
+    let http = http(config)?;
+    home.paths.prepare().map_err(HomeError::from)?;
+    let facts = home.facts()?;
+    let now = protocol::time::Timestamp(clock.now_seconds());
+    let keys = service::turn_page(&home.keys(), facts.master, now).map_err(HomeError::from)?;
+    let node = *keys.node;
+    let data = home.paths.data.clone();
+    let has_room = move || free_bytes(&data).is_ok_and(|free| free >= ROOM_BYTES);
+    let world = World { clock: clock.clone(), has_room: Box::new(has_room) };
+    let sign = Sign { name: facts.name, currency: facts.currency };
+    let bank = service::start(home.books()?, keys, sign, world)?;
+
+    let mdns = config.switch("network.mdns");
+    let net_config = NetConfig {
+        secret: node,
+        listen,
+        bootstrap: Vec::new(),
+        external: external.clone(),
+        role: Role::Server,
+        mdns,
+    };
+    let (net, inbound) = net::start(net_config, Arc::new(AddressCheck::new(clock)))?;
+    let reach = Arc::new(Addresses::new(&net));
+    network::learn_addresses(&net, &external, &reach).await;
+    let listening = net.listening().await;
+    tokio::spawn(network::serve(bank.clone(), net.clone(), inbound));
+    tokio::spawn(network::announce(bank.clone(), net.clone(), shutdown.clone()));
+    tokio::spawn(service::keep_calendar(bank.clone(), home.keys(), shutdown.clone()));
+
+    let serve_config = ServeConfig {
+        socket: Some(socket_in(&home.paths.run)),
+        http,
+        runtime_dir: home.paths.run.clone(),
+        program: PROGRAM,
+        version: env!("CARGO_PKG_VERSION"),
+        limits: Limits::default(),
+    };
+    let office = Office::new(bank.clone(), reach).into_service();
+    let events = Arc::new(JournalEvents(bank.clone()));
+    let extra = axum::Router::new();
+    let office = serve(serve_config, office, Arc::new(NoTokens), events, extra, shutdown.clone()).await?;
+    Ok(Open { bank, net, office, listening })
+}
+
+/// Runs the bank until the shutdown, or until its store fails.
+pub async fn run(home: &Home, config: &Config, clock: Clock, shutdown: Shutdown) -> Result<(), RunError> {
+    let _lock = home.lock()?;
+    // A store that fails stops everything beside it, too.
+    let (stop, both) = Shutdown::new();
+    let open = Box::pin(open(home, config, clock, &both)).await?;
+    let http = open.office.http_addr.map(|address| address.to_string()).unwrap_or_default();
+    tracing::info!(
+        bank = %open.bank.keys().bank(), peer = %open.net.peer_id(), listening = ?open.listening, http,
+        "the bank is open"
+    );
+    let failed = tokio::select! {
+        () = shutdown.requested() => None,
+        fault = open.bank.failed() => Some(fault),
+    };
+    close(open, stop).await;
+    match failed {
+        Some(fault) => Err(fault.into()),
+        None => Ok(()),
+    }
+}
+
+/// Nobody new, then those inside, then the books.
+async fn close(open: Open, stop: Stop) {
+    let Open { bank, net, office, .. } = open;
+    stop.now();
+    net.stop().await;
+    office.finished().await;
+    bank.stop().await;
+    tracing::info!("the bank is closed");
+}
