@@ -56,6 +56,12 @@ pub fn until_within<T>(limit: Duration, mut look: impl FnMut() -> Option<T>) -> 
     }
 }
 
+/// Lets a short time pass, so that something happens in the middle of something else. Nothing may depend on how long
+/// it really was.
+pub fn let_pass(time: Duration) {
+    std::thread::sleep(time);
+}
+
 /// Fails the test unless `holds` becomes true.
 #[track_caller]
 pub fn settles(what: &str, mut holds: impl FnMut() -> bool) {

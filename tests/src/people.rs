@@ -357,8 +357,13 @@ impl Resident {
     /// Account to reserve, whatever the bank says.
     #[track_caller]
     pub fn tries_to_withdraw(&self, units: u64) -> Operation {
-        let asked = wait(self.rpc().withdraw(self.moves(units)));
-        self.answered(self.must("withdraw", asked).request)
+        self.answered(self.tries_to_withdraw_later(units))
+    }
+
+    /// Account to reserve, without waiting for the bank's word.
+    #[track_caller]
+    pub fn tries_to_withdraw_later(&self, units: u64) -> RequestId {
+        self.must("withdraw", wait(self.rpc().withdraw(self.moves(units)))).request
     }
 
     /// Reserve to account, and waits for the bank's word.
