@@ -1,1 +1,13 @@
-//! The harness.
+//! The harness: everything the tests, the demo and the benchmarks stand on.
+//!
+//! | module | what it holds |
+//! |---|---|
+//! | [`process`] | the real programs as processes: build, start, stop, kill, freeze, their logs |
+//! | [`people`] | a community with its bank and residents, each with a workstation of real processes |
+//! | [`demo`] | the day that `cargo demo` plays |
+//! | [`patience`] | waiting for something that another process does, with an end |
+
+pub mod demo;
+pub mod patience;
+pub mod people;
+pub mod process;
