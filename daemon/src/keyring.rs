@@ -101,7 +101,7 @@ impl Keyring {
         if seconds > 0 {
             return Err(UnlockRefusal::Wait { seconds });
         }
-        self.count(Tries { wrong: tries.wrong.checked_add(1).unwrap_or(u32::MAX), last: now })?;
+        self.count(Tries { wrong: tries.wrong.saturating_add(1), last: now })?;
         Ok(Attempt { sealed: self.sealed.clone() })
     }
 
@@ -167,7 +167,7 @@ impl Keyring {
 }
 
 fn wait(tries: Tries, now: Timestamp) -> u64 {
-    delay_after(tries.wrong).checked_sub(now.seconds_since(tries.last)).unwrap_or(0)
+    delay_after(tries.wrong).saturating_sub(now.seconds_since(tries.last))
 }
 
 #[cfg(test)]

@@ -10,13 +10,15 @@
 //! | [`note`] | roots, links, chains: check and compare |
 //! | [`pay`] | request, order, payment, receipt (link 2) |
 //! | [`bank`] | certificates, withdrawals, redemptions, letters, the directory (link 1) |
-//! | [`wire`] | MessagePack envelopes around all that, limits, and the one list of error codes |
+//! | [`error`] | the one list of error codes |
+//! | [`wire`] | MessagePack envelopes around all that, and limits |
 //! | [`print`] | letters and receipts as pages of text |
 //! | `node` | with the feature `node`: sockets, clock, runtime; nothing else in the crate knows of them |
 
 pub mod bank;
 pub mod body;
 pub mod code;
+pub mod error;
 pub mod id;
 pub mod key;
 pub mod money;

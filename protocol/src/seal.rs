@@ -8,8 +8,8 @@
 //! anybody (threats H10). Who pays is said by the order's signature inside.
 
 use crate::body;
+use crate::error::ErrorCode;
 use crate::id::Key;
-use crate::wire::ErrorCode;
 use hpke::aead::ChaCha20Poly1305;
 use hpke::kdf::HkdfSha256;
 use hpke::kem::X25519HkdfSha256;

@@ -6,13 +6,13 @@
 use super::AccountBalance;
 use super::Wallet;
 use super::banking::BankOp;
+use super::books::{Store, StoreFault};
 use super::history::Entry;
 use super::paying::Outgoing;
 use super::policy::Policy;
 use super::receiving::{Incoming, RequestRecord};
 use super::reserve::OwnNote;
 use super::token::Token;
-use crate::store::{Store, StoreFault};
 use protocol::bank::Letter;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;

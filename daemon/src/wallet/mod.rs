@@ -19,6 +19,7 @@
 //! | [`change`] | what a decision is, and how it becomes durable before it has effects |
 
 pub mod banking;
+pub mod books;
 pub mod change;
 pub mod history;
 pub mod paying;

@@ -2,11 +2,11 @@
 
 use super::{Certificate, Standing};
 use crate::body::{Body, Malformed, Reader, Text, Writer};
+use crate::error::ErrorCode;
 use crate::id::{BankId, Key};
 use crate::key::bank::{BankKeys, Usage};
 use crate::sign::{BadSignature, Signed, Verified};
 use crate::time::{DAY_SECONDS, Timestamp};
-use crate::wire::ErrorCode;
 use serde::{Deserialize, Serialize};
 
 /// Longest address, in bytes.

@@ -2,11 +2,11 @@
 
 use super::{Destination, Link, Root};
 use crate::body::{self, Body};
+use crate::error::ErrorCode;
 use crate::id::{Digest, Key};
 use crate::key::bank::BankKeys;
 use crate::range::Range;
 use crate::sign::{BadSignature, Signed, Signer};
-use crate::wire::ErrorCode;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::ops::Deref;

@@ -1,9 +1,9 @@
 //! Many notes in one message, shared beginnings once (SPEC §2.12).
 
 use super::{LINKS_MAX, Link, Note, Root};
+use crate::error::ErrorCode;
 use crate::id::Digest;
 use crate::sign::Signed;
-use crate::wire::ErrorCode;
 use serde::{Deserialize, Serialize};
 use std::collections::{HashMap, HashSet};
 

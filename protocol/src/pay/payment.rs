@@ -6,13 +6,13 @@
 use super::{AmountRule, Mode, Order, Request, RequestFlaw, list_of_notes, list_of_roots};
 use crate::bank::{Introduction, IntroductionFlaw, Party, Standing};
 use crate::body::Text;
+use crate::error::ErrorCode;
 use crate::id::{Digest, Key};
 use crate::key::bank::{BankKeys, KeyCertificate, KeyFlaw};
 use crate::money::Units;
 use crate::note::{ChainFlaw, Checked, Destination, NoteTable, TableFlaw, VerifiedNote};
 use crate::sign::{BadSignature, Signed, Verified};
 use crate::time::{DAY_SECONDS, Timestamp};
-use crate::wire::ErrorCode;
 use serde::{Deserialize, Serialize};
 
 /// The longest an order may run.

@@ -1,10 +1,10 @@
 //! Receipts and refusals: the payee's signed word on an order (SPEC §3.4).
 
 use crate::body::{Body, Malformed, Reader, Writer};
+use crate::error::ErrorCode;
 use crate::id::{Digest, Key};
 use crate::money::Units;
 use crate::time::Timestamp;
-use crate::wire::ErrorCode;
 
 /// The payee has the money; signed by his node key at once, and again by his owner key at the next unlock.
 #[derive(Clone, Debug, PartialEq, Eq)]

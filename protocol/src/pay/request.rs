@@ -3,12 +3,12 @@
 use super::Mode;
 use crate::bank::ADDRESS_MAX;
 use crate::body::{Body, Malformed, Reader, Text, Writer};
+use crate::error::ErrorCode;
 use crate::id::{BankId, Key, RequestId};
 use crate::key::KeyTicket;
 use crate::money::Units;
 use crate::sign::{BadSignature, Signed, Verified};
 use crate::time::Timestamp;
-use crate::wire::ErrorCode;
 
 /// Longest memo, in bytes.
 pub const MEMO_MAX: usize = 140;

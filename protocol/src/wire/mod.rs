@@ -1,14 +1,13 @@
-//! What travels: MessagePack around signed bodies, limits, and the one list of error codes (SPEC §5).
+//! What travels: MessagePack around signed bodies, and limits (SPEC §5).
 //!
 //! Only this module knows MessagePack. A message has one form: what does not come out the same when it
 //! is written again is refused, so no two implementations can read one message differently (threats X8).
 
 mod bank;
-mod code;
 mod pay;
 
+pub use crate::error::ErrorCode;
 pub use bank::{BankAnswer, BankAsk, BankTerms, DirectoryPage, ENTRIES_MAX, Item, PROTOCOL as BANK_PROTOCOL};
-pub use code::ErrorCode;
 pub use pay::{Hail, HailAnswer, Letterhead, Offer, PROTOCOL as PAY_PROTOCOL, PayAnswer, PayAsk};
 
 use serde::Serialize;

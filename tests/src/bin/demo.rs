@@ -19,7 +19,8 @@ struct Arguments {
 
 #[expect(clippy::print_stdout, reason = "the report is for programs")]
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    // `cargo demo --json` and `cargo demo -- --json` are the same.
+    let arguments = Arguments::parse_from(std::env::args_os().filter(|word| word != "--"));
     let mut stage = Stage::open();
     let report = stage.play();
     stage.close(arguments.keep);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use comfy_table::{CellAlignment, Table, presets};
 
 use super::{Stage, say};
+use crate::patience::let_pass;
 use crate::people::Resident;
 
 /// Payments during which the payee is killed.
@@ -12,7 +13,9 @@ const KILLS: u64 = 3;
 
 pub(super) fn play(stage: &mut Stage) {
     for (name, balance) in [("alice", 1_000), ("bob", 200), ("carol", 0)] {
-        say(&format!("{name} gets an account with {balance} STM and a letter, joins, and unlocks the workstation."));
+        say(&format!(
+            "{name} gets an account with {balance} STM and a letter, joins, and unlocks the workstation."
+        ));
         let person = stage.town.resident(name, balance).joined().started().unlocked();
         stage.people.push(person);
         stage.paid_in += balance;
@@ -62,7 +65,7 @@ pub(super) fn play(stage: &mut Stage) {
     for round in 1..=KILLS {
         let sent = alice.pays(bob, 10).memo("while bob dies").sent();
         // Somewhere in the middle: each round a little later.
-        std::thread::sleep(Duration::from_millis(4 * round));
+        let_pass(Duration::from_millis(4 * round));
         bob.is_killed();
         *killed += 1;
         bob.starts();
@@ -89,7 +92,8 @@ fn mode(mode: &Option<String>) -> &str {
 
 /// What alice's history says of bob is what bob's says of alice.
 fn agree(alice: &Resident, bob: &Resident) {
-    let sent: Vec<_> = alice.history().into_iter().filter(|line| line.party == Some(bob.public_code())).collect();
+    let sent: Vec<_> =
+        alice.history().into_iter().filter(|line| line.party == Some(bob.public_code())).collect();
     let received = bob.history();
     for line in &sent {
         let other = received.iter().find(|other| other.id == line.id);
@@ -101,23 +105,40 @@ fn agree(alice: &Resident, bob: &Resident) {
 /// The table: what was paid in is what everybody holds.
 fn prove(stage: &Stage) -> bool {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_BORDERS_ONLY).set_header(["", "account", "reserve", "in doubt", "together"]);
+    table
+        .load_style(presets::UTF8_BORDERS_ONLY)
+        .set_header(["", "account", "reserve", "in doubt", "together"]);
     let mut sum = 0;
     for person in &stage.people {
         let (account, balance) = (person.account().units.get(), person.balance());
         let reserve = balance.spendable.get() + balance.at_bank.get();
         let (doubt, together) = (balance.in_doubt.get(), account + reserve + balance.in_doubt.get());
-        table.add_row([person.name().to_owned(), account.to_string(), reserve.to_string(), doubt.to_string(), together.to_string()]);
+        table.add_row([
+            person.name().to_owned(),
+            account.to_string(),
+            reserve.to_string(),
+            doubt.to_string(),
+            together.to_string(),
+        ]);
         sum += together;
     }
     table.add_row(["everybody".to_owned(), String::new(), String::new(), String::new(), sum.to_string()]);
-    table.add_row(["paid in".to_owned(), String::new(), String::new(), String::new(), stage.paid_in.to_string()]);
+    table.add_row([
+        "paid in".to_owned(),
+        String::new(),
+        String::new(),
+        String::new(),
+        stage.paid_in.to_string(),
+    ]);
     table.column_iter_mut().skip(1).for_each(|column| column.set_cell_alignment(CellAlignment::Right));
     say(&table.to_string());
     let audit = stage.town.bank().audits();
     let everybody: Vec<&Resident> = stage.people.iter().collect();
     stage.town.is_sound(&everybody);
     let ok = audit.get("ok").and_then(serde_json::Value::as_bool) == Some(true);
-    say(&format!("The bank's audit {}: debits = credits, outstanding = roots − redeemed.", if ok { "passes" } else { "FAILS" }));
+    say(&format!(
+        "The bank's audit {}: debits = credits, outstanding = roots − redeemed.",
+        if ok { "passes" } else { "FAILS" }
+    ));
     ok && sum == stage.paid_in
 }

@@ -1,3 +1,7 @@
-//! All tests.
+//! All scenes and checks in one binary: one link, one run, one summary.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has found something")]
+
+mod link2;
+mod tidy;
 mod wire;

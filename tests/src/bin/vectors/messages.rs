@@ -156,7 +156,10 @@ fn answers(v: &mut Vectors, scene: &Scene) {
         vec![Item::Paid(units(20)), Item::Refused(ErrorCode::UnknownRoot), Item::Clash(clash.clone())];
     answer("Deposited", BankAnswer::Deposited(items, letter(LetterKind::Deposit)));
     answer("Reissued", BankAnswer::Reissued(vec![root]));
-    answer("Denied", BankAnswer::Denied(vec![(0, Item::Clash(clash)), (1, Item::Refused(ErrorCode::BadSignature))]));
+    answer(
+        "Denied",
+        BankAnswer::Denied(vec![(0, Item::Clash(clash)), (1, Item::Refused(ErrorCode::BadSignature))]),
+    );
     answer("Balance", BankAnswer::Balance(letter(LetterKind::Balance)));
     answer("NotSeen", BankAnswer::NotSeen);
     let entries = vec![

@@ -1,0 +1,98 @@
+//! Scenes that need real parts from outside: networks with cables that can be pulled (N7, B7).
+//!
+//! Started by `tests/external/run`, which sees to the parts; see `README.md` beside it. A bank and two
+//! workstations live in network namespaces of their own, joined by veth cables to one switch, as in a house.
+//! Needs root. Nothing is skipped: without the parts these scenes fail.
+
+mod room;
+
+use room::Room;
+use tests::patience::settles;
+use tests::people::{Community, Resident};
+use tests::process::{Setting, free_port};
+
+struct House {
+    town: Community,
+    alice: Resident,
+    bob: Resident,
+    // Last: the programs end before their network does.
+    room: Room,
+}
+
+fn house() -> House {
+    let room = Room::with(&["bank", "alice", "bob"]);
+    let setting = |who: &str, port: u16| Setting {
+        place: room.place(who),
+        listen: vec![format!("/ip4/{}/tcp/{port}", room.address(who))],
+        mdns: who != "bank",
+    };
+    let town = Community::open_at("Naxos", &setting("bank", free_port()));
+    let person = |name: &str| town.resident_at(name, 1_000, setting(name, 0)).joined().started().unlocked();
+    let (alice, bob) = (person("alice"), person("bob"));
+    alice.withdraws(600);
+    bob.withdraws(100);
+    House { town, alice, bob, room }
+}
+
+/// N7: over real cables as over loopback.
+#[test]
+fn money_crosses_a_real_network() {
+    let House { town, alice, bob, room: _room } = house();
+    alice.pays(&bob, 120).memo("rent").done();
+    bob.pays(&alice, 20).memo("change").done();
+    assert_eq!((alice.spendable(), bob.spendable()), (500, 200));
+    bob.deposits(200);
+    town.is_sound(&[&alice, &bob]);
+    println!("ran: payments and a deposit between three network namespaces");
+}
+
+/// N7: two workstations in one room find each other by mDNS when the bank is gone.
+#[test]
+fn neighbours_find_each_other_without_the_bank() {
+    let House { town, alice, bob, room: _room } = house();
+    alice.finds("bob");
+    let code = bob.public_code();
+    alice.stops();
+    bob.stops();
+    town.bank().closes();
+    // Both listen on other ports than before, so that nothing anybody remembers is of use.
+    alice.starts();
+    bob.starts();
+    alice.unlocks();
+    alice.pays_to(&code.to_string(), 75).memo("eggs").done();
+    settles("bob has it", || bob.spendable() == 175);
+    town.bank().opens();
+    alice.has_settled();
+    bob.has_settled();
+    town.is_sound(&[&alice, &bob]);
+    println!("ran: discovery by mDNS and a payment, the bank stopped");
+}
+
+/// N7, B7: the cable is pulled in the middle of payments; each ends in one way, the same on both sides.
+#[test]
+fn a_pulled_cable_leaves_one_outcome() {
+    let House { town, alice, bob, room } = house();
+    alice.pays(&bob, 1).done();
+    let mut arrived = 101;
+    for round in 1..=6 {
+        if round % 2 == 0 {
+            room.unplug("bob");
+        }
+        let sent = alice.pays(&bob, round).memo("in the storm").sent();
+        if round % 2 == 1 {
+            // The payment is under way, nobody knows how far.
+            room.unplug("bob");
+        }
+        room.plug("bob");
+        let known = alice.outcome(sent.payment);
+        assert!(matches!(known.outcome.as_str(), "done" | "not_done"), "{known:?}");
+        if known.outcome == "done" {
+            arrived += round;
+        }
+    }
+    alice.has_settled();
+    bob.has_settled();
+    assert_eq!((alice.spendable(), bob.spendable()), (700 - arrived, arrived));
+    town.is_sound(&[&alice, &bob]);
+    println!("ran: a link taken down and up around six payments");
+}
