@@ -87,13 +87,14 @@ impl World {
         World { bank, post: Post::default(), now: NOON, chance, people: Vec::new(), paid_in: 0 }
     }
 
-    /// The same world a second time; nobody may be down.
+    /// The same world a second time, with a chance of its own; nobody may be down.
     pub fn copy(&self) -> World {
+        let chance = Chance::of(self.chance.clone().number());
         World {
             bank: self.bank.copy(),
             post: self.post.clone(),
             now: self.now,
-            chance: self.chance.clone(),
+            chance,
             people: self.people.iter().map(Person::copy).collect(),
             paid_in: self.paid_in,
         }
