@@ -156,6 +156,11 @@ impl Bank {
         self.fuse.0.store(writes, Ordering::Relaxed);
     }
 
+    /// Will not fail any more.
+    pub fn mend(&self) {
+        self.fuse.0.store(NEVER, Ordering::Relaxed);
+    }
+
     /// Sets the bank's clock.
     pub fn tell_time(&self, now: Timestamp) {
         self.now.set(now);

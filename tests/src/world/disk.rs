@@ -53,6 +53,11 @@ impl Disk {
         self.platters().fuse = Some(writes);
     }
 
+    /// Will not fail any more, unless it has.
+    pub fn mend(&self) {
+        self.platters().fuse = None;
+    }
+
     /// Whether it has failed.
     pub fn is_dead(&self) -> bool {
         self.platters().dead

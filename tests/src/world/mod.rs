@@ -430,11 +430,18 @@ impl World {
             let woke = self.start_whoever_is_down();
             let everybody = self.everybody();
             everybody.iter().for_each(|who| self.remind(*who));
-            if self.post.is_empty() && !woke {
+            let all_up = everybody.iter().all(|who| !self.person(*who).is_down());
+            if self.post.is_empty() && !woke && all_up {
                 return;
             }
         }
         panic!("the world does not come to rest: {:#?}", self.open_things());
+    }
+
+    /// No disk is about to fail any more; those that have failed stay so until they are started again.
+    pub fn mend_disks(&mut self) {
+        self.bank.mend();
+        self.people.iter().for_each(|person| person.disk.mend());
     }
 
     // ---- arrivals ----

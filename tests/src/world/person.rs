@@ -52,6 +52,8 @@ pub struct Person {
     pub locked: bool,
     /// Something is worth a way to the bank.
     pub refresh_due: bool,
+    /// How often the workstation was started again.
+    pub restarts: u64,
     pub(super) keys: OpenKeys,
     pub(super) wallet: Wallet,
     pub(super) store: Option<RedbStore>,
@@ -85,6 +87,7 @@ impl Person {
             disk,
             locked: false,
             refresh_due: false,
+            restarts: 0,
             keys: newcomer.keys,
             wallet: Wallet::new(owner, keys, policy),
             store: Some(store),
@@ -106,6 +109,7 @@ impl Person {
             disk,
             locked: self.locked,
             refresh_due: self.refresh_due,
+            restarts: self.restarts,
             keys: self.keys.clone(),
             wallet: self.wallet.clone(),
             store: Some(store),
@@ -154,6 +158,7 @@ impl Person {
         self.store = Some(store);
         self.tickets.clear();
         self.refresh_due = true;
+        self.restarts += 1;
     }
 
     /// Commits a decision and gives its reply and its effects.
