@@ -391,7 +391,7 @@ impl Core {
         let mode = if units <= self.wallet.policy().direct_max { Mode::Direct } else { Mode::Certified };
         let request = self.request(ticket, order.amount, mode, order.memo, order.expires, order.address, now);
         let id = request.unverified().id;
-        let record = RequestRecord { request, paid: None };
+        let record = RequestRecord::open(request);
         let decision = self.wallet.record_request(record, key, now);
         let done = self.take(decision);
         self.reply_after(done, reply, move |()| Ok(id));

@@ -56,6 +56,22 @@ pub struct RequestRecord {
     pub request: Signed<Request>,
     /// Who paid it, and under which payment id.
     pub paid: Option<(Key, PaymentId)>,
+    /// Orders that were told «certified, please»: they stay refused, since their payers take the units back.
+    pub refused: Vec<Digest>,
+}
+
+/// After so many refused orders a request takes certified money only.
+const REFUSED_MAX: usize = 16;
+
+impl RequestRecord {
+    /// A request that nobody has paid yet.
+    pub fn open(request: Signed<Request>) -> RequestRecord {
+        RequestRecord { request, paid: None, refused: Vec::new() }
+    }
+
+    fn takes_directly(&self, order: &Digest) -> bool {
+        self.refused.len() < REFUSED_MAX && !self.refused.contains(order)
+    }
 }
 
 /// What the store was asked about a payment before deciding.
@@ -67,6 +83,14 @@ pub struct Known {
     pub request: Option<RequestRecord>,
     /// All notes, live or spent, that we hold or held over the roots it brings.
     pub notes: Vec<OwnNote>,
+}
+
+impl Known {
+    /// The request's record; a new one if it was made for one payer and not kept.
+    fn record(&self, payment: &VerifiedPayment) -> RequestRecord {
+        let new = || RequestRecord::open(payment.request().signed().clone());
+        self.request.clone().unwrap_or_else(new)
+    }
 }
 
 /// What the payer is told.
@@ -103,9 +127,13 @@ impl Wallet {
         if let Some(earlier) = &known.earlier {
             return Decision::reply(Wallet::earlier_answer(earlier, &order));
         }
+        let direct = payment.order().mode == Mode::Direct;
+        if direct && known.request.as_ref().is_some_and(|record| !record.takes_directly(&order)) {
+            return Decision::reply(Verdict::Error(ErrorCode::NeedCertified));
+        }
         let used = known.request.as_ref().and_then(|record| record.paid);
         // Certified money is ours already: refused, it would be nobody's. It is taken beside the first.
-        if used.is_some() && payment.order().mode == Mode::Direct {
+        if used.is_some() && direct {
             return Decision::reply(Verdict::Error(ErrorCode::RequestUsed));
         }
         if let Some(code) = clash(payment, &known.notes) {
@@ -115,9 +143,9 @@ impl Wallet {
             });
         }
         if payment.order().mode < self.least_mode(payment) {
-            return Decision::reply(Verdict::Error(ErrorCode::NeedCertified));
+            return self.want_certified(payment, order, known, now);
         }
-        self.credit(payment, order, used, node, now)
+        self.credit(payment, order, known, node, now)
     }
 
     /// What we would take from somebody: asked when he offers, and again when the money comes.
@@ -148,11 +176,26 @@ impl Wallet {
         self.mode_for(&payer.owner(), payer.certificate.offline_limit, payment.order().amount)
     }
 
+    /// Room under the limits comes and goes; the answer to this order does not.
+    fn want_certified(
+        &self,
+        payment: &VerifiedPayment,
+        order: Digest,
+        known: &Known,
+        now: Timestamp,
+    ) -> Decision<Verdict> {
+        let mut draft = Draft::at(self, now);
+        let mut record = known.record(payment);
+        record.refused.push(order);
+        draft.put(Change::Request(record));
+        Decision::new(draft, Verdict::Error(ErrorCode::NeedCertified))
+    }
+
     fn credit(
         &self,
         payment: &VerifiedPayment,
         order: Digest,
-        used: Option<(Key, PaymentId)>,
+        known: &Known,
         node: &Signer,
         now: Timestamp,
     ) -> Decision<Verdict> {
@@ -198,10 +241,9 @@ impl Wallet {
             lost: Units::ZERO,
             notes: numbers,
         }));
-        draft.put(Change::Request(RequestRecord {
-            request: payment.request().signed().clone(),
-            paid: used.or(Some((payer.owner(), body.payment))),
-        }));
+        let mut record = known.record(payment);
+        record.paid.get_or_insert((payer.owner(), body.payment));
+        draft.put(Change::Request(record));
         let entry = NewEntry {
             movement: Movement::Received,
             units: body.amount,

@@ -273,7 +273,7 @@ impl World {
         person.store()?;
         let request = person.request(amount, Mode::Direct, expires, &mut chance, now)?;
         let request = request.ok_or(Cannot::Locked)?;
-        let record = RequestRecord { request: request.clone(), paid: None };
+        let record = RequestRecord::open(request.clone());
         let decision = person.wallet.record_request(record, None, now);
         person.commit(decision)?;
         self.chance = chance;
