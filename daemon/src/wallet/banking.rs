@@ -388,15 +388,15 @@ impl Wallet {
         match op.what {
             Operation::Refresh => {
                 self.confirm(draft, op, incoming, &[]);
-                self.let_go(draft, Holder::Bank(op.id));
+                self.free_again(draft, Holder::Bank(op.id), &[]);
                 self.take_in(draft, op, root)?;
             }
             Operation::Certify(payment) => {
-                self.let_go(draft, Holder::Payment(payment));
+                self.free_again(draft, Holder::Payment(payment), &[]);
                 self.certified(draft, &payment, root);
             }
             Operation::TakeBack(payment) => {
-                self.let_go(draft, Holder::Payment(payment));
+                self.free_again(draft, Holder::Payment(payment), &[]);
                 self.take_in(draft, op, root)?;
                 self.taken_back(draft, &payment, op.amount);
             }
@@ -466,23 +466,23 @@ impl Wallet {
         draft.put_op(op.clone(), OpState::Refused(code));
     }
 
-    /// Of the units promised to `by`, those in `rest` are free again; the others are gone.
+    /// Of the units promised to `by`, those in `rest` are free again; the others are redeemed.
     fn free_again(&self, draft: &mut Draft, by: Holder, rest: &[Piece]) {
         for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
             let mut note = note.clone();
             let number = note.number;
-            note.release(by);
+            note.redeem(by, rest);
             rest.iter().filter(|p| p.note == number).for_each(|p| note.free.insert(p.range));
             draft.put(Change::Note(note));
         }
     }
 
-    /// Of the units promised to `by`, those in `rest` stay so; the others are gone.
+    /// Of the units promised to `by`, those in `rest` stay so; the others are redeemed.
     fn hold_again(&self, draft: &mut Draft, by: Holder, rest: &[Piece]) {
         for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
             let mut note = note.clone();
             let number = note.number;
-            note.release(by);
+            note.redeem(by, rest);
             rest.iter().filter(|p| p.note == number).for_each(|p| note.hold(p.range, by));
             draft.put(Change::Note(note));
         }
@@ -501,6 +501,7 @@ impl Wallet {
             confirmed: true,
             free,
             held: Vec::new(),
+            redeemed: RangeSet::empty(),
             from: None,
         }));
         Ok(())

@@ -8,13 +8,14 @@ use super::Wallet;
 use super::banking::CallKey;
 use super::change::{Answered, Change, Decision, Draft, Effect, Happening, Started};
 use super::history::{Movement, NewEntry};
+use super::paying::State;
 use super::policy::Policy;
-use super::reserve::OwnNote;
+use super::reserve::{Holder, OwnNote};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::note::{Relation, compare};
 use protocol::pay::{Mode, Order, Receipt, Refusal, Request, VerifiedPayment};
-use protocol::range::RangeSet;
+use protocol::range::{Range, RangeSet};
 use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
 use protocol::wire::ErrorCode;
@@ -136,7 +137,7 @@ impl Wallet {
         if used.is_some() && direct {
             return Decision::reply(Verdict::Error(ErrorCode::RequestUsed));
         }
-        if let Some(code) = clash(payment, &known.notes) {
+        if let Some(code) = self.clash(payment, &known.notes) {
             return Decision::reply(match code {
                 ErrorCode::Fork => Verdict::Refused(node.sign(Refusal { order, code, at: now })),
                 code => Verdict::Error(code),
@@ -214,6 +215,7 @@ impl Wallet {
                 confirmed: certified,
                 free: RangeSet::from_iter([note.holding().range]),
                 held: Vec::new(),
+                redeemed: RangeSet::empty(),
                 from: Some((payer.owner(), body.payment)),
             }));
         }
@@ -264,17 +266,38 @@ impl Wallet {
         }
         Decision::new(draft, Verdict::Receipt(receipt))
     }
-}
 
-/// Compares the payment's chains with all that we hold or held over the same roots (threats X1).
-fn clash(payment: &VerifiedPayment, ours: &[OwnNote]) -> Option<ErrorCode> {
-    let pairs = payment.notes().iter().flat_map(|theirs| ours.iter().map(move |own| (own, theirs)));
-    pairs.into_iter().find_map(|(own, theirs)| match compare(&own.note, theirs) {
-        Relation::Apart => None,
-        Relation::Seen => Some(ErrorCode::DuplicateNote),
-        Relation::Fork { .. } => Some(ErrorCode::Fork),
-        // Our units come home. Were they still free here, our key would be signing somewhere else.
-        Relation::ComesHome if own.free.overlaps(theirs.holding().range) => Some(ErrorCode::Fork),
-        Relation::ComesHome => None,
-    })
+    /// Compares the payment's chains with all that we hold or held over the same roots (threats X1).
+    fn clash(&self, payment: &VerifiedPayment, ours: &[OwnNote]) -> Option<ErrorCode> {
+        let pairs = payment.notes().iter().flat_map(|theirs| ours.iter().map(move |own| (own, theirs)));
+        pairs.into_iter().find_map(|(own, theirs)| match compare(&own.note, theirs) {
+            Relation::Apart => None,
+            Relation::Seen => Some(ErrorCode::DuplicateNote),
+            Relation::Fork { .. } => Some(ErrorCode::Fork),
+            Relation::ComesHome => self.comes_home(own, theirs.holding().range),
+        })
+    }
+
+    /// Our units come home, unless we know better. A payee who refused them, saw them taken back, and pays with
+    /// them afterwards has signed nothing twice: it is ours to remember that they are redeemed.
+    fn comes_home(&self, own: &OwnNote, range: Range) -> Option<ErrorCode> {
+        let promised = |to_bank: bool| {
+            let overlapping = own.held.iter().filter(move |hold| hold.range.overlaps(range));
+            overlapping.filter(move |hold| matches!(hold.by, Holder::Bank(_)) == to_bank)
+        };
+        if own.redeemed.overlaps(range) {
+            return Some(ErrorCode::Clash);
+        }
+        // Were they still here, or only promised to the bank, our key would be signing somewhere else.
+        if own.free.overlaps(range) || promised(true).next().is_some() {
+            return Some(ErrorCode::Fork);
+        }
+        // On their way back through the bank: whose they are it has to say first.
+        promised(false).any(|hold| self.is_coming_back(&hold.by)).then_some(ErrorCode::Busy)
+    }
+
+    fn is_coming_back(&self, by: &Holder) -> bool {
+        let Holder::Payment(id) = by else { return false };
+        self.open_payment(id).is_some_and(|p| matches!(p.state, State::TakingBack(_)))
+    }
 }

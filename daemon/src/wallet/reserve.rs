@@ -23,6 +23,8 @@ pub struct OwnNote {
     pub free: RangeSet,
     /// Units promised to somebody whose answer is awaited.
     pub held: Vec<Hold>,
+    /// Units that the bank has redeemed, for us or for somebody else: worth nothing any more, whoever shows them.
+    pub redeemed: RangeSet,
     /// The payment it came with: payer and his payment id.
     pub from: Option<(Key, PaymentId)>,
 }
@@ -66,6 +68,12 @@ impl OwnNote {
     pub(super) fn hold(&mut self, range: Range, by: Holder) {
         self.free.remove(range);
         self.held.push(Hold { range, by });
+    }
+
+    /// What was promised to `by` is redeemed at the bank, save what is in `rest`; that is the caller's to place.
+    pub(super) fn redeem(&mut self, by: Holder, rest: &[Piece]) {
+        self.release(by).into_iter().for_each(|range| self.redeemed.insert(range));
+        rest.iter().filter(|p| p.note == self.number).for_each(|p| self.redeemed.remove(p.range));
     }
 
     /// What was promised to `by`, no longer promised; what becomes of it is the caller's to say.
