@@ -414,7 +414,8 @@ impl Wallet {
         faults: &[(u16, Item)],
         incoming: &[Incoming],
     ) -> Result<(), BankFlaw> {
-        let at_fault = |(place, item): &'_ (u16, Item)| op.uses.get(usize::from(*place)).map(|p| (*p, item.clone()));
+        let at_fault =
+            |(place, item): &'_ (u16, Item)| op.uses.get(usize::from(*place)).map(|p| (*p, item.clone()));
         let bad: Option<Vec<(Piece, Item)>> = faults.iter().map(at_fault).collect();
         let bad = bad.filter(|bad| !bad.is_empty()).ok_or(BankFlaw::DoesNotFit)?;
         let bad: Vec<(Piece, &Item)> = bad.iter().map(|(piece, item)| (*piece, item)).collect();
@@ -511,7 +512,8 @@ impl Wallet {
     /// the money is safe. What was passed on before needs no payer who keeps it; what was lost is not safe.
     fn confirm(&self, draft: &mut Draft, op: &BankOp, incoming: &[Incoming], lost: &[Piece]) {
         let done = |number: &u64| {
-            let here = |own: &OwnNote| own.free.is_empty() && own.held.iter().all(|h| h.by == Holder::Bank(op.id));
+            let here =
+                |own: &OwnNote| own.free.is_empty() && own.held.iter().all(|h| h.by == Holder::Bank(op.id));
             self.note(*number).is_none_or(here)
         };
         let good = |p: &&Incoming| !p.confirmed && p.lost.is_zero() && !touches(p, lost);

@@ -152,9 +152,8 @@ impl Person {
         let store = RedbStore::on(self.disk.clone()).expect("what was synced can be opened");
         let (owner, master) = (self.wallet.owner().clone(), self.wallet.keys().master());
         let policy = Policy::of(&owner.currency);
-        self.wallet = store
-            .load(owner, BankKeys::pinned(master), policy)
-            .expect("what was committed can be read");
+        self.wallet =
+            store.load(owner, BankKeys::pinned(master), policy).expect("what was committed can be read");
         self.store = Some(store);
         self.tickets.clear();
         self.refresh_due = true;

@@ -3,9 +3,9 @@
 use super::{nobody_refreshes, pays, three, with_reserve};
 use daemon::store::Store;
 use daemon::wallet::banking::{BankFlaw, BankRefusal, OpState};
+use daemon::wallet::change::Change;
 use daemon::wallet::history::{HistoryFlaw, Movement};
 use daemon::wallet::paying::State;
-use daemon::wallet::change::Change;
 use daemon::wallet::reserve::{MERGE_NOTES, OwnNote, Short, Taker};
 use protocol::bank::LetterKind;
 use protocol::id::Hint;
@@ -20,9 +20,8 @@ use tests::world::{Cannot, Kept, Mail, units};
 fn events_are_read_back_after_a_restart() {
     let (mut world, [alice, bob, _]) = with_reserve(100);
     pays(&mut world, alice, bob, 40);
-    let events = |world: &tests::world::World| {
-        world.person(alice).store().unwrap().events(0, usize::MAX).unwrap()
-    };
+    let events =
+        |world: &tests::world::World| world.person(alice).store().unwrap().events(0, usize::MAX).unwrap();
     let before = events(&world);
     assert!(before.iter().map(|event| event.seq).eq(1..=before.len() as u64));
     world.crash(alice, Kept::Nothing);
@@ -98,7 +97,10 @@ fn received_money_is_refreshed_and_then_confirmed() {
     for id in [first, second] {
         assert_eq!(world.state(alice, &id), State::Receipted);
     }
-    assert!(world.payment(alice, &first).unwrap().unwrap().message.is_some(), "kept for a payee who lost his disk");
+    assert!(
+        world.payment(alice, &first).unwrap().unwrap().message.is_some(),
+        "kept for a payee who lost his disk"
+    );
     world.refresh(bob).unwrap().unwrap();
     world.settles();
     assert_eq!(world.person(bob).wallet().notes().count(), 1, "one fresh note");

@@ -255,12 +255,8 @@ fn a_callers_key_is_as_durable_as_what_it_started() {
     let key = ("pay".to_owned(), "order 66".to_owned(), Digest([6; 32]));
     let new = NewPayment { answered: Some(key.clone()), ..world.new_payment(bob, 10) };
     let id = world.begin(alice, new).unwrap();
-    let stands_for = Answered {
-        method: key.0.clone(),
-        key: key.1.clone(),
-        params: key.2,
-        started: Started::Payment(id),
-    };
+    let stands_for =
+        Answered { method: key.0.clone(), key: key.1.clone(), params: key.2, started: Started::Payment(id) };
     let known = |world: &World| world.person(alice).store().unwrap().answered("pay", "order 66").unwrap();
     assert_eq!(known(&world), Some(stands_for.clone()));
     world.settles();

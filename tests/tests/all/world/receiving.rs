@@ -257,8 +257,7 @@ fn a_second_certified_payment_is_taken_beside_the_first() {
         let node = world.person(bob).node.key();
         let verified = request.clone().verify_request(world.bank.keys().bank(), &node, world.now).unwrap();
         let new = world.new_payment(bob, 30);
-        let new =
-            daemon::wallet::paying::NewPayment { certified: true, request: Some(verified), ..new };
+        let new = daemon::wallet::paying::NewPayment { certified: true, request: Some(verified), ..new };
         world.begin(payer, new).unwrap();
     }
     world.settles();
@@ -468,21 +467,26 @@ fn forged_chains_are_refused_and_leave_nothing() {
     let keys = world.person(alice).open_keys().unwrap().clone();
     let own = world.person(alice).wallet().notes().next().unwrap().clone();
     let to = Destination::Key(request.unverified().key());
-    let handed =
-        forged.hand_on(forged.holding().unwrap().range, to, &keys.seed().note(&own.hint)).unwrap();
-    let order = Order {
-        list: list_of_notes(&[handed.holding().unwrap().tip]),
-        ..good.order.unverified().clone()
-    };
-    let payment = Payment {
-        notes: NoteTable::pack([&handed]),
-        order: keys.owner().sign(order),
-        ..good.clone()
-    };
+    let handed = forged.hand_on(forged.holding().unwrap().range, to, &keys.seed().note(&own.hint)).unwrap();
+    let order =
+        Order { list: list_of_notes(&[handed.holding().unwrap().tip]), ..good.order.unverified().clone() };
+    let payment =
+        Payment { notes: NoteTable::pack([&handed]), order: keys.owner().sign(order), ..good.clone() };
     let PayAnswer::Refused(refusal) = shows(&mut world, alice, bob, &payment) else { panic!() };
     assert_eq!(refusal.unverified().code, ErrorCode::BadSignature);
     assert_eq!(world.reserve(bob), 0);
-    assert!(world.person(bob).store().unwrap().incoming(&world.person(alice).key(), &PaymentId([1; 16])).unwrap().is_none());
-    assert!(matches!(shows(&mut world, alice, bob, &good), PayAnswer::Receipt(_)), "the good one is still taken");
+    assert!(
+        world
+            .person(bob)
+            .store()
+            .unwrap()
+            .incoming(&world.person(alice).key(), &PaymentId([1; 16]))
+            .unwrap()
+            .is_none()
+    );
+    assert!(
+        matches!(shows(&mut world, alice, bob, &good), PayAnswer::Receipt(_)),
+        "the good one is still taken"
+    );
     assert_ne!(RequestId([0; 16]), request.unverified().id);
 }
