@@ -55,7 +55,7 @@ pub const KEYS: &[Key] = &[
     Key {
         name: "log.level",
         kind: Kind::Text,
-        default: Some("info,libp2p=error"),
+        default: Some("info"),
         help: "error, warn, info, debug, or a filter such as protocol=debug,info",
     },
     Key { name: "log.format", kind: Kind::Text, default: Some("text"), help: "text or json" },
