@@ -45,7 +45,9 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
     let (bank, now) = (desk.keys.bank(), desk.now);
     let answer = |reply: Reply| settle(reply).map(Prepared::Answer);
     let prepared = match ask {
-        BankAsk::Terms => return Ok(Prepared::Answer(BankAnswer::Terms(desk.terms(&sign.name, &sign.currency)))),
+        BankAsk::Terms => {
+            return Ok(Prepared::Answer(BankAnswer::Terms(desk.terms(&sign.name, &sign.currency))));
+        }
         BankAsk::Status(id, digest) => return answer(status::status(view, id, digest)),
         BankAsk::Balance(query) => return answer(desk.balance(view, &query)),
         BankAsk::Directory(after) => {
@@ -58,12 +60,12 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
         BankAsk::Publish(identity) => publish::examine(bank, now, view, identity).map(Work::Publish),
         BankAsk::Withdraw(asked) => withdraw::examine(bank, now, view, asked).map(Work::Withdraw),
         BankAsk::Deposit(asked, notes) => match redeem::examine_deposit(bank, view, asked, notes) {
-            Ok(Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+            Ok(Ready::Answered(answer)) => return Ok(Prepared::Answer(*answer)),
             Ok(Ready::Examined(examined)) => Ok(Work::Redeem(examined)),
             Err(stop) => Err(stop),
         },
         BankAsk::Reissue(asked, notes) => match redeem::examine_reissue(bank, view, &asked, notes) {
-            Ok(Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+            Ok(Ready::Answered(answer)) => return Ok(Prepared::Answer(*answer)),
             Ok(Ready::Examined(examined)) => Ok(Work::Redeem(examined)),
             Err(stop) => Err(stop),
         },

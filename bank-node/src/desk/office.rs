@@ -199,8 +199,7 @@ pub(super) struct Outcome {
 
 impl Outcome {
     pub(super) fn of(entry: &Entry, account: &Account, letter: Option<u32>) -> Outcome {
-        let done =
-            Done { entry: entry.number, account: account.number, balance: account.balance(), letter };
+        let done = Done { entry: entry.number, account: account.number, balance: account.balance(), letter };
         Outcome { asked: entry.asked.clone(), done }
     }
 }

@@ -5,10 +5,10 @@
 //! register, never because it is signed: a stolen issue key mints nothing (threats H3).
 
 use super::{Desk, Question, Reply, Stop, Word, check_keys};
+use crate::ledger::Redeemed;
 use crate::ledger::books::{Fault, Tx, View};
 use crate::ledger::outstanding::clashes;
 use crate::ledger::posting::{Asked, Booking, EntryKind};
-use crate::ledger::Redeemed;
 use protocol::bank::{LetterKind, RedeemKind, Redemption};
 use protocol::body;
 use protocol::body::Body;
@@ -42,7 +42,7 @@ pub struct Examined {
 #[derive(Debug)]
 pub enum Ready {
     /// It was answered before.
-    Answered(BankAnswer),
+    Answered(Box<BankAnswer>),
     /// It may go to the desk.
     Examined(Box<Examined>),
 }
@@ -62,7 +62,7 @@ pub fn examine_deposit(
     let notes = open(bank, &redemption, table)?;
     let question = question(&redemption, asked.digest(), &notes);
     if let Some(answer) = question.answered(view)? {
-        return Ok(Ready::Answered(answer));
+        return Ok(Ready::Answered(Box::new(answer)));
     }
     if view.account_of(&outcome.to)?.is_none() {
         return Err(ErrorCode::NotFound.into());
@@ -86,7 +86,7 @@ pub fn examine_reissue(
     let notes = open(bank, &redemption, table)?;
     let question = question(&redemption, redemption.digest(), &notes);
     if let Some(answer) = question.answered(view)? {
-        return Ok(Ready::Answered(answer));
+        return Ok(Ready::Answered(Box::new(answer)));
     }
     check_keys(&redemption.outcomes)?;
     let items = pieces(view, &question.digest, notes)?;
@@ -276,10 +276,7 @@ impl Piece {
 }
 
 /// For each note the redeemed notes that share units with it, if there are any.
-fn winners(
-    tx: &impl View,
-    items: &[Result<Piece, ErrorCode>],
-) -> Result<Vec<Option<NoteTable>>, Fault> {
+fn winners(tx: &impl View, items: &[Result<Piece, ErrorCode>]) -> Result<Vec<Option<NoteTable>>, Fault> {
     let share = NOTES_MAX.checked_div(items.len()).unwrap_or(1).clamp(1, WINNERS_MAX);
     let one = |item: &Result<Piece, ErrorCode>| {
         let Ok(piece) = item else { return Ok(None) };

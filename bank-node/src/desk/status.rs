@@ -15,4 +15,3 @@ pub fn status(view: &impl View, id: RequestId, digest: Digest) -> Result<BankAns
         Some(_) | None => Ok(BankAnswer::NotSeen),
     }
 }
-

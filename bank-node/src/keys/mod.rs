@@ -95,7 +95,10 @@ impl WorkingKeys {
     /// shows the same letter and the books hold only a hash.
     pub fn activation_code(&self, account: u64, letter: u32) -> Zeroizing<[u8; CODE_LENGTH]> {
         let mut hasher = blake3::Hasher::new_keyed(&self.letters);
-        hasher.update(b"stermina/1/activation-code").update(&account.to_be_bytes()).update(&letter.to_be_bytes());
+        hasher
+            .update(b"stermina/1/activation-code")
+            .update(&account.to_be_bytes())
+            .update(&letter.to_be_bytes());
         let mut code = Zeroizing::new([0; CODE_LENGTH]);
         hasher.finalize_xof().fill(&mut *code);
         code

@@ -171,7 +171,10 @@ impl Auditor {
         }
         let unknown: Vec<AccountNumber> = self.posted.keys().copied().collect();
         for number in unknown {
-            self.find("account_missing", format!("the journal posts to account {number}, which is not there"));
+            self.find(
+                "account_missing",
+                format!("the journal posts to account {number}, which is not there"),
+            );
         }
         Ok(())
     }

@@ -94,8 +94,5 @@ pub trait Books: Send + Sync + 'static {
 
     /// Carries out `work` and makes all of it durable. After a fault nothing may be assumed, neither that it
     /// was kept nor that it was not: the store has to be opened again and asked.
-    fn in_one_commit<T>(
-        &self,
-        work: impl FnOnce(&mut Self::Tx<'_>) -> Result<T, Fault>,
-    ) -> Result<T, Fault>;
+    fn in_one_commit<T>(&self, work: impl FnOnce(&mut Self::Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault>;
 }

@@ -23,15 +23,31 @@ use serde::{Deserialize, Serialize};
 
 /// What the bank's own errors are called.
 pub const ERRORS: &[ErrorInfo] = &[
-    ErrorInfo { code: -4101, reason: "account_not_found", meaning: "there is no customer account of this number" },
+    ErrorInfo {
+        code: -4101,
+        reason: "account_not_found",
+        meaning: "there is no customer account of this number",
+    },
     ErrorInfo { code: -4102, reason: "key_reused", meaning: "the key was used before for another order" },
     ErrorInfo { code: -4103, reason: "bad_key", meaning: "the key has no or too many characters, or spaces" },
-    ErrorInfo { code: -4104, reason: "bad_name", meaning: "the name is empty, too long, or has control characters" },
-    ErrorInfo { code: -4105, reason: "bad_reason", meaning: "the reason is empty, too long, or has control characters" },
+    ErrorInfo {
+        code: -4104,
+        reason: "bad_name",
+        meaning: "the name is empty, too long, or has control characters",
+    },
+    ErrorInfo {
+        code: -4105,
+        reason: "bad_reason",
+        meaning: "the reason is empty, too long, or has control characters",
+    },
     ErrorInfo { code: -4106, reason: "nothing", meaning: "the amount is zero" },
     ErrorInfo { code: -4107, reason: "insufficient_funds", meaning: "the account holds less than is asked" },
     ErrorInfo { code: -4108, reason: "too_much", meaning: "there would be more than 2^53-1 units" },
-    ErrorInfo { code: -4109, reason: "already_activated", meaning: "the account was claimed: it needs no letter" },
+    ErrorInfo {
+        code: -4109,
+        reason: "already_activated",
+        meaning: "the account was claimed: it needs no letter",
+    },
     ErrorInfo { code: -4110, reason: "no_change", meaning: "the account is in that standing already" },
     ErrorInfo { code: -4120, reason: "unavailable", meaning: "no room on the disk, or the store has failed" },
 ];

@@ -1,8 +1,8 @@
 //! The interface's server side: a few lines a method.
 
 use super::{
-    AccountLetter, AccountList, AccountOpen, AccountPage, AccountShow, AccountShown, BankOffice, Booked, Cash,
-    Decision, DirectoryList, DirectoryShown, ERRORS, EntryShown, Event, KeyList, KeyShown, LetterMade,
+    AccountLetter, AccountList, AccountOpen, AccountPage, AccountShow, AccountShown, BankOffice, Booked,
+    Cash, Decision, DirectoryList, DirectoryShown, ERRORS, EntryShown, Event, KeyList, KeyShown, LetterMade,
     LineShown, PAGE_MAX, Statement, Status,
 };
 use crate::desk::office::{Done, Objection, Opening, Operation, Order};
@@ -73,7 +73,16 @@ impl<B: Books> Office<B> {
     }
 
     async fn order(&self, key: Option<String>, operation: Operation) -> Result<Done, RpcError> {
-        Ok(self.bank.order(Order { key, operation }).await?)
+        let done = self.bank.order(Order { key, operation }).await;
+        done.map_err(|error| match error {
+            OrderError::Objection(Objection::Insufficient { balance }) => {
+                let holds = self.bank.sign().currency.show_full(balance);
+                let mut told = RpcError::from(error);
+                told.message = format!("the account holds {holds}, less than was asked for");
+                told
+            }
+            other => other.into(),
+        })
     }
 
     async fn book(&self, key: Option<String>, operation: Operation) -> Result<Booked, RpcError> {
@@ -109,7 +118,9 @@ impl<B: Books> BankOffice for Office<B> {
         let (keys, today) = (self.bank.keys(), self.bank.now().day());
         let left = keys.days_left(today);
         let advice = match left {
-            0 => Some("there is no issue key for today, so withdrawals wait: bank-node keys extend --master FILE"),
+            0 => Some(
+                "there is no issue key for today, so withdrawals wait: bank-node keys extend --master FILE",
+            ),
             1..7 => Some("issue keys run out in days: bank-node keys extend --master FILE"),
             _ if !keys.attests_on(today) => Some("the attest key has ended: letters no longer verify"),
             _ => None,
@@ -180,7 +191,7 @@ impl<B: Books> BankOffice for Office<B> {
     }
 
     async fn audit_run(&self, _: &Caller, Empty {}: Empty) -> Result<Audit, RpcError> {
-        self.read(|view| audit(view)).await
+        self.read(audit).await
     }
 
     async fn keys_list(&self, _: &Caller, Empty {}: Empty) -> Result<KeyList, RpcError> {
@@ -203,7 +214,8 @@ pub struct JournalEvents<B>(pub Bank<B>);
 
 impl<B: Books> EventSource for JournalEvents<B> {
     fn read(&self, since: u64, limit: usize) -> Result<Vec<Value>, RpcError> {
-        let entries = self.0.read_blocking(|view| view.entries_after(since, limit)).ok_or_else(unavailable)?;
+        let entries =
+            self.0.read_blocking(|view| view.entries_after(since, limit)).ok_or_else(unavailable)?;
         let event = |entry: Entry| {
             let Entry { number: seq, at, kind, account, units, balance, .. } = entry;
             serde_json::to_value(Event { seq, kind, at: at.0, account, units, balance })

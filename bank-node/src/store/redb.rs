@@ -84,11 +84,7 @@ fn before(table: &impl ReadableTable<Bytes, Bytes>, key: &[u8]) -> Result<Option
     Ok(last.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())))
 }
 
-fn from(
-    table: &impl ReadableTable<Bytes, Bytes>,
-    key: &[u8],
-    limit: usize,
-) -> Result<Vec<Pair>, Fault> {
+fn from(table: &impl ReadableTable<Bytes, Bytes>, key: &[u8], limit: usize) -> Result<Vec<Pair>, Fault> {
     let pairs = table.range::<&[u8]>(key..).map_err(fault)?.take(limit);
     pairs
         .map(|pair| pair.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())))

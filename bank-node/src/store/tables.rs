@@ -29,7 +29,8 @@ impl<S: Store> Ledger<S> {
             Some(FORMAT) => Ok(()),
             Some(_) => Err(Fault::Damaged("the books were written by a newer version".to_owned())),
             None => {
-                let own = [(CASH, AccountKind::Cash, "cash"), (OUTSTANDING, AccountKind::Outstanding, "notes")];
+                let own =
+                    [(CASH, AccountKind::Cash, "cash"), (OUTSTANDING, AccountKind::Outstanding, "notes")];
                 for (number, kind, name) in own {
                     shelf.keep_account(&Account::new(number, kind, name, Timestamp(0)))?;
                 }

@@ -85,9 +85,9 @@ impl<S: Store> Bank<S> {
         let view = self.ledger.snapshot()?;
         match prepare(self.desk(), &self.sign(), &view, ask)? {
             Prepared::Answer(answer) => Ok(answer),
-            Prepared::Work(work) => self.ledger.in_one_commit(|tx| {
-                work.perform(self.desk(), tx, &mut self.attempts.borrow_mut())
-            }),
+            Prepared::Work(work) => {
+                self.ledger.in_one_commit(|tx| work.perform(self.desk(), tx, &mut self.attempts.borrow_mut()))
+            }
         }
     }
 

@@ -316,7 +316,8 @@ fn reissues_that_are_refused() {
     let stolen = Purse { key: thief.clone(), ..note.clone() }.to(&thief);
     bank.refuses(ask(&forged, &[stolen.sunk(&forged)]), ErrorCode::BadSignature);
 
-    let dead = Redemption { outcomes: vec![Outcome { to: Key([0; 32]), units: units(100) }], ..redemption(100) };
+    let dead =
+        Redemption { outcomes: vec![Outcome { to: Key([0; 32]), units: units(100) }], ..redemption(100) };
     bank.refuses(ask(&dead, &[note.sunk(&dead)]), ErrorCode::Malformed);
     let good = redemption(100);
     assert!(matches!(bank.ask(ask(&good, &[note.sunk(&good)])), BankAnswer::Reissued(_)));
