@@ -1,4 +1,4 @@
-//! Redeem: notes back to the bank, for an account or for new notes (SPEC §4.5, N5, B5).
+//! Redeem: notes back to the bank, for an account or for new notes (SPEC §4.5, N5, N14).
 //!
 //! Checks in this order: size and number, whose bank, sums, sinks, the issue register, signatures — all of
 //! it outside the batch — and inside it the double-spend rule. A root counts because it stands in the

@@ -54,7 +54,7 @@ impl Neighbours for Model {
 }
 
 proptest! {
-    /// B5: an interval is taken exactly if none of its units was taken before, and the winners shown are
+    /// N14: an interval is taken exactly if none of its units was taken before, and the winners shown are
     /// exactly those that share units with it.
     #[test]
     fn the_double_spend_rule_against_a_bitmap(
@@ -90,7 +90,7 @@ fn a_bank() -> Bank {
     bank
 }
 
-/// B5: whatever is changed behind the desk's back, the audit names the rule.
+/// M1: whatever is changed behind the desk's back, the audit names the rule.
 #[test]
 fn the_audit_finds_what_is_wrong() {
     type Tx<'t> = <crate::store::Ledger<crate::store::Memory> as Books>::Tx<'t>;

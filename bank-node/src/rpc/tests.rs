@@ -177,7 +177,7 @@ async fn the_status_says_when_keys_run_out() {
     assert!(!none.issuing && none.advice.unwrap().contains("bank-node keys extend"));
 }
 
-/// Every word an objection uses is in the contract.
+/// B5: fields and errors are published: every word an objection uses is in the contract.
 #[test]
 fn the_contract_lists_every_error() {
     use crate::desk::office::Objection;

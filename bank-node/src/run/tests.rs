@@ -65,7 +65,7 @@ impl Visitor {
     }
 }
 
-/// From the letter alone a workstation finds the bank and joins; nonsense gets its error, then nothing at all.
+/// N14: from the letter alone a workstation finds the bank and joins; nonsense gets its error, then nothing at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_letter_leads_to_the_bank() {
     let folder = tempfile::tempdir().unwrap();

@@ -157,7 +157,7 @@ impl<B: Books> Bank<B> {
             return BankAnswer::Error(ErrorCode::Busy);
         };
         match self.examine(ask).await {
-            Some(Prepared::Answer(answer)) => answer,
+            Some(Prepared::Answer(answer)) => *answer,
             Some(Prepared::Work(work)) => self.hand_in(work).await,
             None => BankAnswer::Error(ErrorCode::Unavailable),
         }

@@ -106,7 +106,7 @@ async fn duplicates_at_once_have_one_effect() {
     assert_eq!(books_are_in_order(&bank).await.accounts, 1);
 }
 
-/// B5: of many who redeem the same units at once, one is paid.
+/// N14: of many who redeem the same units at once, one is paid.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_redeems_the_same_units() {
     let bank = open_bank(Memory::new(), World::roomy(noon()));

@@ -179,7 +179,7 @@ fn entries_of(day: &[(Step, Vec<u8>)]) -> u64 {
     bank.journal()
 }
 
-/// B5, B7: whichever write fails, also a commit that was durable all the same, each request has one outcome.
+/// N14, B7: whichever write fails, also a commit that was durable all the same, each request has one outcome.
 #[test]
 fn memory_dies_at_every_write() {
     let day = a_day();
