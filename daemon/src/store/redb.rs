@@ -399,7 +399,7 @@ impl Store for RedbStore {
     fn events(&self, since: u64, limit: usize) -> Result<Vec<Event>, StoreFault> {
         let tx = self.read()?;
         let table = tx.open_table(EVENTS).map_err(broken)?;
-        let from = since.checked_add(1).unwrap_or(u64::MAX);
+        let from = since.saturating_add(1);
         let rows = table.range(from..).map_err(broken)?.take(limit);
         rows.map(|row| unpack("events", row.map_err(broken)?.1.value())).collect()
     }
