@@ -130,7 +130,7 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
         role: Role::Server,
         mdns,
     };
-    let (net, inbound) = net::start(net_config, Arc::new(AddressCheck::new(clock)))?;
+    let (net, inbound) = net::start(net_config, Arc::new(AddressCheck::new(clock, |_: &protocol::id::Key| true)))?;
     let reach = Arc::new(Addresses::new(&net));
     network::learn_addresses(&net, &external, &reach).await;
     let listening = net.listening().await;
