@@ -147,8 +147,7 @@ impl Home {
         keys.write_letters(&chance())?;
         drop(self.books()?);
         crate::keys::write_secret(&self.master_file(), master.secret())?;
-        let facts =
-            Facts { name: sign.name.clone(), currency: sign.currency.clone(), master: master.key() };
+        let facts = Facts { name: sign.name.clone(), currency: sign.currency.clone(), master: master.key() };
         let path = self.facts_file();
         let text = toml::to_string(&facts)
             .map_err(|why| HomeError::Facts { path: path.clone(), why: why.to_string() })?;

@@ -1,15 +1,18 @@
 //! The bank on the network: requests of `/stermina/bank/1` in, answers out, and its own address record.
 
-use crate::ledger::books::Books;
+use crate::ledger::books::{Books, View as _};
 use crate::rpc::Reach;
 use crate::service::Bank;
+use protocol::bank::DirectoryEntry;
 use protocol::body::Text;
+use protocol::id::Key;
 use protocol::node::address::{address_record, address_texts};
 use protocol::node::host::signals::Shutdown;
 use protocol::node::net::{Inbound, Multiaddr, Net, NetStatus, PeerId, Protocol};
 use protocol::sign::Signer;
 use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode};
-use std::sync::{PoisonError, RwLock};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
@@ -142,5 +145,40 @@ pub async fn announce<B: Books>(bank: Bank<B>, net: Net, shutdown: Shutdown) {
         if let Err(error) = net.publish(key.0.to_vec(), value).await {
             tracing::warn!(%error, "the bank's address record was not published");
         }
+    }
+}
+
+/// Most directory lines that one look at a record reads: the rest is read at the next.
+const LINES_MAX: usize = 4096;
+
+/// The node keys of everybody in the directory: only they may leave an address record here, so that strangers
+/// can't fill the shelves.
+pub struct Residents<B: Books> {
+    bank: Bank<B>,
+    seen: Mutex<(u64, HashSet<Key>)>,
+}
+
+impl<B: Books> Residents<B> {
+    /// Only the bank's own node is known yet; the directory is read when somebody comes.
+    pub fn new(bank: Bank<B>, own: Key) -> Residents<B> {
+        Residents { bank, seen: Mutex::new((0, HashSet::from([own]))) }
+    }
+
+    /// Whether the node is in the directory. Reads what came in since the last stranger.
+    pub fn knows(&self, node: &Key) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.1.contains(node) {
+            return true;
+        }
+        let since = seen.0;
+        let lines =
+            self.bank.read_blocking(|books| books.directory_after(since, LINES_MAX)).unwrap_or_default();
+        for line in lines {
+            seen.0 = line.number;
+            if let DirectoryEntry::Identity(identity) = &line.entry {
+                seen.1.insert(identity.unverified().node);
+            }
+        }
+        seen.1.contains(node)
     }
 }

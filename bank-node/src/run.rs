@@ -68,7 +68,9 @@ pub enum RunError {
     #[error(transparent)]
     Serve(#[from] ServeError),
     /// The store failed.
-    #[error("{0}; the bank has closed. Look at the disk, then start it again: it will ask its books what was done")]
+    #[error(
+        "{0}; the bank has closed. Look at the disk, then start it again: it will ask its books what was done"
+    )]
     Fault(#[from] Fault),
 }
 
@@ -130,7 +132,9 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
         role: Role::Server,
         mdns,
     };
-    let (net, inbound) = net::start(net_config, Arc::new(AddressCheck::new(clock, |_: &protocol::id::Key| true)))?;
+    let residents = network::Residents::new(bank.clone(), protocol::sign::Signer::from_secret(&node).key());
+    let check = AddressCheck::new(clock, move |node: &protocol::id::Key| residents.knows(node));
+    let (net, inbound) = net::start(net_config, Arc::new(check))?;
     let reach = Arc::new(Addresses::new(&net));
     network::learn_addresses(&net, &external, &reach).await;
     let listening = net.listening().await;

@@ -117,10 +117,25 @@ pub enum SettingsFault {
 #[derive(Clone, Debug, PartialEq, Eq, clap::Args)]
 pub struct Place {
     /// Keep everything beneath this folder, instead of the usual places
-    #[arg(long, global = true, value_name = "DIR", env = "STERMINA_HOME", hide_env_values = true)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "STERMINA_HOME",
+        hide_env_values = true,
+        help_heading = "Everywhere"
+    )]
     pub home: Option<PathBuf>,
     /// Which of several workstations of one user
-    #[arg(long, global = true, value_name = "NAME", env = "STERMINA_INSTANCE", default_value = "default")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        env = "STERMINA_INSTANCE",
+        hide_env_values = true,
+        default_value = "default",
+        help_heading = "Everywhere"
+    )]
     pub instance: String,
 }
 

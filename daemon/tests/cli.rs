@@ -1,4 +1,5 @@
 //! The real `stermina` against a workstation that says what the test wants: documents, sentences, exit codes.
+#![expect(clippy::unwrap_used, reason = "a test may panic, its scenery too")]
 
 use daemon::rpc::api::WorkstationClient;
 use protocol::code::PublicCode;
@@ -302,10 +303,12 @@ fn without_a_workstation_the_command_says_what_to_start() {
 fn a_join_with_a_bad_letter_or_without_a_code_makes_no_files() {
     let home = tempfile::tempdir().unwrap();
     let folder = home.path().join("new");
-    let bad = stermina(&folder, &["join", "stermina:stac1qqqq"]);
+    let silent = stermina(&folder, &["join", "stermina:stac1qqqq"]);
+    assert!(err(&silent).contains("--code-file"), "{}", err(&silent));
+    let bad = stermina(&folder, &["join", "stermina:stac1qqqq", "--code-file", "/none"]);
     assert_eq!(bad.status.code(), Some(2), "{}", err(&bad));
     assert!(err(&bad).contains("mistyped"), "{}", err(&bad));
-    let other = stermina(&folder, &["join", &code()]);
+    let other = stermina(&folder, &["join", &code(), "--code-file", "/none"]);
     assert!(err(&other).contains("this is a public code, an activation letter is wanted"), "{}", err(&other));
     assert!(!folder.exists());
 }

@@ -47,7 +47,13 @@ async fn list(desktop: &Desktop) -> Result<Exit, Failure> {
     desktop.out.tell(&listed, || {
         let rows = listed.keys.iter().map(|key| {
             let here = if key.private { "here" } else { "destroyed" };
-            [key.usage.clone(), key.from_day.clone(), key.until_day.clone(), here.to_owned(), key.key.to_string()]
+            [
+                key.usage.clone(),
+                key.from_day.clone(),
+                key.until_day.clone(),
+                here.to_owned(),
+                key.key.to_string(),
+            ]
         });
         table(["USAGE", "FROM", "UNTIL", "PRIVATE HALF", "KEY"], rows)
     })?;

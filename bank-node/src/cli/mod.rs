@@ -94,7 +94,8 @@ impl Failure {
     /// The same with the key that repeats the call.
     fn with_key(mut self, key: &str) -> Failure {
         if self.exit == Exit::InDoubt {
-            self.words = format!("{}\nthe key of this call was {key}: repeat it with --key {key}", self.words);
+            self.words =
+                format!("{}\nthe key of this call was {key}: repeat it with --key {key}", self.words);
         }
         self
     }

@@ -49,8 +49,7 @@ pub(super) fn table<const N: usize>(head: [&str; N], rows: impl IntoIterator<Ite
 /// Names and values.
 pub(super) fn facts<const N: usize>(facts: [(&str, String); N]) -> String {
     let width = facts.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
-    let lines: Vec<String> =
-        facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
+    let lines: Vec<String> = facts.iter().map(|(name, value)| format!("{name:width$}  {value}")).collect();
     lines.join("\n")
 }
 

@@ -44,6 +44,7 @@ impl JoinWords {
         if self.phrase_stdin && self.uri == "-" {
             return Err(Fault::Usage("the input can't be both letter and phrase".to_owned()));
         }
+        self.code.check()?;
         let line = if self.uri == "-" { input()? } else { Zeroizing::new(self.uri) };
         let letter = parse_letter(&line).map_err(|flaw| Fault::Usage(format!("the letter: {flaw}")))?;
         let phrase = if self.phrase_stdin { Some(input()?) } else { None };

@@ -64,7 +64,7 @@ struct Cli {
     #[command(flatten)]
     place: Place,
     /// One JSON document on stdout instead of text; amounts in the smallest unit
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = "Everywhere")]
     json: bool,
     #[command(subcommand)]
     command: Command,

@@ -33,6 +33,7 @@ pub(crate) struct UnlockWords {
 
 impl UnlockWords {
     pub(crate) async fn run(self, session: &Session) -> Result<Exit, Fault> {
+        self.code.check()?;
         let client = session.client().await?;
         let code = self.code.read()?;
         let asked = Unlock { code: code.to_string(), seconds: self.time.map(|time| time.as_secs()) };

@@ -21,6 +21,17 @@ pub(crate) struct CodeFrom {
 }
 
 impl CodeFrom {
+    /// Whether there is a way to get the code at all; asked before anything else is done.
+    pub(crate) fn check(&self) -> Result<(), Fault> {
+        if self.code_file.is_some() || self.code_fd.is_some() || io::stdin().is_terminal() {
+            return Ok(());
+        }
+        Err(Fault::Usage(
+            "the private code can't be asked for, because the input is no terminal: use --code-file or --code-fd"
+                .to_owned(),
+        ))
+    }
+
     /// The private code.
     pub(crate) fn read(&self) -> Result<Zeroizing<String>, Fault> {
         self.read_or(|| prompt("Private code: "))
@@ -49,11 +60,7 @@ impl CodeFrom {
                 let file = opened.map_err(|why| Fault::Usage(format!("file descriptor {fd}: {why}")))?;
                 line_of(read_some(file)?)
             }
-            (None, None) if io::stdin().is_terminal() => ask(),
-            (None, None) => Err(Fault::Usage(
-                "the private code can't be asked for, because the input is no terminal: use --code-file or --code-fd"
-                    .to_owned(),
-            )),
+            (None, None) => self.check().and_then(|()| ask()),
         }
     }
 }

@@ -101,7 +101,9 @@ impl Wallet {
         if let Some(earlier) = &known.earlier {
             return Decision::reply(Wallet::earlier_answer(earlier, &order));
         }
-        if known.request.as_ref().is_some_and(|record| record.paid.is_some()) {
+        let used = known.request.as_ref().and_then(|record| record.paid);
+        // Certified money is ours already: refused, it would be nobody's. It is taken beside the first.
+        if used.is_some() && payment.order().mode == Mode::Direct {
             return Decision::reply(Verdict::Error(ErrorCode::RequestUsed));
         }
         if let Some(code) = clash(payment, &known.notes) {
@@ -113,7 +115,7 @@ impl Wallet {
         if payment.order().mode < self.least_mode(payment) {
             return Decision::reply(Verdict::Error(ErrorCode::NeedCertified));
         }
-        self.credit(payment, order, node, now)
+        self.credit(payment, order, used, node, now)
     }
 
     /// What we would take from somebody: asked when he offers, and again when the money comes.
@@ -148,6 +150,7 @@ impl Wallet {
         &self,
         payment: &VerifiedPayment,
         order: Digest,
+        used: Option<(Key, PaymentId)>,
         node: &Signer,
         now: Timestamp,
     ) -> Decision<Verdict> {
@@ -194,7 +197,7 @@ impl Wallet {
         }));
         draft.put(Change::Request(RequestRecord {
             request: payment.request().signed().clone(),
-            paid: Some((payer.owner(), body.payment)),
+            paid: used.or(Some((payer.owner(), body.payment))),
         }));
         let entry = NewEntry {
             movement: Movement::Received,

@@ -44,6 +44,9 @@ pub enum PaymentFlaw {
     /// Request and order do not fit.
     #[error("the order does not answer this request")]
     WrongRequest,
+    /// The request wants the bank's certificate, the order is direct.
+    #[error("the request wants the payment certified by the bank")]
+    NeedCertified,
     /// The request is not ours, or had expired when the order was signed.
     #[error(transparent)]
     Request(#[from] RequestFlaw),
@@ -107,6 +110,7 @@ impl PaymentFlaw {
         match self {
             PaymentFlaw::NotMine => ErrorCode::NotMine,
             PaymentFlaw::WrongRequest => ErrorCode::UnknownRequest,
+            PaymentFlaw::NeedCertified => ErrorCode::NeedCertified,
             PaymentFlaw::Request(flaw) => flaw.code(),
             PaymentFlaw::Expired | PaymentFlaw::TooOld(_) => ErrorCode::Expired,
             PaymentFlaw::SelfPayment => ErrorCode::SelfPayment,
@@ -190,8 +194,11 @@ impl Payment {
         if order.request != self.request.digest() || request.payee() != reader.owner {
             return Err(PaymentFlaw::WrongRequest);
         }
-        if !request.amount.allows(order.amount) || order.mode < request.mode {
+        if !request.amount.allows(order.amount) {
             return Err(PaymentFlaw::WrongRequest);
+        }
+        if order.mode < request.mode {
+            return Err(PaymentFlaw::NeedCertified);
         }
         let node =
             reader.nodes.iter().find(|node| **node == request.node).ok_or(PaymentFlaw::WrongRequest)?;
