@@ -3,10 +3,12 @@
 use super::code;
 use crate::engine::{Engine, Shared};
 use crate::store::Store;
+use crate::wallet::change::Event;
 use crate::wallet::token::Token;
 use protocol::body;
 use protocol::id::Digest;
 use protocol::node::rpc::{Caller, EventSource, Gate, RpcError, Scopes};
+use serde_json::Value;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
@@ -53,13 +55,45 @@ impl Gate for TokenGate {
 pub struct StoredEvents(pub Arc<Shared>);
 
 impl EventSource for StoredEvents {
-    fn read(&self, since: u64, limit: usize) -> Result<Vec<serde_json::Value>, RpcError> {
+    fn read(&self, since: u64, limit: usize) -> Result<Vec<Value>, RpcError> {
         let events = self.0.store.events(since, limit).map_err(|fault| code::store(&fault))?;
-        let as_json = |event| serde_json::to_value(event).map_err(|_| RpcError::internal());
         events.iter().map(as_json).collect()
     }
 
     fn newest(&self) -> watch::Receiver<u64> {
         self.0.newest_event.subscribe()
+    }
+}
+
+/// `{seq, at, what: {kind, …}}`. The store has another form: a tag inside would make serde read ids back as text.
+fn as_json(event: &Event) -> Result<Value, RpcError> {
+    let mut shown = serde_json::to_value(event).map_err(|_| RpcError::internal())?;
+    if let Some(Value::Object(what)) = shown.get_mut("what")
+        && let Some((kind, Value::Object(mut fields))) = std::mem::take(what).into_iter().next()
+    {
+        fields.insert("kind".to_owned(), Value::String(kind));
+        *what = fields;
+    }
+    Ok(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wallet::change::Happening;
+    use protocol::id::{Key, PaymentId, RequestId};
+    use protocol::money::Units;
+    use protocol::time::Timestamp;
+
+    #[test]
+    fn an_event_is_kept_as_bytes_and_shown_with_its_kind() {
+        let (payment, payer, request) = (PaymentId([1; 16]), Key([2; 32]), RequestId([3; 16]));
+        let what = Happening::Received { payment, payer, units: Units::new(5).unwrap(), request };
+        let event = Event { seq: 1, at: Timestamp(9), what };
+        let kept: Event = rmp_serde::from_slice(&rmp_serde::to_vec(&event).unwrap()).unwrap();
+        assert_eq!(kept, event);
+        let shown = as_json(&event).unwrap();
+        assert_eq!(shown["what"]["kind"], "received");
+        assert_eq!(shown["what"]["payment"], payment.to_string());
     }
 }

@@ -69,10 +69,11 @@ fn money_passes_while_the_bank_is_closed() {
     let town = Community::open("Naxos");
     let (alice, bob) = (ready(&town, "alice", 500), ready(&town, "bob", 0));
     alice.withdraws(300);
-    assert_eq!(alice.finds("bob"), bob.public_code());
     town.bank().closes();
 
-    alice.pays(&bob, 70).memo("eggs").done();
+    // They have never met: the request says where bob is, and the payment where alice is.
+    let eggs = bob.requests(70, "eggs");
+    alice.pays_request(&eggs).done();
     bob.pays(&alice, 20).memo("change").done();
     assert_eq!((alice.reserve(), bob.reserve()), (250, 50));
     let waiting = bob.tries_to_deposit(50).expect("what waits for the bank is taken all the same");
@@ -150,6 +151,7 @@ fn a_locked_workstation_takes_money_but_gives_none() {
     assert!(bob.status().locked, "a start does not open the reserve");
     alice.pays(&bob, 5).done();
     bob.unlocks_in_time();
+    bob.has_settled();
     bob.pays(&alice, 85).done();
     town.is_sound(&[&alice, &bob]);
 }
@@ -200,7 +202,8 @@ fn a_payer_that_dies_in_the_middle_pays_once() {
     let (alice, bob) = (ready(&town, "alice", 500), ready(&town, "bob", 0));
     alice.withdraws(400);
     alice.pays(&bob, 1).done();
-    for round in 0..4 {
+    let mut arrived = 1;
+    for round in 0..6 {
         let key = format!("round-{round}");
         let sent = alice.pays(&bob, 10).key(&key).sent();
         alice.is_killed();
@@ -208,10 +211,16 @@ fn a_payer_that_dies_in_the_middle_pays_once() {
         alice.unlocks();
         let again = alice.pays(&bob, 10).key(&key).sent();
         assert_eq!(again.payment, sent.payment, "one key, one payment");
-        assert_eq!(alice.outcome(sent.payment).outcome, "done");
+        // Killed before anything was signed it is not done, and says so for ever; else it arrives.
+        let known = alice.outcome(sent.payment);
+        assert!(matches!(known.outcome.as_str(), "done" | "not_done"), "{known:?}");
+        let id = sent.payment.to_string();
+        let here = bob.history().iter().filter(|line| line.id == id).count();
+        assert_eq!(here, usize::from(known.outcome == "done"), "the sides differ about {known:?}");
+        arrived += if known.outcome == "done" { 10 } else { 0 };
     }
     alice.has_settled();
-    assert_eq!((alice.reserve(), bob.reserve()), (359, 41));
+    assert_eq!((alice.reserve(), bob.reserve()), (400 - arrived, arrived));
     town.is_sound(&[&alice, &bob]);
 }
 
@@ -224,7 +233,8 @@ fn a_frozen_payee_gets_his_money_when_he_thaws() {
     alice.pays(&bob, 1).done();
     bob.program().freeze();
     let sent = alice.pays(&bob, 60).sent();
-    assert_eq!(alice.reserve(), 39, "what is promised can't be promised again");
+    let now = alice.payment(sent.payment);
+    assert!(matches!(now.outcome.as_str(), "asking" | "in_doubt"), "nobody guesses: {now:?}");
     bob.program().thaw();
     assert_eq!(alice.outcome(sent.payment).outcome, "done");
     settles("bob has it", || {
