@@ -44,6 +44,8 @@ pub(super) fn play(stage: &mut Stage) {
     assert_eq!(sofa.mode.as_deref(), Some("certified"), "250 is above what is taken directly");
     say(&format!("alice pays carol 250 for a sofa, {}: final at once.", mode(&sofa.mode)));
 
+    assert_eq!(bob.finds("carol"), carol.public_code());
+    say("bob looks carol up in the directory.");
     town.bank().closes();
     say("The bank closes. Money goes on passing from hand to hand:");
     bob.pays(carol, 40).memo("eggs").done();
