@@ -465,6 +465,14 @@ impl Resident {
         settles(&format!("{} awaits nothing", self.name), || held().is_ok_and(|held| held.is_empty()));
     }
 
+    /// Waits until the bank has seen all that he has.
+    #[track_caller]
+    pub fn has_refreshed(&self) {
+        let clean = |now: Balance| now.unconfirmed.is_zero() && now.at_bank.is_zero();
+        let balance = || wait(self.rpc().balance(Empty {}));
+        settles(&format!("the bank has seen {}'s money", self.name), || balance().is_ok_and(clean));
+    }
+
     /// The receipt of a payment, on either side.
     #[track_caller]
     pub fn receipt(&self, payment: PaymentId) -> Receipt {

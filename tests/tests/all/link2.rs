@@ -151,7 +151,7 @@ fn a_locked_workstation_takes_money_but_gives_none() {
     assert!(bob.status().locked, "a start does not open the reserve");
     alice.pays(&bob, 5).done();
     bob.unlocks_in_time();
-    bob.has_settled();
+    bob.has_refreshed();
     bob.pays(&alice, 85).done();
     town.is_sound(&[&alice, &bob]);
 }
