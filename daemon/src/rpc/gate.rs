@@ -57,7 +57,7 @@ pub struct StoredEvents(pub Arc<Shared>);
 impl EventSource for StoredEvents {
     fn read(&self, since: u64, limit: usize) -> Result<Vec<Value>, RpcError> {
         let events = self.0.store.events(since, limit).map_err(|fault| code::store(&fault))?;
-        events.iter().map(as_json).collect()
+        events.iter().map(|event| flat(event).ok_or_else(RpcError::internal)).collect()
     }
 
     fn newest(&self) -> watch::Receiver<u64> {
@@ -65,35 +65,14 @@ impl EventSource for StoredEvents {
     }
 }
 
-/// `{seq, at, what: {kind, …}}`. The store has another form: a tag inside would make serde read ids back as text.
-fn as_json(event: &Event) -> Result<Value, RpcError> {
-    let mut shown = serde_json::to_value(event).map_err(|_| RpcError::internal())?;
-    if let Some(Value::Object(what)) = shown.get_mut("what")
-        && let Some((kind, Value::Object(mut fields))) = std::mem::take(what).into_iter().next()
-    {
-        fields.insert("kind".to_owned(), Value::String(kind));
-        *what = fields;
-    }
-    Ok(shown)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::wallet::change::Happening;
-    use protocol::id::{Key, PaymentId, RequestId};
-    use protocol::money::Units;
-    use protocol::time::Timestamp;
-
-    #[test]
-    fn an_event_is_kept_as_bytes_and_shown_with_its_kind() {
-        let (payment, payer, request) = (PaymentId([1; 16]), Key([2; 32]), RequestId([3; 16]));
-        let what = Happening::Received { payment, payer, units: Units::new(5).unwrap(), request };
-        let event = Event { seq: 1, at: Timestamp(9), what };
-        let kept: Event = rmp_serde::from_slice(&rmp_serde::to_vec(&event).unwrap()).unwrap();
-        assert_eq!(kept, event);
-        let shown = as_json(&event).unwrap();
-        assert_eq!(shown["what"]["kind"], "received");
-        assert_eq!(shown["what"]["payment"], payment.to_string());
-    }
+/// `seq`, `at` and `kind` beside what belongs to the kind. The stored form is another one: what tells kinds apart in
+/// JSON would make MessagePack write ids as text.
+fn flat(event: &Event) -> Option<Value> {
+    let Value::Object(by_kind) = serde_json::to_value(&event.what).ok()? else { return None };
+    let (kind, details) = by_kind.into_iter().next()?;
+    let Value::Object(mut flat) = details else { return None };
+    flat.insert("seq".to_owned(), event.seq.into());
+    flat.insert("at".to_owned(), event.at.0.into());
+    flat.insert("kind".to_owned(), kind.into());
+    Some(Value::Object(flat))
 }
