@@ -43,6 +43,8 @@ pub struct Incoming {
     pub receipt: Signed<Receipt>,
     /// Whether we have been to the bank with it, or it came certified.
     pub confirmed: bool,
+    /// Units of it that the bank refused: they had been spent before.
+    pub lost: Units,
     /// Our numbers for its notes.
     pub notes: Vec<u64>,
 }
@@ -199,6 +201,7 @@ impl Wallet {
             at: now,
             receipt: receipt.clone(),
             confirmed: certified,
+            lost: Units::ZERO,
             notes: numbers,
         }));
         draft.put(Change::Request(RequestRecord {
