@@ -208,6 +208,15 @@ impl clap::FromArgMatches for SettingFlags {
     }
 }
 
+/// The settings in this process's environment. `STERMINA_LOG`, which all our programs know, stands for the log level.
+pub fn environment() -> Vec<(String, String)> {
+    let mut env = Config::env_of_process();
+    for (name, _) in env.iter_mut().filter(|(name, _)| name == "STERMINA_LOG") {
+        "STERMINA_LOG_LEVEL".clone_into(name);
+    }
+    env
+}
+
 /// The settings in their plain form, each with its source: flags over environment over file over defaults.
 pub fn config(file: &Path, env: Vec<(String, String)>, flags: SettingFlags) -> Result<Config, ConfigError> {
     Config::load(KEYS, &Layers { file: Some(file), env, env_ignored: NO_SETTINGS, flags: flags.0 })
@@ -216,7 +225,7 @@ pub fn config(file: &Path, env: Vec<(String, String)>, flags: SettingFlags) -> R
 impl Settings {
     /// The settings of this process for the workstation at `paths`.
     pub fn load(paths: &Paths, flags: SettingFlags) -> Result<Settings, SettingsFault> {
-        Settings::of(&config(&paths.config, Config::env_of_process(), flags)?)
+        Settings::of(&config(&paths.config, environment(), flags)?)
     }
 
     /// The settings that a configuration says.

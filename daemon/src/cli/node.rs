@@ -8,7 +8,7 @@ use super::show;
 use crate::rpc::api::{Status, Unlock};
 use crate::settings::{self, SettingFlags, Settings};
 use clap::CommandFactory;
-use protocol::node::host::config::{Config, Source};
+use protocol::node::host::config::Source;
 use protocol::node::host::exit::Exit;
 use protocol::node::rpc::{Empty, EventsList};
 use std::io::Read;
@@ -98,7 +98,7 @@ impl ConfigWords {
     pub(crate) fn run(self, session: &Session) -> Result<Exit, Fault> {
         let file = session.paths()?.config;
         let (ConfigWords::Show { flags } | ConfigWords::Check { flags }) = &self;
-        let config = settings::config(&file, Config::env_of_process(), flags.clone());
+        let config = settings::config(&file, settings::environment(), flags.clone());
         let config = config.map_err(settings::SettingsFault::from)?;
         if let ConfigWords::Check { .. } = self {
             Settings::of(&config)?;

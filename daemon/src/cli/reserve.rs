@@ -128,21 +128,19 @@ fn end(operation: &Operation) -> Exit {
 }
 
 fn operation_page(operation: &Operation, currency: &Currency) -> String {
-    let (amount, note) = (currency.show_full(operation.units), operation.note.clone().unwrap_or_default());
-    let letter = operation
-        .letter
-        .map(|number| format!(" The bank's letter: stermina letter show {number}"))
-        .unwrap_or_default();
+    let amount = currency.show_full(operation.units);
     let what = &operation.operation;
     let first = match operation.state.as_str() {
         "done" => format!("Done: {what} of {amount}."),
-        "declined" | "refused" => format!("Not done: {what} of {amount}. {note}"),
-        _ => format!(
-            "Asked: {what} of {amount}. {note}\nIt goes on by itself; look again: stermina operation show {}",
-            operation.request
-        ),
+        "declined" | "refused" => format!("Not done: {what} of {amount}."),
+        _ => format!("Asked: {what} of {amount}."),
     };
-    format!("{}{letter}", first.trim_end())
+    let letter = operation.letter.map(|number| format!("The bank's letter: stermina letter show {number}"));
+    let open = operation.state == "asked";
+    let next = open
+        .then(|| format!("It goes on by itself; look again: stermina operation show {}", operation.request));
+    let lines = [Some(first), operation.note.clone(), letter, next];
+    lines.into_iter().flatten().map(|line| line + "\n").collect()
 }
 
 /// A request to the bank: withdraw, deposit and what happens by itself
@@ -173,5 +171,37 @@ impl OperationWords {
         }
         session.show.answer(&operation, || operation_page(&operation, &currency))?;
         Ok(end(&operation))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::id::RequestId;
+    use protocol::money::Units;
+    use protocol::time::Timestamp;
+
+    #[test]
+    fn a_request_to_the_bank_ends_as_its_state_says() {
+        let eur = Currency::new("EUR", 2).unwrap();
+        for (state, number, words) in [
+            ("done", 0, "Done: withdraw of 12.50 EUR.\n"),
+            ("declined", 4, "the account holds 3.00 EUR\nThe bank's letter: stermina letter show 9\n"),
+            ("refused", 4, "Not done: withdraw"),
+            ("asked", 5, "stermina operation show 0707"),
+        ] {
+            let operation = Operation {
+                request: RequestId([7; 16]),
+                operation: "withdraw".into(),
+                state: state.into(),
+                units: Units::new(1250).unwrap(),
+                since: Timestamp(0),
+                letter: (state == "declined").then_some(9),
+                note: (state == "declined").then(|| "the account holds 3.00 EUR".to_owned()),
+            };
+            assert_eq!(end(&operation).code(), number, "{state}");
+            let page = operation_page(&operation, &eur);
+            assert!(page.contains(words), "{page}");
+        }
     }
 }

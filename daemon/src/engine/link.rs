@@ -3,8 +3,9 @@
 use super::Engine;
 use super::input::Input;
 use protocol::bank::AddressRecord;
+use protocol::id::Key;
 use protocol::node::address::address_record;
-use protocol::node::net::{AskError, Multiaddr, Net, PeerId, Protocol, ask_once};
+use protocol::node::net::{AskError, Multiaddr, Net, PeerId, Protocol, ask_once, peer_of};
 use protocol::wire::{self, BankAnswer, BankAsk};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +13,9 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 
 /// How often the directory is asked for news.
-const SYNC_EVERY: Duration = Duration::from_secs(300);
+const SYNC_EVERY: Duration = Duration::from_secs(60);
+/// Addresses of so many others are kept for the time without the bank; in a small town that is everybody.
+const KEPT_ADDRESSES: usize = 256;
 /// How often our address is published again, or looked at for changes.
 const PUBLISH_EVERY: Duration = Duration::from_secs(60);
 
@@ -68,6 +71,16 @@ impl BankLink {
             return;
         };
         while self.sync_page().await {}
+        let nodes = self.engine.shared.store.nodes(KEPT_ADDRESSES).unwrap_or_default();
+        self.look_up(&nodes).await;
+    }
+
+    /// Fetches where these are, so that they are found when the bank can't be asked.
+    pub async fn look_up(&self, nodes: &[Key]) {
+        let own = self.engine.shared.persona.node.key();
+        for peer in nodes.iter().filter(|node| **node != own).filter_map(|node| peer_of(&node.0).ok()) {
+            self.net.look_up(peer).await;
+        }
     }
 
     async fn sync_page(&self) -> bool {

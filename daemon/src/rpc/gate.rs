@@ -3,10 +3,12 @@
 use super::code;
 use crate::engine::{Engine, Shared};
 use crate::store::Store;
+use crate::wallet::change::Event;
 use crate::wallet::token::Token;
 use protocol::body;
 use protocol::id::Digest;
 use protocol::node::rpc::{Caller, EventSource, Gate, RpcError, Scopes};
+use serde_json::Value;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
@@ -53,13 +55,24 @@ impl Gate for TokenGate {
 pub struct StoredEvents(pub Arc<Shared>);
 
 impl EventSource for StoredEvents {
-    fn read(&self, since: u64, limit: usize) -> Result<Vec<serde_json::Value>, RpcError> {
+    fn read(&self, since: u64, limit: usize) -> Result<Vec<Value>, RpcError> {
         let events = self.0.store.events(since, limit).map_err(|fault| code::store(&fault))?;
-        let as_json = |event| serde_json::to_value(event).map_err(|_| RpcError::internal());
-        events.iter().map(as_json).collect()
+        events.iter().map(|event| flat(event).ok_or_else(RpcError::internal)).collect()
     }
 
     fn newest(&self) -> watch::Receiver<u64> {
         self.0.newest_event.subscribe()
     }
+}
+
+/// `seq`, `at` and `kind` beside what belongs to the kind. The stored form is another one: what tells kinds apart in
+/// JSON would make MessagePack write ids as text.
+fn flat(event: &Event) -> Option<Value> {
+    let Value::Object(by_kind) = serde_json::to_value(&event.what).ok()? else { return None };
+    let (kind, details) = by_kind.into_iter().next()?;
+    let Value::Object(mut flat) = details else { return None };
+    flat.insert("seq".to_owned(), event.seq.into());
+    flat.insert("at".to_owned(), event.at.0.into());
+    flat.insert("kind".to_owned(), kind.into());
+    Some(Value::Object(flat))
 }

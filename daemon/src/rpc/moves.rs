@@ -9,7 +9,7 @@ use crate::wallet::paying::{NewPayment, PayRefusal};
 use protocol::body::{self, Text};
 use protocol::code::Payable;
 use protocol::id::{Key, PaymentId, RequestId};
-use protocol::money::Units;
+use protocol::money::{Currency, Units};
 use protocol::node::chance::chance_bytes;
 use protocol::node::rpc::{Caller, RpcError};
 use protocol::pay::{AmountRule, MEMO_MAX, Request};
@@ -70,7 +70,7 @@ impl Desk {
         if let Some(earlier) = self.earlier_payment(&call).await? {
             return Ok(earlier);
         }
-        let units = amount(asked.units, linked)?;
+        let units = amount(asked.units, linked, currency)?;
         let memo = match (asked.memo, memo) {
             (Some(typed), _) => self.memo(Some(&typed))?,
             (None, Some(given)) => given,
@@ -203,11 +203,15 @@ impl Desk {
 }
 
 /// What was typed, or what the link says; when both say something they must agree.
-fn amount(typed: Option<Units>, linked: Option<Units>) -> Result<Units, RpcError> {
+fn amount(typed: Option<Units>, linked: Option<Units>, currency: &Currency) -> Result<Units, RpcError> {
     match (typed, linked) {
         (Some(typed), Some(linked)) if typed != linked => Err(code::reason_of(
             "other_amount",
-            format!("the link or request asks for {linked}, {typed} was given"),
+            format!(
+                "the link or request asks for {}, {} was given",
+                currency.show_full(linked),
+                currency.show(typed)
+            ),
         )),
         (Some(units), _) | (None, Some(units)) => Ok(units),
         (None, None) => {

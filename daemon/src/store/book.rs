@@ -108,6 +108,17 @@ impl RedbStore {
         }))
     }
 
+    /// Node keys of people in the directory, at most so many.
+    pub fn nodes(&self, limit: usize) -> Result<Vec<Key>, StoreFault> {
+        let tx = self.read()?;
+        let identities = tx.open_table(IDENTITIES).map_err(broken)?;
+        let rows = identities.iter().map_err(broken)?.take(limit);
+        rows.map(|row| {
+            Ok(signed::<Identity>("identities", row.map_err(broken)?.1.value())?.unverified().node)
+        })
+        .collect()
+    }
+
     /// Contacts whose name has `text` in it, in any case, or whose code begins with it.
     pub fn find_contacts(&self, text: &str, limit: usize) -> Result<Vec<Contact>, StoreFault> {
         let wanted = text.to_lowercase();

@@ -409,7 +409,7 @@ impl Store for RedbStore {
     fn events(&self, since: u64, limit: usize) -> Result<Vec<Event>, StoreFault> {
         let tx = self.read()?;
         let table = tx.open_table(EVENTS).map_err(broken)?;
-        let from = since.checked_add(1).unwrap_or(u64::MAX);
+        let from = since.saturating_add(1);
         let rows = table.range(from..).map_err(broken)?.take(limit);
         rows.map(|row| unpack_event(row.map_err(broken)?.1.value())).collect()
     }
@@ -428,5 +428,37 @@ impl Store for RedbStore {
         rows.iter()
             .map(|bytes| Signed::from_bytes(bytes).map_err(|_| StoreFault::Unreadable("letters")))
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wallet::change::Happening;
+    use protocol::money::{Currency, Units};
+    use protocol::time::Timestamp;
+
+    /// Every kind of event comes back as it was written: a workstation that can't read its own events can't start.
+    #[test]
+    fn events_read_back() {
+        let (units, request) = (Units::new(7).unwrap(), RequestId([3; 16]));
+        let (payment, payer) = (PaymentId([1; 16]), Key([2; 32]));
+        let kinds = [
+            Happening::Payment { payment, state: "sent".to_owned(), units },
+            Happening::Received { payment, payer, units, request },
+            Happening::Confirmed { payment, units },
+            Happening::Bank { request, operation: "deposit".to_owned(), state: "asked".to_owned(), units },
+            Happening::Lost { units, request },
+        ];
+        let store = RedbStore::in_memory().unwrap();
+        let events: Vec<Event> =
+            (1..).zip(kinds).map(|(seq, what)| Event { seq, at: Timestamp(seq), what }).collect();
+        let changes: Vec<Change> = events.iter().cloned().map(Change::Event).collect();
+        store.commit(&changes).unwrap();
+        assert_eq!(store.events(0, 10).unwrap(), events);
+        assert_eq!(store.events(3, 1).unwrap(), events[3..4]);
+        let owner = Owner { key: payer, name: "Alice".to_owned(), account: 1, currency: Currency::default() };
+        let wallet = store.load(owner, BankKeys::pinned(payer), Policy::of(&Currency::default())).unwrap();
+        assert_eq!(wallet.newest_event(), 5);
     }
 }

@@ -277,7 +277,8 @@ impl Wallet {
             }
             BankAnswer::Reissued(roots) => self.reissued(&mut draft, op, roots, incoming)?,
             BankAnswer::Denied(faults) => self.denied(&mut draft, op, &faults, incoming)?,
-            BankAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable) => {}
+            // A request dated ahead of the bank's clock is taken later: it stays asked.
+            BankAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::Expired) => {}
             BankAnswer::Error(code) => self.void(&mut draft, op, code, &[], incoming),
             BankAnswer::Terms(_)
             | BankAnswer::Activated(..)

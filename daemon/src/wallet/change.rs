@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 /// One thing that is put into the store, and into the wallet in memory.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful live at a time, until their batch is on disk")]
 pub enum Change {
     /// A note of ours, new or with other ranges free.
     Note(OwnNote),
@@ -96,7 +97,7 @@ pub struct Event {
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Happening {
     /// A payment going out changed its state.
     Payment {

@@ -155,14 +155,20 @@ impl Wallet {
     }
 
     /// Keeps a request that the owner made.
-    pub fn record_request(&self, record: RequestRecord, call: CallKey, now: Timestamp) -> Decision<()> {
+    pub fn record_request(
+        &self,
+        record: RequestRecord,
+        call: CallKey,
+        now: Timestamp,
+    ) -> Decision<RequestId> {
         let mut draft = Draft::at(self, now);
+        let id = record.request.unverified().id;
         if let Some((method, key, params)) = call {
-            let started = Started::Request(record.request.unverified().id);
+            let started = Started::Request(id);
             draft.put(Change::Answered(Answered { method, key, params, started }));
         }
         draft.put(Change::Request(record));
-        Decision::new(draft, ())
+        Decision::new(draft, id)
     }
 
     /// Other rules for taking money directly.

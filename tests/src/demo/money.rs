@@ -32,7 +32,7 @@ pub(super) fn play(stage: &mut Stage) {
 
     let rent = alice.pays(bob, 120).memo("rent").done();
     *payments += 1;
-    say(&format!("alice pays bob 120 for the rent, {}: bob has {}.", mode(&rent.mode), bob.spendable()));
+    say(&format!("alice pays bob 120 for the rent, {}: bob has {}.", mode(&rent.mode), together(bob)));
 
     let lunch = bob.requests(30, "lunch");
     alice.pays_request(&lunch).done();
@@ -44,6 +44,8 @@ pub(super) fn play(stage: &mut Stage) {
     assert_eq!(sofa.mode.as_deref(), Some("certified"), "250 is above what is taken directly");
     say(&format!("alice pays carol 250 for a sofa, {}: final at once.", mode(&sofa.mode)));
 
+    assert_eq!(bob.finds("carol"), carol.public_code());
+    say("bob looks carol up in the directory.");
     town.bank().closes();
     say("The bank closes. Money goes on passing from hand to hand:");
     bob.pays(carol, 40).memo("eggs").done();
@@ -84,6 +86,12 @@ pub(super) fn play(stage: &mut Stage) {
     agree(alice, bob);
     stage.conserved = prove(stage);
     assert!(stage.conserved, "what was paid in is not what everybody holds");
+}
+
+/// The reserve, with what is just being renewed at the bank.
+fn together(person: &Resident) -> u64 {
+    let balance = person.balance();
+    balance.spendable.get() + balance.at_bank.get()
 }
 
 fn mode(mode: &Option<String>) -> &str {

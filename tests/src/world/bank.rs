@@ -189,7 +189,7 @@ impl Bank {
     fn try_ask(&mut self, ask: BankAsk) -> Result<BankAnswer, Fault> {
         let desk = Desk { keys: &self.keys, now: self.now.get() };
         match prepare(desk, &self.sign, &self.ledger.snapshot()?, ask)? {
-            Prepared::Answer(answer) => Ok(answer),
+            Prepared::Answer(answer) => Ok(*answer),
             Prepared::Work(work) => {
                 self.ledger.in_one_commit(|tx| work.perform(desk, tx, &mut self.attempts))
             }

@@ -2,6 +2,7 @@
 //!
 //! stdout belongs to answers. Codes, keys and memos never come here at any level.
 
+use std::io::IsTerminal as _;
 use tracing_subscriber::EnvFilter;
 
 /// How log lines look.
@@ -46,9 +47,11 @@ pub enum LogsError {
 ///
 /// The first caller in a process wins; a later call changes nothing and says `false`.
 pub fn init(format: LogFormat, level: &str) -> Result<bool, LogsError> {
-    let filter = EnvFilter::try_new(level)
+    // What the network library has to say is for those who ask for it.
+    let filter = EnvFilter::try_new(format!("libp2p=warn,libp2p_swarm=warn,libp2p_kad=error,{level}"))
         .map_err(|why| LogsError::Level { text: level.to_owned(), why: why.to_string() })?;
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt().with_env_filter(filter);
+    let lines = lines.with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     Ok(match format {
         LogFormat::Text => lines.with_target(false).try_init().is_ok(),
         LogFormat::Json => lines.json().flatten_event(true).try_init().is_ok(),

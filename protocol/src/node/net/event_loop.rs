@@ -35,6 +35,7 @@ use super::{
 /// What a handle wants.
 pub(super) enum Command {
     Ask(Ask),
+    LookUp(PeerId),
     Publish { key: Vec<u8>, value: Vec<u8>, reply: oneshot::Sender<Result<(), NetError>> },
     Listening(oneshot::Sender<Vec<Multiaddr>>),
     External(oneshot::Sender<Vec<Multiaddr>>),
@@ -164,6 +165,7 @@ impl EventLoop {
     fn on_command(&mut self, command: Command) {
         match command {
             Command::Ask(ask) => self.ask(ask),
+            Command::LookUp(peer) => self.look_up(peer),
             Command::Publish { key, value, reply } => self.publish(key, value, reply),
             Command::Listening(reply) => self.listening_asked.push(reply),
             Command::External(reply) => self.external_asked.push(reply),

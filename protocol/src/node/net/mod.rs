@@ -247,6 +247,13 @@ impl Net {
         }
     }
 
+    /// Fetches a peer's address record and keeps it, so that it can be reached while the nodes that
+    /// keep records cannot.
+    pub async fn look_up(&self, peer: PeerId) {
+        // A node that is stopping has no use for an address.
+        let _ = self.commands.send(Command::LookUp(peer)).await;
+    }
+
     /// Publishes an address record at the servers and keeps publishing it. An error other than
     /// [`NetError::Unpublished`] means the record was not taken at all. A server that knows a newer
     /// one keeps that silently: the sequence has to grow over a restored backup too.

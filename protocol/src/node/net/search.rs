@@ -101,6 +101,14 @@ impl EventLoop {
         self.advance(peer);
     }
 
+    /// Fetches a peer's address record and keeps it, for the time when nobody can be asked.
+    pub(super) fn look_up(&mut self, peer: PeerId) {
+        if let Some(key) = node_key_of(&peer) {
+            let query = self.swarm.behaviour_mut().kad.get_record(RecordKey::new(&key));
+            self.queries.insert(query, Query::Lookup(peer));
+        }
+    }
+
     /// The next step towards a peer, until there is something to wait for.
     fn advance(&mut self, peer: PeerId) {
         while let Some(search) = self.searches.get_mut(&peer) {
