@@ -35,6 +35,7 @@ fn a_day_on_link_2() {
     let letter = letters.iter().find(|letter| letter.kind == "payment").expect("a payment letter (N4)");
     assert_eq!((letter.units.get(), letter.balance.get()), (500, 500));
 
+    assert_eq!(alice.finds("bob"), bob.public_code());
     let rent = alice.pays(&bob, 120).memo("rent").done();
     assert_eq!((alice.reserve(), bob.reserve()), (380, 120));
 
