@@ -185,6 +185,17 @@ pub struct NewPayment {
     pub answered: Option<(String, String, Digest)>,
 }
 
+/// What a payee answered to an offer.
+#[derive(Clone, Debug)]
+pub struct Terms<'a> {
+    /// What to pay.
+    pub request: &'a Verified<Request>,
+    /// Whether he wants it certified, though the request at hand did not say so.
+    pub certified: bool,
+    /// His certified name.
+    pub name: String,
+}
+
 /// Why a payment is not even begun.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PayRefusal {
@@ -270,17 +281,15 @@ impl Wallet {
     }
 
     /// The payee made a request, or ours is still open: sign, hold the units, and send or certify.
-    ///
-    /// `certified` is what the payee said of a request at hand: he wants it certified by now.
     pub fn offer_accepted(
         &self,
         id: &PaymentId,
-        request: &Verified<Request>,
-        certified: bool,
+        terms: Terms<'_>,
         keys: &OpenKeys,
         bank_request: RequestId,
         now: Timestamp,
     ) -> Decision<()> {
+        let Terms { request, certified, name } = terms;
         let mut draft = Draft::at(self, now);
         let Some(payment) = self.open_payment(id).filter(|p| p.state == State::Asking) else {
             return Decision::new(draft, ());
@@ -293,6 +302,7 @@ impl Wallet {
             return Decision::new(draft, ());
         }
         payment.request = Some(request.signed().clone());
+        payment.name = name;
         let direct = request.mode == Mode::Direct && !payment.certified && !certified;
         let pieces = match direct.then(|| self.select(payment.amount, Taker::Payee(now))) {
             Some(Ok(pieces)) => Ok((Mode::Direct, pieces)),

@@ -133,7 +133,7 @@ fn play(seeds: std::ops::Range<u64>, steps: u64, trouble: Trouble) {
     base.settles();
     for seed in seeds {
         // The one line that makes a failure repeatable.
-        println!("seed {seed}, {steps} steps, {trouble:?}");
+        eprintln!("seed {seed}, {steps} steps, {trouble:?}");
         let mut play = Play::begin(&base, &people, seed, trouble);
         for _ in 0..steps {
             play.step(trouble);
