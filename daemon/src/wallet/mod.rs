@@ -13,6 +13,8 @@
 //! | [`paying`] | a payment going out, from its first record to its end |
 //! | [`receiving`] | when a payee says yes |
 //! | [`banking`] | withdraw, deposit, refresh, certify, take back |
+//! | `losing` | what the bank did not take |
+//! | `promises` | units on their way out |
 //! | [`history`] | the chain of movements with both balances |
 //! | [`policy`] | what is taken directly, what only certified |
 //! | [`token`] | what programs may spend |
@@ -22,8 +24,10 @@ pub mod banking;
 pub mod books;
 pub mod change;
 pub mod history;
+mod losing;
 pub mod paying;
 pub mod policy;
+mod promises;
 pub mod receiving;
 pub mod reserve;
 pub mod token;

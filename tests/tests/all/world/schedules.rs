@@ -123,6 +123,16 @@ impl Play {
     }
 }
 
+struct ShownOnPanic(u64);
+
+impl Drop for ShownOnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("it was seed {}", self.0);
+        }
+    }
+}
+
 fn play(seeds: std::ops::Range<u64>, steps: u64, trouble: Trouble) {
     let mut base = World::new(99);
     let people: Vec<Who> =
