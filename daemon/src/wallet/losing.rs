@@ -4,9 +4,12 @@ use super::Wallet;
 use super::banking::{BankFlaw, BankOp, OpState, Operation};
 use super::change::{Change, Draft, Effect, Happening};
 use super::history::Movement;
+use super::paying::{Outgoing, State};
 use super::receiving::Incoming;
 use super::reserve::{Holder, OwnNote, Piece};
+use protocol::id::PaymentId;
 use protocol::money::Units;
+use protocol::note::{Destination, Note, Relation, compare};
 use protocol::range::RangeSet;
 use protocol::wire::{ErrorCode, Item};
 
@@ -24,25 +27,87 @@ impl Wallet {
         let bad: Option<Vec<(Piece, Item)>> = faults.iter().map(at_fault).collect();
         let bad = bad.filter(|bad| !bad.is_empty()).ok_or(BankFlaw::DoesNotFit)?;
         let bad: Vec<(Piece, &Item)> = bad.iter().map(|(piece, item)| (*piece, item)).collect();
-        self.void(draft, op, ErrorCode::Clash, &self.lost_of(&bad), incoming);
+        let lost = self.lost_of(&bad);
+        match op.what {
+            Operation::TakeBack(payment) => self.not_taken_back(draft, op, &payment, &bad, incoming),
+            _ => self.void(draft, op, ErrorCode::Clash, &lost, incoming),
+        }
         Ok(())
+    }
+
+    /// Units of a refused payment that somebody had redeemed. Those that went by way of the payee's key are his, after
+    /// all. Others were bad before we paid with them: he does not have them, and we have lost them. The rest is
+    /// asked for again.
+    fn not_taken_back(
+        &self,
+        draft: &mut Draft,
+        op: &BankOp,
+        id: &PaymentId,
+        bad: &[(Piece, &Item)],
+        incoming: &[Incoming],
+    ) {
+        let Some(payment) = self.open_payment(id) else {
+            return self.void(draft, op, ErrorCode::Clash, &[], incoming);
+        };
+        let (lost, taken) = (self.lost_of(bad), self.redeemed_through(payment, bad));
+        let never_his = without(&lost, &taken);
+        if !never_his.is_empty() {
+            draft.record(
+                payment.entry(Movement::Returned, units_of(&never_his)),
+                self.account().map(|a| a.units),
+            );
+            self.record_lost(draft, op, &never_his, incoming);
+            self.refund_token(draft, payment, units_of(&never_his));
+        }
+        let rest = without(&op.uses, &lost);
+        self.hold_again(draft, Holder::Payment(*id), &rest);
+        if rest.is_empty() {
+            draft.put_payment(payment.clone(), payment.after_all(!taken.is_empty()));
+        }
+        draft.then(Effect::Refresh);
+        draft.put_op(op.clone(), OpState::Refused(ErrorCode::Clash));
+    }
+
+    /// The bank gave `units` of a refused payment back.
+    pub(super) fn taken_back(&self, draft: &mut Draft, id: &PaymentId, units: Units) {
+        let Some(payment) = self.open_payment(id) else { return };
+        let State::TakingBack(code) = payment.state else { return };
+        draft.record(payment.entry(Movement::Returned, units), self.account().map(|a| a.units));
+        self.refund_token(draft, payment, units);
+        draft.put_payment(payment.clone(), State::Returned(code));
+    }
+
+    /// Which units of the pieces at fault were redeemed by way of the payment's payee.
+    fn redeemed_through(&self, payment: &Outgoing, bad: &[(Piece, &Item)]) -> Vec<Piece> {
+        let Some(request) = &payment.request else { return Vec::new() };
+        let his = Destination::Key(request.unverified().key());
+        let through = |(piece, item): &(Piece, &Item)| {
+            let own = self.note(piece.note).map(|own| own.note.clone());
+            self.shown_redeemed(*piece, item, move |winner| {
+                let next = |own: &Note| winner.links.get(own.links.len()).map(|link| link.unverified().to);
+                own.as_ref()
+                    .is_some_and(|own| compare(own, winner) == Relation::ComesHome && next(own) == Some(his))
+            })
+        };
+        bad.iter().flat_map(through).collect()
     }
 
     /// Which units of the pieces at fault are gone: those that the bank shows to be redeemed, and no others.
     /// Without such a proof it is the whole piece, or a bad one would be asked for again for ever.
     pub(super) fn lost_of(&self, bad: &[(Piece, &Item)]) -> Vec<Piece> {
         let lost = |(piece, item): &(Piece, &Item)| {
-            let shown = self.shown_redeemed(*piece, item);
+            let shown = self.shown_redeemed(*piece, item, |_| true);
             if shown.is_empty() { vec![*piece] } else { shown }
         };
         bad.iter().flat_map(lost).collect()
     }
 
-    fn shown_redeemed(&self, piece: Piece, item: &Item) -> Vec<Piece> {
+    fn shown_redeemed(&self, piece: Piece, item: &Item, wanted: impl Fn(&Note) -> bool) -> Vec<Piece> {
         let (Item::Clash(winners), Some(own)) = (item, self.note(piece.note)) else { return Vec::new() };
         let root = own.note.root.digest();
         let winners = winners.clone().unpack().unwrap_or_default();
-        let holdings = winners.iter().filter_map(|note| note.holding().ok()).filter(|h| h.root == root);
+        let winners = winners.iter().filter(|winner| wanted(winner));
+        let holdings = winners.filter_map(|note| note.holding().ok()).filter(|h| h.root == root);
         holdings.filter_map(|h| Some(Piece { range: h.range.intersection(piece.range)?, ..piece })).collect()
     }
 
@@ -67,13 +132,8 @@ impl Wallet {
                 self.not_certified(draft, &payment, code);
                 self.record_lost(draft, op, lost, incoming);
             }
-            // Units that the payee has redeemed are his; the rest is asked for again.
-            Operation::TakeBack(payment) => {
-                self.hold_again(draft, Holder::Payment(payment), &rest);
-                if rest.is_empty() {
-                    self.taken_back(draft, &payment, Units::ZERO);
-                }
-            }
+            // Nothing is said about the units: they are asked for again.
+            Operation::TakeBack(_) => {}
         }
         draft.then(Effect::Refresh);
         draft.put_op(op.clone(), OpState::Refused(code));
@@ -130,6 +190,19 @@ impl Wallet {
             let his: Vec<Piece> = lost.iter().filter(|p| payment.notes.contains(&p.note)).copied().collect();
             let lost = payment.lost.plus(units_of(&his)).unwrap_or(payment.amount);
             draft.put(Change::Incoming(Incoming { lost, ..payment.clone() }));
+        }
+    }
+}
+
+impl Outgoing {
+    /// How a refused payment ends of which nothing came back.
+    fn after_all(&self, taken: bool) -> State {
+        let State::TakingBack(code) = self.state else { return self.state.clone() };
+        match self.receipt.as_ref().map(|receipt| receipt.unverified().confirmed) {
+            _ if !taken => State::Returned(code),
+            Some(true) => State::Confirmed,
+            Some(false) => State::Receipted,
+            None => State::Taken(code),
         }
     }
 }

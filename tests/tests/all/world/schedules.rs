@@ -203,13 +203,13 @@ fn in_calm_weather_everything_adds_up() {
 /// The same with mail that is lost, repeated and overtaken.
 #[test]
 fn bad_post_loses_and_makes_nothing() {
-    let tally = play(1_000..1_120, 60, BAD_POST);
-    assert!(tally.received > 1_000 && tally.returned > 20, "{tally:?}");
+    let tally = play(1_000..1_200, 60, BAD_POST);
+    assert!(tally.received > 1_000 && tally.returned > 15, "{tally:?}");
 }
 
 /// The same with workstations and the bank crashing at any moment, at any write.
 #[test]
 fn crashes_lose_and_make_nothing() {
-    let tally = play(2_000..2_120, 60, BAD_EVERYTHING);
-    assert!(tally.restarts > 500 && tally.bank_deaths > 50 && tally.received > 800, "{tally:?}");
+    let tally = play(2_000..2_200, 60, BAD_EVERYTHING);
+    assert!(tally.restarts > 400 && tally.bank_deaths > 20 && tally.received > 800, "{tally:?}");
 }
