@@ -15,12 +15,14 @@
 //!
 //! No date and no refusal frees units: they come back only when the bank has redeemed them to their owner.
 
-use super::banking::{BankOp, OpState, Operation};
-use super::change::{Answered, Change, Decision, Draft, Effect, Happening, Started};
-use super::history::{Movement, NewEntry};
+pub use super::outgoing::{NotDone, Outgoing, PaymentOutcome, State};
+
+use super::banking::{OpState, Operation};
+use super::change::{Answered, Change, Decision, Draft, Effect, Started};
+use super::history::Movement;
 use super::reserve::{Holder, Piece, Short, Taker};
 use super::{OpenKeys, Wallet};
-use protocol::bank::{Outcome, RedeemKind, Redemption};
+use protocol::bank::{Outcome, RedeemKind};
 use protocol::body::{Body, Text};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;
@@ -28,138 +30,10 @@ use protocol::note::{Destination, Note, NoteTable, Root};
 use protocol::pay::{Mode, Order, Payment, Receipt, Refusal, Request, list_of_notes, list_of_roots};
 use protocol::sign::{Signed, Verified};
 use protocol::time::{DAY_SECONDS, Timestamp};
-use protocol::wire::{self, BankAsk, ErrorCode};
-use serde::{Deserialize, Serialize};
+use protocol::wire::ErrorCode;
 
 /// How long a payee may take an order.
 const ORDER_SECONDS: u64 = 7 * DAY_SECONDS;
-
-/// A payment going out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outgoing {
-    /// Names it.
-    pub id: PaymentId,
-    /// The payee's owner key.
-    pub payee: Key,
-    /// The payee's certified name when it began.
-    pub name: String,
-    /// How much.
-    pub amount: Units,
-    /// What for.
-    pub memo: String,
-    /// The least finality the payer wants.
-    pub certified: bool,
-    /// The payee's request: given at first, or answered to our offer.
-    pub request: Option<Signed<Request>>,
-    /// The order, once signed.
-    pub order: Option<Signed<Order>>,
-    /// What is sent, once it is whole; kept until the payee has confirmed.
-    pub message: Option<Payment>,
-    /// Where it stands.
-    pub state: State,
-    /// When it began.
-    pub created: Timestamp,
-    /// When its state last changed.
-    pub changed: Timestamp,
-    /// The payee's receipt.
-    pub receipt: Option<Signed<Receipt>>,
-    /// The payee's refusal.
-    pub refusal: Option<Signed<Refusal>>,
-    /// The program's token it was made with; none for the owner himself.
-    pub token: Option<String>,
-}
-
-/// Where a payment stands; see the module's head.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum State {
-    /// The payee is being asked for a request.
-    Asking,
-    /// The bank is re-issuing the amount to the payee's key.
-    Certifying,
-    /// Sent, and sent again until the payee answers.
-    Sent,
-    /// The payee has it.
-    Receipted,
-    /// The payee has it, and has been to the bank with it.
-    Confirmed,
-    /// Nothing was signed, or the bank made it void.
-    NotDone(NotDone),
-    /// Refused by the payee; the units are on their way back through the bank.
-    TakingBack(ErrorCode),
-    /// Refused by the payee, and the units are back.
-    Returned(ErrorCode),
-    /// Refused by the payee, who had nevertheless redeemed the units: he has them.
-    Taken(ErrorCode),
-}
-
-/// Why nothing was paid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NotDone {
-    /// The payee declined, with this code.
-    Declined(ErrorCode),
-    /// The payee could not be reached in time.
-    Unreachable,
-    /// The payee's request or papers are not in order.
-    BadRequest(String),
-    /// The reserve no longer held enough when the payee had answered.
-    Short(Units),
-    /// The workstation was locked before anything was signed.
-    Locked,
-    /// The bank would not certify it.
-    BankRefused(ErrorCode),
-}
-
-/// The three outcomes, and none of them yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentOutcome {
-    /// The payee is being asked; nothing is signed.
-    Asking,
-    /// The payee has the money.
-    Done,
-    /// The payer has the money.
-    NotDone,
-    /// It is not known yet who has it.
-    InDoubt,
-}
-
-impl State {
-    /// Whether something is still to be done about it.
-    pub fn is_open(&self) -> bool {
-        matches!(self, State::Asking | State::Certifying | State::Sent | State::TakingBack(_))
-    }
-
-    /// Its word for programs.
-    pub fn word(&self) -> &'static str {
-        match self {
-            State::Asking => "asking",
-            State::Certifying => "certifying",
-            State::Sent => "sent",
-            State::Receipted => "receipted",
-            State::Confirmed => "confirmed",
-            State::NotDone(_) => "not_done",
-            State::TakingBack(_) => "taking_back",
-            State::Returned(_) => "returned",
-            State::Taken(_) => "taken",
-        }
-    }
-
-    /// What it means for the money.
-    pub fn outcome(&self) -> PaymentOutcome {
-        match self {
-            State::Asking => PaymentOutcome::Asking,
-            State::Receipted | State::Confirmed | State::Taken(_) => PaymentOutcome::Done,
-            State::NotDone(_) | State::Returned(_) => PaymentOutcome::NotDone,
-            State::Certifying | State::Sent | State::TakingBack(_) => PaymentOutcome::InDoubt,
-        }
-    }
-}
-
-impl Outgoing {
-    /// Whether its amount has left the reserve without an outcome.
-    pub fn holds_money(&self) -> bool {
-        self.state.outcome() == PaymentOutcome::InDoubt
-    }
-}
 
 /// What a payer asks for.
 #[derive(Clone, Debug)]
@@ -512,67 +386,5 @@ impl Wallet {
             draft.put_op(op, OpState::Asked);
         }
         Decision::new(draft, ())
-    }
-
-    pub(super) fn redemption(&self, kind: RedeemKind, request: RequestId, outcome: Outcome) -> Redemption {
-        Redemption { bank: self.bank(), request, kind, outcomes: vec![outcome] }
-    }
-
-    /// A request to re-issue, with links that only this request can use.
-    pub(super) fn reissue_op(
-        &self,
-        redemption: Redemption,
-        what: Operation,
-        uses: Vec<Piece>,
-        hint: Option<protocol::id::Hint>,
-        keys: &OpenKeys,
-        now: Timestamp,
-    ) -> BankOp {
-        let sink = redemption.digest();
-        let notes = self.hand_on(&uses, Destination::Redeem(sink), keys);
-        let ask = BankAsk::Reissue(redemption.to_bytes(), NoteTable::pack(&notes));
-        BankOp {
-            id: redemption.request,
-            what,
-            digest: sink,
-            ask: wire::encode(&ask),
-            amount: redemption.units().unwrap_or_default(),
-            outcome: redemption.outcomes.first().copied(),
-            hint,
-            uses,
-            state: OpState::Asked,
-            created: now,
-        }
-    }
-}
-
-impl Outgoing {
-    /// Whether this receipt is the payee's word on this payment's order.
-    fn answers(&self, receipt: &Signed<Receipt>, node: &Key) -> bool {
-        let body = receipt.unverified();
-        let signed = receipt.check_by(node).is_ok() || receipt.check_by(&self.payee).is_ok();
-        let ours = self.order.as_ref().is_some_and(|order| order.digest() == body.order);
-        signed && ours && body.payee == self.payee && body.amount == self.amount
-    }
-
-    pub(super) fn entry(&self, movement: Movement, units: Units) -> NewEntry {
-        NewEntry {
-            movement,
-            units,
-            party: self.payee,
-            name: Text::new(&self.name, 255).unwrap_or_default(),
-            memo: Text::new(&self.memo, 255).unwrap_or_default(),
-            id: self.id.0,
-        }
-    }
-}
-
-impl Draft {
-    pub(super) fn put_payment(&mut self, mut payment: Outgoing, state: State) {
-        payment.changed = self.now();
-        let (id, units, word) = (payment.id, payment.amount, state.word().to_owned());
-        payment.state = state;
-        self.put(Change::Outgoing(payment));
-        self.event(Happening::Payment { payment: id, state: word, units });
     }
 }

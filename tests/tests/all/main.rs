@@ -4,6 +4,7 @@
 
 mod anonymity;
 mod link2;
+mod openrpc;
 mod tidy;
 mod wire;
 mod world;

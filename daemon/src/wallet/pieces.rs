@@ -1,11 +1,17 @@
-//! Units on their way out: promised to a payment or a request, handed on by a link, let go (SPEC §3.6).
+//! Pieces of notes on their way: handed on, promised, let go (SPEC §3.6).
 
+use super::banking::{BankOp, OpState, Operation};
 use super::change::{Change, Draft};
 use super::reserve::{Holder, Piece};
 use super::{OpenKeys, Wallet};
+use protocol::bank::{Outcome, RedeemKind, Redemption};
+use protocol::body::Body;
+use protocol::id::RequestId;
 use protocol::key::bank::KeyCertificate;
-use protocol::note::{Destination, Note};
+use protocol::note::{Destination, Note, NoteTable};
 use protocol::sign::Signed;
+use protocol::time::Timestamp;
+use protocol::wire::{self, BankAsk};
 
 impl Wallet {
     /// The pieces that are promised to `by`.
@@ -58,5 +64,36 @@ impl Wallet {
         epochs.sort_unstable();
         epochs.dedup();
         epochs.iter().filter_map(|epoch| self.keys().issue_certificate(*epoch).cloned()).collect()
+    }
+
+    pub(super) fn redemption(&self, kind: RedeemKind, request: RequestId, outcome: Outcome) -> Redemption {
+        Redemption { bank: self.bank(), request, kind, outcomes: vec![outcome] }
+    }
+
+    /// A request to re-issue, with links that only this request can use.
+    pub(super) fn reissue_op(
+        &self,
+        redemption: Redemption,
+        what: Operation,
+        uses: Vec<Piece>,
+        hint: Option<protocol::id::Hint>,
+        keys: &OpenKeys,
+        now: Timestamp,
+    ) -> BankOp {
+        let sink = redemption.digest();
+        let notes = self.hand_on(&uses, Destination::Redeem(sink), keys);
+        let ask = BankAsk::Reissue(redemption.to_bytes(), NoteTable::pack(&notes));
+        BankOp {
+            id: redemption.request,
+            what,
+            digest: sink,
+            ask: wire::encode(&ask),
+            amount: redemption.units().unwrap_or_default(),
+            outcome: redemption.outcomes.first().copied(),
+            hint,
+            uses,
+            state: OpState::Asked,
+            created: now,
+        }
     }
 }
