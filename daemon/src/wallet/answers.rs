@@ -3,8 +3,9 @@
 //! An answer that the bank could not have given if it kept its own rules changes nothing: the request stays asked.
 
 use super::banking::{BankFlaw, BankOp, OpState, Operation};
-use super::change::{Change, Decision, Draft, Effect, Happening};
+use super::change::{Change, Decision, Draft, Effect};
 use super::history::Movement;
+use super::losing::without;
 use super::receiving::Incoming;
 use super::reserve::{Holder, OwnNote, Piece};
 use super::{AccountBalance, Wallet};
@@ -167,89 +168,6 @@ impl Wallet {
         Ok(())
     }
 
-    /// The bank named the notes at fault and voided the request: what clashed is lost, the rest free again.
-    fn denied(
-        &self,
-        draft: &mut Draft,
-        op: &BankOp,
-        faults: &[(u16, Item)],
-        incoming: &[Incoming],
-    ) -> Result<(), BankFlaw> {
-        let at_fault =
-            |(place, item): &'_ (u16, Item)| op.uses.get(usize::from(*place)).map(|p| (*p, item.clone()));
-        let bad: Option<Vec<(Piece, Item)>> = faults.iter().map(at_fault).collect();
-        let bad = bad.filter(|bad| !bad.is_empty()).ok_or(BankFlaw::DoesNotFit)?;
-        let bad: Vec<(Piece, &Item)> = bad.iter().map(|(piece, item)| (*piece, item)).collect();
-        self.void(draft, op, ErrorCode::Clash, &self.lost_of(&bad), incoming);
-        Ok(())
-    }
-
-    /// Which units of the pieces at fault are gone: those that the bank shows to be redeemed, and no others.
-    /// Without such a proof it is the whole piece, or a bad one would be asked for again for ever.
-    fn lost_of(&self, bad: &[(Piece, &Item)]) -> Vec<Piece> {
-        let lost = |(piece, item): &(Piece, &Item)| {
-            let shown = self.shown_redeemed(*piece, item);
-            if shown.is_empty() { vec![*piece] } else { shown }
-        };
-        bad.iter().flat_map(lost).collect()
-    }
-
-    fn shown_redeemed(&self, piece: Piece, item: &Item) -> Vec<Piece> {
-        let (Item::Clash(winners), Some(own)) = (item, self.note(piece.note)) else { return Vec::new() };
-        let root = own.note.root.digest();
-        let winners = winners.clone().unpack().unwrap_or_default();
-        let holdings = winners.iter().filter_map(|note| note.holding().ok()).filter(|h| h.root == root);
-        holdings.filter_map(|h| Some(Piece { range: h.range.intersection(piece.range)?, ..piece })).collect()
-    }
-
-    /// The request will never be carried out.
-    fn void(&self, draft: &mut Draft, op: &BankOp, code: ErrorCode, lost: &[Piece], incoming: &[Incoming]) {
-        let rest = without(&op.uses, lost);
-        match op.what {
-            Operation::Withdraw => {}
-            Operation::Deposit | Operation::Refresh => {
-                self.free_again(draft, Holder::Bank(op.id), &rest);
-                self.record_lost(draft, op, lost, incoming);
-            }
-            Operation::Certify(payment) => {
-                self.free_again(draft, Holder::Payment(payment), &rest);
-                self.not_certified(draft, &payment, code);
-                self.record_lost(draft, op, lost, incoming);
-            }
-            // Units that the payee has redeemed are his; the rest is asked for again.
-            Operation::TakeBack(payment) => {
-                self.hold_again(draft, Holder::Payment(payment), &rest);
-                if rest.is_empty() {
-                    self.taken_back(draft, &payment, Units::ZERO);
-                }
-            }
-        }
-        draft.then(Effect::Refresh);
-        draft.put_op(op.clone(), OpState::Refused(code));
-    }
-
-    /// Of the units promised to `by`, those in `rest` are free again; the others are redeemed.
-    fn free_again(&self, draft: &mut Draft, by: Holder, rest: &[Piece]) {
-        for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
-            let mut note = note.clone();
-            let number = note.number;
-            note.redeem(by, rest);
-            rest.iter().filter(|p| p.note == number).for_each(|p| note.free.insert(p.range));
-            draft.put(Change::Note(note));
-        }
-    }
-
-    /// Of the units promised to `by`, those in `rest` stay so; the others are redeemed.
-    fn hold_again(&self, draft: &mut Draft, by: Holder, rest: &[Piece]) {
-        for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
-            let mut note = note.clone();
-            let number = note.number;
-            note.redeem(by, rest);
-            rest.iter().filter(|p| p.note == number).for_each(|p| note.hold(p.range, by));
-            draft.put(Change::Note(note));
-        }
-    }
-
     /// A fresh note of ours.
     fn take_in(&self, draft: &mut Draft, op: &BankOp, root: Signed<Root>) -> Result<(), BankFlaw> {
         let hint = op.hint.ok_or(BankFlaw::DoesNotFit)?;
@@ -267,38 +185,6 @@ impl Wallet {
             from: None,
         }));
         Ok(())
-    }
-
-    /// Payments that came in, of whose notes nothing is left outside this request: their payers can be told that
-    /// the money is safe. What was passed on before needs no payer who keeps it; what was lost is not safe.
-    fn confirm(&self, draft: &mut Draft, op: &BankOp, incoming: &[Incoming], lost: &[Piece]) {
-        let done = |number: &u64| {
-            let here =
-                |own: &OwnNote| own.free.is_empty() && own.held.iter().all(|h| h.by == Holder::Bank(op.id));
-            self.note(*number).is_none_or(here)
-        };
-        let good = |p: &&Incoming| !p.confirmed && p.lost.is_zero() && !touches(p, lost);
-        for payment in incoming.iter().filter(good).filter(|p| p.notes.iter().all(done)) {
-            let confirmed = Incoming { confirmed: true, ..payment.clone() };
-            let (payer, id, units) = (payment.payer, payment.payment, payment.amount);
-            draft.put(Change::Incoming(confirmed));
-            draft.event(Happening::Confirmed { payment: id, units });
-            draft.then(Effect::Confirm { payer, payment: id });
-        }
-    }
-
-    fn record_lost(&self, draft: &mut Draft, op: &BankOp, lost: &[Piece], incoming: &[Incoming]) {
-        let sum = units_of(lost);
-        if sum.is_zero() {
-            return;
-        }
-        draft.record(op.entry(Movement::Lost, sum), self.account().map(|a| a.units));
-        draft.event(Happening::Lost { units: sum, request: op.id });
-        for payment in incoming.iter().filter(|p| touches(p, lost)) {
-            let his: Vec<Piece> = lost.iter().filter(|p| payment.notes.contains(&p.note)).copied().collect();
-            let lost = payment.lost.plus(units_of(&his)).unwrap_or(payment.amount);
-            draft.put(Change::Incoming(Incoming { lost, ..payment.clone() }));
-        }
     }
 
     /// Keeps a letter, and the balance it tells if none newer is known.
@@ -339,23 +225,4 @@ impl Wallet {
             AccountBalance { units: letter.balance, letter: letter.number, at: letter.at },
         ))
     }
-}
-
-fn units_of(pieces: &[Piece]) -> Units {
-    Units::sum(pieces.iter().map(|p| p.range.units())).expect("units of one request are below 2^53")
-}
-
-fn touches(payment: &Incoming, pieces: &[Piece]) -> bool {
-    pieces.iter().any(|piece| payment.notes.contains(&piece.note))
-}
-
-/// What is left of the pieces.
-fn without(pieces: &[Piece], gone: &[Piece]) -> Vec<Piece> {
-    let left = |piece: &Piece| {
-        let mut ranges = RangeSet::from_iter([piece.range]);
-        gone.iter().filter(|g| g.note == piece.note).for_each(|g| ranges.remove(g.range));
-        let note = piece.note;
-        ranges.iter().map(move |range| Piece { note, range }).collect::<Vec<_>>()
-    };
-    pieces.iter().flat_map(left).collect()
 }

@@ -12,7 +12,7 @@
 //! | [`reserve`] | which units are free, which to take for an amount |
 //! | [`paying`] | a payment going out, from its first record to its end |
 //! | [`receiving`] | when a payee says yes |
-//! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it |
+//! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take |
 //! | [`history`] | the chain of movements with both balances |
 //! | [`policy`] | what is taken directly, what only certified |
 //! | [`token`] | what programs may spend |
@@ -23,6 +23,7 @@ pub mod banking;
 pub mod books;
 pub mod change;
 pub mod history;
+mod losing;
 mod outgoing;
 pub mod paying;
 mod pieces;

@@ -147,7 +147,7 @@ impl Wallet {
     pub fn offer_failed(&self, id: &PaymentId, why: NotDone, now: Timestamp) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         if let Some(payment) = self.open_payment(id).filter(|p| p.state == State::Asking) {
-            self.refund_token(&mut draft, payment);
+            self.refund_token(&mut draft, payment, payment.amount);
             draft.put_payment(payment.clone(), State::NotDone(why));
         }
         Decision::new(draft, ())
@@ -170,7 +170,7 @@ impl Wallet {
         let mut payment = payment.clone();
         if request.payee() != payment.payee || !request.amount.allows(payment.amount) {
             let why = NotDone::BadRequest("the payee answered with another request".to_owned());
-            self.refund_token(&mut draft, &payment);
+            self.refund_token(&mut draft, &payment, payment.amount);
             draft.put_payment(payment, State::NotDone(why));
             return Decision::new(draft, ());
         }
@@ -188,7 +188,7 @@ impl Wallet {
                 self.certify(&mut draft, payment, request, pieces, keys, bank_request);
             }
             Err(Short::Funds { free } | Short::Form { payable: free }) => {
-                self.refund_token(&mut draft, &payment);
+                self.refund_token(&mut draft, &payment, payment.amount);
                 draft.put_payment(payment, State::NotDone(NotDone::Short(free)));
             }
         }
@@ -296,7 +296,7 @@ impl Wallet {
         let Some(payment) = self.open_payment(id).filter(|p| p.state == State::Certifying) else { return };
         let account = self.account().map(|a| a.units);
         draft.record(payment.entry(Movement::Returned, payment.amount), account);
-        self.refund_token(draft, payment);
+        self.refund_token(draft, payment, payment.amount);
         draft.put_payment(payment.clone(), State::NotDone(NotDone::BankRefused(code)));
     }
 
@@ -386,24 +386,5 @@ impl Wallet {
             draft.put_op(op, OpState::Asked);
         }
         Decision::new(draft, ())
-    }
-
-    /// The bank gave `units` of a refused payment back; none at all means the payee had taken everything.
-    pub(super) fn taken_back(&self, draft: &mut Draft, id: &PaymentId, units: Units) {
-        let Some(payment) = self.open_payment(id) else { return };
-        let State::TakingBack(code) = payment.state else { return };
-        if units.is_zero() {
-            let state = match payment.receipt.as_ref().map(|receipt| receipt.unverified().confirmed) {
-                Some(true) => State::Confirmed,
-                Some(false) => State::Receipted,
-                None => State::Taken(code),
-            };
-            draft.put_payment(payment.clone(), state);
-        } else {
-            let account = self.account().map(|a| a.units);
-            draft.record(payment.entry(Movement::Returned, units), account);
-            self.refund_token(draft, payment);
-            draft.put_payment(payment.clone(), State::Returned(code));
-        }
     }
 }

@@ -233,6 +233,43 @@ fn only_the_units_that_clash_are_lost() {
     }
 }
 
+/// Bad money that was paid on and refused: its payer has lost it, and the payee who refused does not have it.
+#[test]
+fn bad_money_that_was_refused_is_lost_and_not_taken() {
+    let (mut world, [alice, bob, carol]) = with_reserve(100);
+    nobody_refreshes(&mut world);
+    let mut twin = world.copy();
+    pays(&mut world, alice, bob, 40);
+    twin.pay(alice, carol, 10).unwrap();
+    twin.deliver_all();
+    twin.refresh(carol).unwrap().unwrap();
+    let Some(Mail::ToBank(_, _, ask)) = twin.post.next(&mut twin.chance) else { panic!() };
+    assert!(matches!(world.bank.ask(wire::decode(&ask).unwrap()), Some(BankAnswer::Reissued(_))));
+    // Bob pays Carol with what Alice gave him, and Carol will not have it.
+    let id = world.pay(bob, carol, 40).unwrap();
+    world.deliver();
+    world.deliver();
+    world.post.lose_everything();
+    let decision = world.person(bob).wallet().refused(&id, ErrorCode::Expired, None, world.now);
+    world.settle_decision(bob, decision).unwrap();
+    world.person_mut(bob).refresh_due = true;
+    world.settles();
+    assert_eq!(world.state(bob, &id), State::Returned(ErrorCode::Expired));
+    let lines = world.history(bob);
+    let lines: Vec<_> = lines.iter().skip(1).map(|l| (l.movement, l.units.get(), l.reserve.get())).collect();
+    let expected = [
+        (Movement::Sent, 40, 0),
+        (Movement::Returned, 10, 10),
+        (Movement::Lost, 10, 0),
+        (Movement::Returned, 30, 30),
+    ];
+    assert_eq!(lines, expected);
+    world.check_step();
+    world.deposit(bob, 30).unwrap();
+    world.settles();
+    assert_eq!(world.account(bob), 130);
+}
+
 /// B7: asked again, the bank gives the first answer; a second one changes nothing here.
 #[test]
 fn an_answer_that_comes_twice_counts_once() {
