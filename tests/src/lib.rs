@@ -6,8 +6,10 @@
 //! | [`people`] | a community with its bank and residents, each with a workstation of real processes |
 //! | [`demo`] | the day that `cargo demo` plays |
 //! | [`patience`] | waiting for something that another process does, with an end |
+//! | [`stranger`] | a peer that keeps no rules |
 
 pub mod demo;
 pub mod patience;
 pub mod people;
 pub mod process;
+pub mod stranger;
