@@ -276,9 +276,10 @@ impl Wallet {
                 self.deposited(&mut draft, op, &items, letter, incoming)?
             }
             BankAnswer::Reissued(roots) => self.reissued(&mut draft, op, roots, incoming)?,
-            BankAnswer::Denied(faults) => self.denied(&mut draft, op, &faults)?,
-            BankAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable) => {}
-            BankAnswer::Error(code) => self.void(&mut draft, op, code, &[]),
+            BankAnswer::Denied(faults) => self.denied(&mut draft, op, &faults, incoming)?,
+            // A request dated ahead of the bank's clock is taken later: it stays asked.
+            BankAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::Expired) => {}
+            BankAnswer::Error(code) => self.void(&mut draft, op, code, &[], incoming),
             BankAnswer::Terms(_)
             | BankAnswer::Activated(..)
             | BankAnswer::Published
@@ -354,21 +355,25 @@ impl Wallet {
         if op.what != Operation::Deposit || items.len() != op.uses.len() {
             return Err(BankFlaw::DoesNotFit);
         }
-        let units_of = |paid: bool| {
-            let picked = op.uses.iter().zip(items).filter(|(_, item)| matches!(item, Item::Paid(_)) == paid);
-            Units::sum(picked.map(|(piece, _)| piece.range.units())).unwrap_or_default()
-        };
-        let (paid, lost) = (units_of(true), units_of(false));
+        let paid = op.uses.iter().zip(items).filter(|(_, item)| matches!(item, Item::Paid(_)));
+        let paid = Units::sum(paid.map(|(piece, _)| piece.range.units())).unwrap_or_default();
         if letter.units != paid {
             return Err(BankFlaw::DoesNotFit);
         }
         let balance = self.keep_letter(draft, &letter);
-        self.confirm_whole(draft, op, incoming);
-        self.let_go(draft, Holder::Bank(op.id));
+        let unpaid = op.uses.iter().zip(items).filter(|(_, item)| !matches!(item, Item::Paid(_)));
+        let unpaid: Vec<(Piece, &Item)> = unpaid.map(|(piece, item)| (*piece, item)).collect();
+        let lost = self.lost_of(&unpaid);
+        let whole: Vec<Piece> = unpaid.iter().map(|(piece, _)| *piece).collect();
+        self.confirm(draft, op, incoming, &lost);
+        self.free_again(draft, Holder::Bank(op.id), &without(&whole, &lost));
         if !paid.is_zero() {
             draft.record(op.entry(Movement::Deposit, paid), balance);
         }
-        self.record_lost(draft, op, lost);
+        self.record_lost(draft, op, &lost, incoming);
+        if !lost.is_empty() || !whole.is_empty() {
+            draft.then(Effect::Refresh);
+        }
         draft.put_op(op.clone(), OpState::Done(Some(letter.number)));
         Ok(())
     }
@@ -383,7 +388,7 @@ impl Wallet {
         let root = self.issued(op, roots)?;
         match op.what {
             Operation::Refresh => {
-                self.confirm_whole(draft, op, incoming);
+                self.confirm(draft, op, incoming, &[]);
                 self.let_go(draft, Holder::Bank(op.id));
                 self.take_in(draft, op, root)?;
             }
@@ -402,33 +407,59 @@ impl Wallet {
         Ok(())
     }
 
-    /// The bank named the notes at fault and voided the request: those are lost, the others free again.
-    fn denied(&self, draft: &mut Draft, op: &BankOp, faults: &[(u16, Item)]) -> Result<(), BankFlaw> {
-        let at_fault = |(place, _): &(u16, Item)| op.uses.get(usize::from(*place)).copied();
-        let bad: Option<Vec<Piece>> = faults.iter().map(at_fault).collect();
+    /// The bank named the notes at fault and voided the request: what clashed is lost, the rest free again.
+    fn denied(
+        &self,
+        draft: &mut Draft,
+        op: &BankOp,
+        faults: &[(u16, Item)],
+        incoming: &[Incoming],
+    ) -> Result<(), BankFlaw> {
+        let at_fault =
+            |(place, item): &'_ (u16, Item)| op.uses.get(usize::from(*place)).map(|p| (*p, item.clone()));
+        let bad: Option<Vec<(Piece, Item)>> = faults.iter().map(at_fault).collect();
         let bad = bad.filter(|bad| !bad.is_empty()).ok_or(BankFlaw::DoesNotFit)?;
-        self.void(draft, op, ErrorCode::Clash, &bad);
+        let bad: Vec<(Piece, &Item)> = bad.iter().map(|(piece, item)| (*piece, item)).collect();
+        self.void(draft, op, ErrorCode::Clash, &self.lost_of(&bad), incoming);
         Ok(())
     }
 
+    /// Which units of the pieces at fault are gone: those that the bank shows to be redeemed, and no others.
+    /// Without such a proof it is the whole piece, or a bad one would be asked for again for ever.
+    fn lost_of(&self, bad: &[(Piece, &Item)]) -> Vec<Piece> {
+        let lost = |(piece, item): &(Piece, &Item)| {
+            let shown = self.shown_redeemed(*piece, item);
+            if shown.is_empty() { vec![*piece] } else { shown }
+        };
+        bad.iter().flat_map(lost).collect()
+    }
+
+    fn shown_redeemed(&self, piece: Piece, item: &Item) -> Vec<Piece> {
+        let (Item::Clash(winners), Some(own)) = (item, self.note(piece.note)) else { return Vec::new() };
+        let root = own.note.root.digest();
+        let winners = winners.clone().unpack().unwrap_or_default();
+        let holdings = winners.iter().filter_map(|note| note.holding().ok()).filter(|h| h.root == root);
+        holdings.filter_map(|h| Some(Piece { range: h.range.intersection(piece.range)?, ..piece })).collect()
+    }
+
     /// The request will never be carried out.
-    fn void(&self, draft: &mut Draft, op: &BankOp, code: ErrorCode, bad: &[Piece]) {
-        let lost = Units::sum(bad.iter().map(|p| p.range.units())).unwrap_or_default();
+    fn void(&self, draft: &mut Draft, op: &BankOp, code: ErrorCode, lost: &[Piece], incoming: &[Incoming]) {
+        let rest = without(&op.uses, lost);
         match op.what {
             Operation::Withdraw => {}
             Operation::Deposit | Operation::Refresh => {
-                self.free_again(draft, Holder::Bank(op.id), bad);
-                self.record_lost(draft, op, lost);
+                self.free_again(draft, Holder::Bank(op.id), &rest);
+                self.record_lost(draft, op, lost, incoming);
             }
             Operation::Certify(payment) => {
-                self.free_again(draft, Holder::Payment(payment), bad);
+                self.free_again(draft, Holder::Payment(payment), &rest);
                 self.not_certified(draft, &payment, code);
-                self.record_lost(draft, op, lost);
+                self.record_lost(draft, op, lost, incoming);
             }
             // Units that the payee has redeemed are his; the rest is asked for again.
             Operation::TakeBack(payment) => {
-                self.drop_held(draft, Holder::Payment(payment), bad);
-                if !bad.is_empty() && bad.len() == op.uses.len() {
+                self.hold_again(draft, Holder::Payment(payment), &rest);
+                if rest.is_empty() {
                     self.taken_back(draft, &payment, Units::ZERO);
                 }
             }
@@ -437,25 +468,24 @@ impl Wallet {
         draft.put_op(op.clone(), OpState::Refused(code));
     }
 
-    /// Held units become free, save the bad ones, which are gone.
-    fn free_again(&self, draft: &mut Draft, by: Holder, bad: &[Piece]) {
+    /// Of the units promised to `by`, those in `rest` are free again; the others are gone.
+    fn free_again(&self, draft: &mut Draft, by: Holder, rest: &[Piece]) {
         for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
             let mut note = note.clone();
-            for range in note.release(by) {
-                if !bad.contains(&Piece { note: note.number, range }) {
-                    note.free.insert(range);
-                }
-            }
+            let number = note.number;
+            note.release(by);
+            rest.iter().filter(|p| p.note == number).for_each(|p| note.free.insert(p.range));
             draft.put(Change::Note(note));
         }
     }
 
-    /// The bad ones among the held units are gone; the others stay held.
-    fn drop_held(&self, draft: &mut Draft, by: Holder, bad: &[Piece]) {
-        for note in self.notes().filter(|n| bad.iter().any(|p| p.note == n.number)) {
+    /// Of the units promised to `by`, those in `rest` stay so; the others are gone.
+    fn hold_again(&self, draft: &mut Draft, by: Holder, rest: &[Piece]) {
+        for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
             let mut note = note.clone();
             let number = note.number;
-            note.held.retain(|h| h.by != by || !bad.contains(&Piece { note: number, range: h.range }));
+            note.release(by);
+            rest.iter().filter(|p| p.note == number).for_each(|p| note.hold(p.range, by));
             draft.put(Change::Note(note));
         }
     }
@@ -478,14 +508,16 @@ impl Wallet {
         Ok(())
     }
 
-    /// Payments that came in, all of whose units went into this request: their payers can be told that it is safe.
-    fn confirm_whole(&self, draft: &mut Draft, op: &BankOp, incoming: &[Incoming]) {
-        let went_whole = |number: &u64| {
-            let Some(own) = self.note(*number) else { return false };
-            let Ok(holding) = own.note.holding() else { return false };
-            op.uses.iter().any(|p| p.note == *number && p.range == holding.range)
+    /// Payments that came in, of whose notes nothing is left outside this request: their payers can be told that
+    /// the money is safe. What was passed on before needs no payer who keeps it; what was lost is not safe.
+    fn confirm(&self, draft: &mut Draft, op: &BankOp, incoming: &[Incoming], lost: &[Piece]) {
+        let done = |number: &u64| {
+            let here =
+                |own: &OwnNote| own.free.is_empty() && own.held.iter().all(|h| h.by == Holder::Bank(op.id));
+            self.note(*number).is_none_or(here)
         };
-        for payment in incoming.iter().filter(|p| !p.confirmed && p.notes.iter().all(went_whole)) {
+        let good = |p: &&Incoming| !p.confirmed && p.lost.is_zero() && !touches(p, lost);
+        for payment in incoming.iter().filter(good).filter(|p| p.notes.iter().all(done)) {
             let confirmed = Incoming { confirmed: true, ..payment.clone() };
             let (payer, id, units) = (payment.payer, payment.payment, payment.amount);
             draft.put(Change::Incoming(confirmed));
@@ -494,10 +526,17 @@ impl Wallet {
         }
     }
 
-    fn record_lost(&self, draft: &mut Draft, op: &BankOp, lost: Units) {
-        if !lost.is_zero() {
-            draft.record(op.entry(Movement::Lost, lost), self.account().map(|a| a.units));
-            draft.event(Happening::Lost { units: lost, request: op.id });
+    fn record_lost(&self, draft: &mut Draft, op: &BankOp, lost: &[Piece], incoming: &[Incoming]) {
+        let sum = units_of(lost);
+        if sum.is_zero() {
+            return;
+        }
+        draft.record(op.entry(Movement::Lost, sum), self.account().map(|a| a.units));
+        draft.event(Happening::Lost { units: sum, request: op.id });
+        for payment in incoming.iter().filter(|p| touches(p, lost)) {
+            let his: Vec<Piece> = lost.iter().filter(|p| payment.notes.contains(&p.note)).copied().collect();
+            let lost = payment.lost.plus(units_of(&his)).unwrap_or(payment.amount);
+            draft.put(Change::Incoming(Incoming { lost, ..payment.clone() }));
         }
     }
 
@@ -573,6 +612,25 @@ impl Wallet {
         }
         Decision::new(draft, taken.into_iter().map(|(_, ticket)| ticket).collect())
     }
+}
+
+fn units_of(pieces: &[Piece]) -> Units {
+    Units::sum(pieces.iter().map(|p| p.range.units())).expect("units of one request are below 2^53")
+}
+
+fn touches(payment: &Incoming, pieces: &[Piece]) -> bool {
+    pieces.iter().any(|piece| payment.notes.contains(&piece.note))
+}
+
+/// What is left of the pieces.
+fn without(pieces: &[Piece], gone: &[Piece]) -> Vec<Piece> {
+    let left = |piece: &Piece| {
+        let mut ranges = RangeSet::from_iter([piece.range]);
+        gone.iter().filter(|g| g.note == piece.note).for_each(|g| ranges.remove(g.range));
+        let note = piece.note;
+        ranges.iter().map(move |range| Piece { note, range }).collect::<Vec<_>>()
+    };
+    pieces.iter().flat_map(left).collect()
 }
 
 impl BankOp {

@@ -431,6 +431,11 @@ impl Wallet {
         }
         let confirmed = receipt.unverified().confirmed;
         let state = match payment.state {
+            // The bank has been asked for the units, and its answer says whose they are. The receipt waits for it.
+            State::TakingBack(_) if self.is_asked_back(&payment.id) => {
+                draft.put(Change::Outgoing(Outgoing { receipt: Some(receipt), ..payment.clone() }));
+                return Decision::new(draft, true);
+            }
             State::Sent | State::TakingBack(_) if confirmed => State::Confirmed,
             State::Sent | State::TakingBack(_) => State::Receipted,
             State::Receipted if confirmed => State::Confirmed,
@@ -470,10 +475,13 @@ impl Wallet {
 
     /// Refused payments whose units nobody has asked the bank for yet.
     pub fn to_take_back(&self) -> impl Iterator<Item = PaymentId> + '_ {
-        let asked = |id: &PaymentId| self.open_bank_ops().any(|op| op.what == Operation::TakeBack(*id));
         self.open_payments()
-            .filter(move |p| matches!(p.state, State::TakingBack(_)) && !asked(&p.id))
+            .filter(|p| matches!(p.state, State::TakingBack(_)) && !self.is_asked_back(&p.id))
             .map(|p| p.id)
+    }
+
+    fn is_asked_back(&self, id: &PaymentId) -> bool {
+        self.open_bank_ops().any(|op| op.what == Operation::TakeBack(*id))
     }
 
     /// Asks the bank to re-issue a refused payment's units to us.
@@ -502,7 +510,12 @@ impl Wallet {
         let Some(payment) = self.open_payment(id) else { return };
         let State::TakingBack(code) = payment.state else { return };
         if units.is_zero() {
-            draft.put_payment(payment.clone(), State::Taken(code));
+            let state = match payment.receipt.as_ref().map(|receipt| receipt.unverified().confirmed) {
+                Some(true) => State::Confirmed,
+                Some(false) => State::Receipted,
+                None => State::Taken(code),
+            };
+            draft.put_payment(payment.clone(), state);
         } else {
             let account = self.account().map(|a| a.units);
             draft.record(payment.entry(Movement::Returned, units), account);

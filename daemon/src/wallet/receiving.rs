@@ -43,6 +43,8 @@ pub struct Incoming {
     pub receipt: Signed<Receipt>,
     /// Whether we have been to the bank with it, or it came certified.
     pub confirmed: bool,
+    /// Units of it that the bank refused: they had been spent before.
+    pub lost: Units,
     /// Our numbers for its notes.
     pub notes: Vec<u64>,
 }
@@ -124,14 +126,20 @@ impl Wallet {
     }
 
     /// Keeps a request that the owner made.
-    pub fn record_request(&self, record: RequestRecord, call: CallKey, now: Timestamp) -> Decision<()> {
+    pub fn record_request(
+        &self,
+        record: RequestRecord,
+        call: CallKey,
+        now: Timestamp,
+    ) -> Decision<RequestId> {
         let mut draft = Draft::at(self, now);
+        let id = record.request.unverified().id;
         if let Some((method, key, params)) = call {
-            let started = Started::Request(record.request.unverified().id);
+            let started = Started::Request(id);
             draft.put(Change::Answered(Answered { method, key, params, started }));
         }
         draft.put(Change::Request(record));
-        Decision::new(draft, ())
+        Decision::new(draft, id)
     }
 
     /// Other rules for taking money directly.
@@ -193,6 +201,7 @@ impl Wallet {
             at: now,
             receipt: receipt.clone(),
             confirmed: certified,
+            lost: Units::ZERO,
             notes: numbers,
         }));
         draft.put(Change::Request(RequestRecord {

@@ -5,3 +5,4 @@
 mod link2;
 mod tidy;
 mod wire;
+mod world;
