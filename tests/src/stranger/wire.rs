@@ -18,12 +18,15 @@ const ANSWER_MAX: u64 = 2 << 20;
 /// He gives up after this, if the other side did not before.
 const GIVES_UP: Duration = Duration::from_secs(90);
 
+/// Between two bytes of a stream that is held open.
+const DROP: Duration = Duration::from_millis(500);
+
 /// What is written on a stream.
 #[derive(Clone, Debug)]
 pub struct Scrawl {
     /// These bytes, as they are: the length in front is theirs, too.
     pub bytes: Vec<u8>,
-    /// And then nothing: neither more bytes nor an end.
+    /// And then a byte now and then, and no end.
     pub held: bool,
 }
 
@@ -63,9 +66,12 @@ impl request_response::Codec for Scrawls {
     {
         stream.write_all(&scrawl.bytes).await?;
         stream.flush().await?;
-        if scrawl.held {
-            // Reading is how one learns that the other side has had enough; then the stream is gone and so are we.
-            std::future::pending::<()>().await;
+        let mut drops = tokio::time::interval(DROP);
+        while scrawl.held {
+            // Fails when the other side has had enough.
+            drops.tick().await;
+            stream.write_all(&[7]).await?;
+            stream.flush().await?;
         }
         Ok(())
     }
@@ -129,7 +135,7 @@ impl Scrawler {
         let _ = wait(self.commands.send(Scrawl { bytes, held: false }));
     }
 
-    /// Writes on a new stream and holds it open.
+    /// Writes on a new stream and holds it open, byte by byte.
     pub fn writes_and_holds(&self, bytes: Vec<u8>) {
         let _ = wait(self.commands.send(Scrawl { bytes, held: true }));
     }

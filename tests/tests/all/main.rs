@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has found something")]
 
+mod hostile;
 mod link2;
 mod tidy;
 mod wire;
