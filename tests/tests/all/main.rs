@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has found something")]
 
+mod bad_input;
+mod crashes;
 mod hostile;
 mod link2;
 mod tidy;

@@ -3,6 +3,7 @@
 use super::{Scene, error, untouched};
 use protocol::node::chance::chance_bytes;
 use protocol::node::net::Protocol;
+use protocol::note::{Destination, Link};
 use protocol::seal::SIZES;
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode, Hail, HailAnswer, Letterhead, PayAnswer, PayAsk, decode, encode};
 use tests::stranger::wire::{Reply, Scrawler, framed};
@@ -127,15 +128,34 @@ fn broken_frames(peer: protocol::node::net::PeerId, addresses: &[protocol::node:
     assert!(bytes.len() > 100, "{protocol:?}: {bytes:?}");
 }
 
-/// Threats H1: a peer that sends nonsense again and again is turned away for a while; others are not.
+/// Threats H1: a peer that sends nonsense, or forged notes, again and again is turned away for a while; others are not.
 #[test]
 fn who_sends_nonsense_is_turned_away_for_a_while() {
-    let scene = Scene::new();
+    let mut scene = Scene::new();
+    let mut forged = scene.draft();
+    let thief = scene.mallory.fresh_key();
+    let mut note = scene.purse.note.clone();
+    let to = Destination::Key(forged.request.unverified().key());
+    note.links.push(thief.sign(Link { prev: note.root.digest(), range: forged.range, to }));
+    forged.with_notes(&[note]);
+    let letter = Letterhead {
+        from: scene.mallory.introduction.clone(),
+        ask: PayAsk::Pay(Box::new(forged.signed(&scene.mallory.owner()))),
+    };
+    let sealed = || encode(&scene.mallory.sealed(&scene.target, &encode(&letter)));
+    is_turned_away(&scene, "noise", || noise(64));
+    is_turned_away(&scene, "forged notes", sealed);
+    let told = scene.mallory.says(&scene.target, scene.mallory.offer(5, ""));
+    assert!(matches!(told, PayAnswer::Request(_)), "another peer is welcome: {told:?}");
+    scene.is_none_the_worse();
+}
+
+fn is_turned_away(scene: &Scene, what: &str, message: impl Fn() -> Vec<u8>) {
     let mut scrawler = Scrawler::connects(scene.target.peer, &scene.target.addresses, Protocol::Pay);
     let mut answered = 0;
     // 10,000 points, 500 a message, 200 back a second: after some twenty it is over.
     let banned = (0..200).any(|_| {
-        scrawler.writes(framed(&noise(64)));
+        scrawler.writes(framed(&message()));
         match scrawler.hears() {
             Reply::Bytes(bytes) if !bytes.is_empty() => answered += 1,
             Reply::Bytes(_) => {}
@@ -143,8 +163,5 @@ fn who_sends_nonsense_is_turned_away_for_a_while() {
         }
         false
     });
-    assert!(banned && answered >= 20, "turned away after {answered}");
-    let told = scene.mallory.says(&scene.target, scene.mallory.offer(5, ""));
-    assert!(matches!(told, PayAnswer::Request(_)), "another peer is welcome: {told:?}");
-    scene.is_none_the_worse();
+    assert!(banned && answered >= 20, "{what}: turned away after {answered}");
 }
