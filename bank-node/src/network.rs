@@ -10,7 +10,7 @@ use protocol::node::address::{address_record, address_texts};
 use protocol::node::host::signals::Shutdown;
 use protocol::node::net::{Inbound, Multiaddr, Net, NetStatus, PeerId, Protocol};
 use protocol::sign::Signer;
-use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode};
+use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode, Item};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -68,8 +68,14 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         BankAnswer::Error(
             ErrorCode::BadSignature | ErrorCode::BadChain | ErrorCode::Malformed | ErrorCode::TooMany,
         ) => FORGED,
+        // Found after the signatures were checked, which is what costs us most.
+        BankAnswer::Denied(items) if items.iter().any(|(_, item)| is_forged(item)) => FORGED,
         _ => 0,
     }
+}
+
+fn is_forged(item: &Item) -> bool {
+    matches!(item, Item::Refused(ErrorCode::BadSignature | ErrorCode::BadChain))
 }
 
 fn name(ask: &BankAsk) -> &'static str {

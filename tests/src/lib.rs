@@ -6,10 +6,12 @@
 //! | [`people`] | a community with its bank and residents, each with a workstation of real processes |
 //! | [`demo`] | the day that `cargo demo` plays |
 //! | [`patience`] | waiting for something that another process does, with an end |
+//! | [`stranger`] | a peer that keeps no rules |
 //! | [`world`] | bank and wallets in one thread, with bad disks and bad post: no process, no network, no clock |
 
 pub mod demo;
 pub mod patience;
 pub mod people;
 pub mod process;
+pub mod stranger;
 pub mod world;

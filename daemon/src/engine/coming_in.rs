@@ -6,13 +6,24 @@ use crate::store::{Store, StoreFault};
 use crate::wallet::receiving::{Known, Verdict};
 use protocol::bank::Party;
 use protocol::body::Text;
-use protocol::id::{Digest, RequestId};
+use protocol::id::{Digest, Key, RequestId};
 use protocol::key::KeyTicket;
 use protocol::node::chance::chance_bytes;
 use protocol::pay::{AmountRule, MEMO_MAX, Mode, Request, VerifiedPayment};
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
 use protocol::wire::{ErrorCode, Offer, PayAnswer};
+use std::collections::VecDeque;
+
+/// Most tickets that one payer takes from a locked workstation in an hour.
+const TICKETS_EACH: usize = 64;
+
+/// The tickets that a payer was given while we are locked.
+#[derive(Default)]
+pub(super) struct HandedOut {
+    since: Timestamp,
+    tickets: VecDeque<Signed<KeyTicket>>,
+}
 
 impl Core {
     /// A ticket that is given out to nobody else, not even after a restart.
@@ -28,6 +39,30 @@ impl Core {
             self.tickets.extend(taken.open(&committed));
         }
         Ok(self.tickets.pop_front())
+    }
+
+    /// A ticket for somebody who offers. While we are locked none can be made, so nobody takes them all: beyond
+    /// [`TICKETS_EACH`] an hour he is given again those that he has.
+    fn ticket_for(&mut self, payer: Key, now: Timestamp) -> Result<Option<Signed<KeyTicket>>, StoreFault> {
+        if self.keyring.open(now).is_some() {
+            self.handed_out.clear();
+            return self.ticket();
+        }
+        let his = self.handed_out.entry(payer).or_default();
+        if now.seconds_since(his.since) >= OFFER_SECONDS {
+            *his = HandedOut { since: now, tickets: VecDeque::new() };
+        }
+        if his.tickets.len() >= TICKETS_EACH {
+            his.tickets.rotate_left(1);
+            return Ok(his.tickets.back().cloned());
+        }
+        let ticket = self.ticket()?;
+        // Somebody who got none is not remembered: there are never more names than tickets.
+        match (&ticket, self.handed_out.get_mut(&payer)) {
+            (Some(ticket), Some(his)) => his.tickets.push_back(ticket.clone()),
+            _ => drop(self.handed_out.remove(&payer)),
+        }
+        Ok(ticket)
     }
 
     pub(super) fn request(
@@ -83,7 +118,9 @@ impl Core {
         if self.disk_is_low() {
             return Ok(PayAnswer::Error(ErrorCode::Unavailable));
         }
-        let Some(ticket) = self.ticket()? else { return Ok(PayAnswer::Error(ErrorCode::NoTickets)) };
+        let Some(ticket) = self.ticket_for(payer, now)? else {
+            return Ok(PayAnswer::Error(ErrorCode::NoTickets));
+        };
         let amount = AmountRule::Exactly(offer.amount);
         let expires = now.plus_seconds(OFFER_SECONDS);
         let order = RequestOrder { amount, memo, expires, address: Text::default() };

@@ -34,7 +34,7 @@ use protocol::node::chance::chance_bytes;
 use protocol::node::host::disk;
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -73,6 +73,7 @@ pub struct Core {
     shared: Arc<Shared>,
     jobs: Jobs,
     tickets: VecDeque<Signed<KeyTicket>>,
+    handed_out: HashMap<Key, coming_in::HandedOut>,
     batch: Batch,
     after: Vec<After>,
     pending: HashSet<Pending>,
@@ -93,6 +94,7 @@ impl Core {
             shared,
             jobs,
             tickets: VecDeque::new(),
+            handed_out: HashMap::new(),
             batch: Batch::default(),
             after: Vec::new(),
             pending: HashSet::new(),
