@@ -58,7 +58,7 @@ const FORGERIES: &[Forgery] = &[
     ("a link that follows something else", ErrorCode::BadChain, |_, draft, purse| {
         let note = linked(&purse.note, link(Digest([9; 32]), draft.range, payee(draft)), &purse.owner);
         draft.order.list = protocol::pay::list_of_notes(&[note.links[0].digest()]);
-        draft.notes = odd_table(&[note.clone()], |parts| {
+        draft.notes = odd_table(std::slice::from_ref(&note), |parts| {
             parts.tips = vec![serde_bytes::ByteBuf::from(note.links[0].digest().0.to_vec())];
         });
     }),
@@ -190,5 +190,5 @@ fn forged_notes_are_refused_in_writing() {
         });
     }
     assert_eq!(protocol::pay::Order::TYPE, "order", "refusals name orders");
-    scene.is_none_the_worse();
+    scene.has_come_to_no_harm();
 }

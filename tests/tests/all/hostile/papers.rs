@@ -97,7 +97,7 @@ fn orders_that_do_not_fit_are_turned_away() {
     untouched(&scene.bob, what, || {
         error(what, &scene.mallory.says(&scene.target, forged), ErrorCode::BadSignature);
     });
-    scene.is_none_the_worse();
+    scene.has_come_to_no_harm();
 }
 
 /// N14: papers that the bank did not sign, or that are somebody else's, open no door.
@@ -146,7 +146,7 @@ fn nobody_pays_with_papers_that_are_not_his() {
         error("a confirmation", &scene.mallory.says(target, confirm), ErrorCode::NotFound);
     });
     assert_eq!(forged_certificate(mayor.bank(), mayor.owner().key()).standing, Standing::Active);
-    scene.is_none_the_worse();
+    scene.has_come_to_no_harm();
 }
 
 /// N14: the directory's word counts more than a certificate that was good when it was written.
@@ -172,5 +172,5 @@ fn a_suspended_payer_is_turned_away() {
     let taken = eve.pays_draft(&scene.target, &draft);
     assert!(matches!(taken, PayAnswer::Receipt(_)), "the suspension is over: {taken:?}");
     scene.mallory.pays(&scene.target, &mut scene.purse, 3);
-    scene.is_none_the_worse();
+    scene.has_come_to_no_harm();
 }
