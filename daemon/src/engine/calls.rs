@@ -139,7 +139,7 @@ impl Core {
             let (AmountRule::Exactly(units) | AmountRule::AtMost(units)) = order.amount;
             let mode = if units <= core.wallet.policy().direct_max { Mode::Direct } else { Mode::Certified };
             let request = core.request(ticket, mode, order, now);
-            Ok(core.wallet.record_request(RequestRecord { request, paid: None }, key, now))
+            Ok(core.wallet.record_request(RequestRecord::open(request), key, now))
         })
     }
 

@@ -4,7 +4,7 @@ use super::input::{OfferReply, Reply};
 use super::jobs::{Flight, OFFER_PATIENCE_SECONDS};
 use super::{Core, Pending};
 use crate::store::{Store, StoreFault};
-use crate::wallet::paying::{NotDone, State};
+use crate::wallet::paying::{NotDone, State, Terms};
 use protocol::id::{Key, PaymentId, RequestId};
 use protocol::node::chance::chance_bytes;
 use protocol::pay::Receipt;
@@ -25,14 +25,27 @@ impl Core {
                 self.jobs.offer_again(id);
                 return;
             }
-            OfferReply::Request { request, certified } => match self.keyring.open(now) {
+            OfferReply::Request { .. } if self.is_renewing_for(id) && !self.offer_is_too_old(id, now) => {
+                self.jobs.offer_again(id);
+                return;
+            }
+            OfferReply::Request { request, certified, name } => match self.keyring.open(now) {
                 None => self.wallet.offer_failed(id, NotDone::Locked, now),
                 Some(keys) => {
-                    self.wallet.offer_accepted(id, &request, certified, keys, RequestId(chance_bytes()), now)
+                    let terms = Terms { request: &request, certified, name };
+                    self.wallet.offer_accepted(id, terms, keys, RequestId(chance_bytes()), now)
                 }
             },
         };
         let _ = self.take(decision);
+    }
+
+    /// Whether the units for a payment are just being renewed at the bank: they are there again in a moment.
+    fn is_renewing_for(&self, id: &PaymentId) -> bool {
+        let holdings = self.wallet.holdings();
+        let free = self.wallet.free();
+        let all = free.plus(holdings.at_bank).unwrap_or(free);
+        self.wallet.open_payment(id).is_some_and(|p| free < p.amount && p.amount <= all)
     }
 
     fn offer_is_too_old(&self, id: &PaymentId, now: Timestamp) -> bool {

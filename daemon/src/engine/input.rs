@@ -57,6 +57,8 @@ pub enum OfferReply {
         request: Box<Verified<Request>>,
         /// Whether it has to be certified.
         certified: bool,
+        /// The payee's certified name.
+        name: String,
     },
     /// He will not, or his papers are not in order.
     Failed(NotDone),

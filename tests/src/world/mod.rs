@@ -23,7 +23,7 @@ use bank_node::desk::office::Operation;
 use daemon::store::Store;
 use daemon::wallet::banking::{BankOp, BankRefusal, Fresh, Operation as Asked};
 use daemon::wallet::change::Effect;
-use daemon::wallet::paying::{NewPayment, NotDone, Outgoing, PayRefusal, State};
+use daemon::wallet::paying::{NewPayment, NotDone, Outgoing, PayRefusal, State, Terms};
 use daemon::wallet::receiving::RequestRecord;
 use daemon::wallet::{OpenKeys, Owner};
 use protocol::bank::{Activation, Identity, Introduction};
@@ -273,7 +273,7 @@ impl World {
         person.store()?;
         let request = person.request(amount, Mode::Direct, expires, &mut chance, now)?;
         let request = request.ok_or(Cannot::Locked)?;
-        let record = RequestRecord { request: request.clone(), paid: None };
+        let record = RequestRecord::open(request.clone());
         let decision = person.wallet.record_request(record, None, now);
         person.commit(decision)?;
         self.chance = chance;
@@ -518,7 +518,8 @@ impl World {
             (Err(flaw), _) => failed(NotDone::BadRequest(flaw.to_string())),
             (_, None) => failed(NotDone::Locked),
             (Ok(verified), Some(keys)) => {
-                person.wallet.offer_accepted(id, &verified, certified, keys, request, now)
+                let terms = Terms { request: &verified, certified, name: payment.name.clone() };
+                person.wallet.offer_accepted(id, terms, keys, request, now)
             }
         };
         self.settle_decision(who, decision)

@@ -53,9 +53,9 @@ fn what_is_typed_wrong_is_named() {
     says(&alice, &["pay", "hello", "5"], 2, &["code"]);
     says(&alice, &["pay", &own, "5"], 4, &["yourself"]);
     says(&alice, &["pay", &code, "5", "--memo", &"m".repeat(141)], 2, &["140"]);
-    says(&alice, &["payment", "show", &"07".repeat(16)], 3, &["no payment"]);
+    says(&alice, &["payment", "show", &"07".repeat(16)], 3, &["no such payment"]);
     says(&alice, &["payment", "show", "07"], 2, &["32 hex digits"]);
-    says(&alice, &["receipt", "show", &"07".repeat(16)], 3, &["receipt"]);
+    says(&alice, &["receipt", "show", &"07".repeat(16)], 3, &["on record"]);
 
     says(&alice, &["pay", &code, "5", "--key", "may"], 0, &["Paid: 5 STM to bob"]);
     says(&alice, &["pay", &code, "5", "--key", "may"], 0, &["Paid: 5 STM to bob"]);

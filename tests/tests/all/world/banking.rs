@@ -3,10 +3,14 @@
 use super::{nobody_refreshes, pays, three, with_reserve};
 use daemon::store::Store;
 use daemon::wallet::banking::{BankFlaw, BankRefusal, OpState};
+use daemon::wallet::change::Change;
 use daemon::wallet::history::{HistoryFlaw, Movement};
 use daemon::wallet::paying::State;
-use daemon::wallet::reserve::MERGE_NOTES;
+use daemon::wallet::reserve::{MERGE_NOTES, OwnNote, Short, Taker};
 use protocol::bank::LetterKind;
+use protocol::id::Hint;
+use protocol::note::Destination;
+use protocol::range::{Range, RangeSet};
 use protocol::sign::Signed;
 use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode};
 use tests::world::{Cannot, Kept, Mail, units};
@@ -150,6 +154,48 @@ fn a_scattered_reserve_is_merged() {
     world.check_settled();
 }
 
+/// Sixty pieces of one withdrawal, each with a chain of nine links: too many links for one message.
+#[test]
+fn a_reserve_of_long_chains_goes_to_the_bank_in_parts() {
+    let (mut world, [alice, bob, _]) = with_reserve(600);
+    nobody_refreshes(&mut world);
+    let person = world.person(alice);
+    let own = person.wallet().notes().next().unwrap().clone();
+    let seed = person.open_keys().unwrap().seed().clone();
+    let mut changes = Vec::new();
+    for piece in 0..60u64 {
+        let range = Range::new(piece * 10, piece * 10 + 10).unwrap();
+        let (mut note, mut hint) = (own.note.clone(), own.hint);
+        for hop in 0..9u8 {
+            let next = Hint([hop; 16]);
+            let to = Destination::Key(seed.note(&next).key());
+            note = note.hand_on(range, to, &seed.note(&hint)).unwrap();
+            hint = next;
+        }
+        let free = RangeSet::from_iter([range]);
+        changes.push(Change::Note(OwnNote { number: 2 + piece, note, hint, free, ..own.clone() }));
+    }
+    changes.push(Change::Note(OwnNote { free: RangeSet::empty(), ..own }));
+    world.person(alice).store().unwrap().commit(&changes).unwrap();
+    world.crash(alice, Kept::Nothing);
+    assert_eq!(world.reserve(alice), 600);
+    // Ten links each on their way to the bank or to a payee: fifty-one fit.
+    let payable = units(510);
+    assert_eq!(world.deposit(alice, 600), Err(Cannot::Bank(BankRefusal::Scattered { payable })));
+    assert_eq!(
+        world.person(alice).wallet().select(units(511), Taker::Payee(world.now)),
+        Err(Short::Form { payable })
+    );
+    let id = pays(&mut world, alice, bob, 195);
+    assert!(matches!(world.state(alice, &id), State::Receipted | State::Confirmed));
+    world.refresh(alice).unwrap().unwrap();
+    world.settles();
+    world.refresh(bob).unwrap().unwrap();
+    world.settles();
+    world.check_settled();
+    world.cash_in();
+}
+
 /// X1 of the bank's side: a payee who was paid twice with one unit loses that unit and nothing else.
 #[test]
 fn only_the_units_that_clash_are_lost() {
@@ -185,6 +231,43 @@ fn only_the_units_that_clash_are_lost() {
         assert_eq!((world.reserve(bob), world.account(bob)), (0, 130));
         assert!(world.bank.audit().ok);
     }
+}
+
+/// Bad money that was paid on and refused: its payer has lost it, and the payee who refused does not have it.
+#[test]
+fn bad_money_that_was_refused_is_lost_and_not_taken() {
+    let (mut world, [alice, bob, carol]) = with_reserve(100);
+    nobody_refreshes(&mut world);
+    let mut twin = world.copy();
+    pays(&mut world, alice, bob, 40);
+    twin.pay(alice, carol, 10).unwrap();
+    twin.deliver_all();
+    twin.refresh(carol).unwrap().unwrap();
+    let Some(Mail::ToBank(_, _, ask)) = twin.post.next(&mut twin.chance) else { panic!() };
+    assert!(matches!(world.bank.ask(wire::decode(&ask).unwrap()), Some(BankAnswer::Reissued(_))));
+    // Bob pays Carol with what Alice gave him, and Carol will not have it.
+    let id = world.pay(bob, carol, 40).unwrap();
+    world.deliver();
+    world.deliver();
+    world.post.lose_everything();
+    let decision = world.person(bob).wallet().refused(&id, ErrorCode::Expired, None, world.now);
+    world.settle_decision(bob, decision).unwrap();
+    world.person_mut(bob).refresh_due = true;
+    world.settles();
+    assert_eq!(world.state(bob, &id), State::Returned(ErrorCode::Expired));
+    let lines = world.history(bob);
+    let lines: Vec<_> = lines.iter().skip(1).map(|l| (l.movement, l.units.get(), l.reserve.get())).collect();
+    let expected = [
+        (Movement::Sent, 40, 0),
+        (Movement::Returned, 10, 10),
+        (Movement::Lost, 10, 0),
+        (Movement::Returned, 30, 30),
+    ];
+    assert_eq!(lines, expected);
+    world.check_step();
+    world.deposit(bob, 30).unwrap();
+    world.settles();
+    assert_eq!(world.account(bob), 130);
 }
 
 /// B7: asked again, the bank gives the first answer; a second one changes nothing here.
@@ -309,7 +392,7 @@ fn an_edited_history_is_found_out() {
     }
     let missing = daemon::store::RedbStore::in_memory().unwrap();
     let kept: Vec<_> = lines.iter().filter(|line| line.seq != 2).cloned().collect();
-    let changes: Vec<_> = kept.into_iter().map(daemon::wallet::change::Change::History).collect();
+    let changes: Vec<_> = kept.into_iter().map(Change::History).collect();
     missing.commit(&changes).unwrap();
     assert_eq!(missing.check_history().unwrap(), Err(HistoryFlaw::Broken(3)));
 }

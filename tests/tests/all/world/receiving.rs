@@ -365,10 +365,15 @@ fn a_late_receipt_does_not_undo_what_the_bank_gave_back() {
     let decision = world.person(alice).wallet().receipted(&payment, receipt, &node, world.now);
     world.settle_decision(alice, decision).unwrap();
     world.settles();
-    world.check_step();
     world.check_history(alice);
+    assert_eq!(world.person(alice).wallet().history().reserve, units(100));
     assert_eq!(world.state(alice, &id), State::Returned(ErrorCode::Expired));
     assert_eq!(world.reserve(alice), 100);
+    // Bob said two things. What he holds is worth nothing, and his own books say so once he has asked.
+    world.refresh(bob).unwrap().unwrap();
+    world.settles();
+    assert_eq!(world.history(bob).pop().unwrap().movement, Movement::Lost);
+    assert_eq!(world.reserve(bob), 0);
     assert!(world.bank.audit().ok);
 }
 
