@@ -118,7 +118,9 @@ impl Core {
         if self.disk_is_low() {
             return Ok(PayAnswer::Error(ErrorCode::Unavailable));
         }
-        let Some(ticket) = self.ticket_for(payer, now)? else { return Ok(PayAnswer::Error(ErrorCode::NoTickets)) };
+        let Some(ticket) = self.ticket_for(payer, now)? else {
+            return Ok(PayAnswer::Error(ErrorCode::NoTickets));
+        };
         let amount = AmountRule::Exactly(offer.amount);
         let expires = now.plus_seconds(OFFER_SECONDS);
         let order = RequestOrder { amount, memo, expires, address: Text::default() };

@@ -3,8 +3,8 @@
 use protocol::body::Body;
 use protocol::id::{Digest, PaymentId};
 use protocol::key::bank::KeyCertificate;
-use protocol::note::{Destination, Note, NoteTable};
 use protocol::node::chance::chance_bytes;
+use protocol::note::{Destination, Note, NoteTable};
 use protocol::pay::{Mode, Order, Payment, Receipt, Request, list_of_notes};
 use protocol::range::Range;
 use protocol::sign::{Signed, Signer};

@@ -18,10 +18,10 @@ use protocol::code::parse_letter;
 use protocol::id::{BankId, Hint, Key, RequestId};
 use protocol::key::Seed;
 use protocol::key::bank::{BankKeys, bank_id};
-use protocol::note::{Destination, Note, NoteTable};
 use protocol::node::chance::{chance, chance_bytes};
 use protocol::node::clock::Clock;
 use protocol::node::net::{AskError, Protocol, ask_once, peer_of};
+use protocol::note::{Destination, Note, NoteTable};
 use protocol::range::Range;
 use protocol::seal;
 use protocol::sign::{Signed, Signer};
@@ -273,7 +273,10 @@ impl Stranger {
             protocol::bank::DirectoryEntry::Identity(identity) => Some(identity.unverified()),
             protocol::bank::DirectoryEntry::Certificate(_) => None,
         });
-        identities.filter(|identity| identity.owner == *owner).max_by_key(|identity| identity.sequence).cloned()
+        identities
+            .filter(|identity| identity.owner == *owner)
+            .max_by_key(|identity| identity.sequence)
+            .cloned()
     }
 
     /// Sends bytes on the payment protocol.

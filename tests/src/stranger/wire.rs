@@ -67,11 +67,13 @@ impl request_response::Codec for Scrawls {
         stream.write_all(&scrawl.bytes).await?;
         stream.flush().await?;
         let mut drops = tokio::time::interval(DROP);
-        while scrawl.held {
-            // Fails when the other side has had enough.
-            drops.tick().await;
-            stream.write_all(&[7]).await?;
-            stream.flush().await?;
+        if scrawl.held {
+            loop {
+                // Fails when the other side has had enough.
+                drops.tick().await;
+                stream.write_all(&[7]).await?;
+                stream.flush().await?;
+            }
         }
         Ok(())
     }

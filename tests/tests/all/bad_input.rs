@@ -3,13 +3,13 @@
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use protocol::body::Text;
 use protocol::code::request_uri;
+use protocol::id::Hint;
 use protocol::id::RequestId;
 use protocol::key::KeyTicket;
 use protocol::node::chance::chance_bytes;
 use protocol::pay::{AmountRule, Mode, Request};
-use protocol::body::Text;
-use protocol::id::Hint;
 use protocol::time::Timestamp;
 use tests::people::{Community, Resident, amount, reason};
 use tests::process::{NotRunning, Output, Program, built};
@@ -32,7 +32,7 @@ fn says(who: &Resident, words: &[&str], exit: i32, sentences: &[&str]) -> Output
 fn what_is_typed_wrong_is_named() {
     let town = Community::open("Naxos");
     let alice = town.resident("alice", 100).joined().started().unlocked();
-    let bob = town.resident("bob", 0).joined().started();
+    let bob = town.resident("bob", 0).joined().started().unlocked();
     let (code, own) = (bob.public_code().to_string(), alice.public_code().to_string());
     says(&alice, &["pay", &code, "5"], 4, &["the reserve holds 0 STM", "asks 5", "stermina withdraw"]);
     alice.withdraws(50);
@@ -73,7 +73,10 @@ fn what_is_typed_wrong_is_named() {
 /// A code with another letter at a place counted from 1.
 fn mistyped(code: &str, place: usize) -> String {
     let other = |letter: char| if letter == 'q' { 'p' } else { 'q' };
-    code.chars().enumerate().map(|(at, letter)| if at + 1 == place { other(letter) } else { letter }).collect()
+    code.chars()
+        .enumerate()
+        .map(|(at, letter)| if at + 1 == place { other(letter) } else { letter })
+        .collect()
 }
 
 /// A request that was good yesterday.
@@ -117,9 +120,15 @@ fn a_wrong_private_code_costs_time_that_a_restart_does_not_give_back() {
     assert!(waits.stderr.contains("before the next try"), "{waits:?}");
     alice.stops();
     alice.starts();
-    assert_eq!(reason(alice.tries_to_unlock(&alice.private_code())), "too_many_tries", "a restart changes nothing");
+    assert_eq!(
+        reason(alice.tries_to_unlock(&alice.private_code())),
+        "too_many_tries",
+        "a restart changes nothing"
+    );
     alice.unlocks_in_time();
     says(&alice, &["withdraw", "5"], 0, &["Done: withdraw of 5 STM"]);
+    // He has not unlocked since he joined, so he has no tickets for payers yet: that is what she has to tell him.
+    says(&alice, &["pay", &code, "5"], 4, &["bob declined", "has to be unlocked", "Nothing was paid"]);
 }
 
 /// N7, B7: without the bank people go on paying each other; what needs the bank waits, and says so.
@@ -230,7 +239,8 @@ impl SmallDisk {
     fn mounted() -> SmallDisk {
         let folder = tempfile::tempdir().unwrap();
         let size = format!("size={}m", SmallDisk::MIB);
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).status();
+        let mounted =
+            Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(folder.path()).status();
         assert!(mounted.is_ok_and(|status| status.success()), "mounting a small disk needs root");
         SmallDisk(folder)
     }

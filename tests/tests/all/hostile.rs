@@ -84,7 +84,10 @@ fn untouched(resident: &Resident, what: &str, play: impl FnOnce()) {
 
 #[track_caller]
 fn error(what: &str, answer: &PayAnswer, code: ErrorCode) {
-    assert!(matches!(answer, PayAnswer::Error(told) if *told == code), "{what}: {code:?} expected: {answer:?}");
+    assert!(
+        matches!(answer, PayAnswer::Error(told) if *told == code),
+        "{what}: {code:?} expected: {answer:?}"
+    );
 }
 
 /// A refusal of this order, signed by the payee's workstation.

@@ -95,7 +95,8 @@ fn other_people_s_accounts_and_notes_stay_theirs() {
     };
     let spied = mallory.owner().sign(query.clone());
     scene.refused("another's balance", &BankAsk::Balance(spied), ErrorCode::BadSignature);
-    let stale = victim.owner().sign(AccountQuery { created: protocol::time::Timestamp(now().0 - 5_000), ..query });
+    let stale =
+        victim.owner().sign(AccountQuery { created: protocol::time::Timestamp(now().0 - 5_000), ..query });
     scene.refused("a question that was overheard", &BankAsk::Balance(stale), ErrorCode::Expired);
 
     let to_victim = scene.redemption(RedeemKind::Deposit, victim.owner().key());
@@ -148,12 +149,19 @@ fn a_request_id_means_one_request() {
     his.request = asked.request;
     let his = BankAsk::Withdraw(scene.victim.owner().sign(his));
     scene.refused("another's request under the same name", &his, ErrorCode::IdReused);
-    let borrowed = Redemption { request: asked.request, ..scene.redemption(RedeemKind::Reissue, mallory.fresh_key().key()) };
+    let borrowed = Redemption {
+        request: asked.request,
+        ..scene.redemption(RedeemKind::Reissue, mallory.fresh_key().key())
+    };
     let ask = BankAsk::Reissue(borrowed.to_bytes(), mallory.redeems(&borrowed, &scene.purse, range()));
     scene.refused("another kind under the same name", &ask, ErrorCode::IdReused);
 
     let digest = mallory.owner().sign(asked.clone()).digest();
-    scene.denied("a status by its digest", &BankAsk::Status(asked.request, digest), &BankAnswer::Withdrawn(roots, letter));
+    scene.denied(
+        "a status by its digest",
+        &BankAsk::Status(asked.request, digest),
+        &BankAnswer::Withdrawn(roots, letter),
+    );
     let guessed = BankAsk::Status(asked.request, Digest([7; 32]));
     scene.denied("a status without it", &guessed, &BankAnswer::NotSeen);
     scene.town.bank().audits();
@@ -177,12 +185,17 @@ fn activation_codes_are_not_guessed() {
         }
     }
     assert_eq!(codes[0], ErrorCode::NotFound, "the first is just wrong");
-    assert_eq!(codes[11], ErrorCode::Busy, "after some the account takes no more guesses for a minute: {codes:?}");
+    assert_eq!(
+        codes[11],
+        ErrorCode::Busy,
+        "after some the account takes no more guesses for a minute: {codes:?}"
+    );
 
     let other = Stranger::joins(&scene.town, "other", 5);
     assert_eq!(balance(&other), 5, "the neighbour joins meanwhile");
     let claimed = parse_letter(&scene.town.bank().opens_account("mine", "resident", 0)).unwrap();
-    let (first, second) = (Stranger::with_forged_papers(&scene.town), Stranger::with_forged_papers(&scene.town));
+    let (first, second) =
+        (Stranger::with_forged_papers(&scene.town), Stranger::with_forged_papers(&scene.town));
     let claim = |who: &Stranger| {
         who.asks_bank(&BankAsk::Activate(who.activation(&claimed), who.introduction.identity.clone()))
     };

@@ -5,7 +5,9 @@ use protocol::node::chance::chance_bytes;
 use protocol::node::net::Protocol;
 use protocol::note::{Destination, Link};
 use protocol::seal::SIZES;
-use protocol::wire::{BankAnswer, BankAsk, ErrorCode, Hail, HailAnswer, Letterhead, PayAnswer, PayAsk, decode, encode};
+use protocol::wire::{
+    BankAnswer, BankAsk, ErrorCode, Hail, HailAnswer, Letterhead, PayAnswer, PayAsk, decode, encode,
+};
 use tests::stranger::wire::{Reply, Scrawler, framed};
 use tests::stranger::{Stranger, Target};
 
@@ -17,7 +19,10 @@ fn noise(length: usize) -> Vec<u8> {
 fn hail_error(stranger: &Stranger, target: &Target, what: &str, bytes: Vec<u8>, code: ErrorCode) {
     let answer = stranger.sends(target, bytes).unwrap_or_else(|why| panic!("{what}: no answer: {why}"));
     let answer: HailAnswer = decode(&answer).unwrap();
-    assert!(matches!(answer, HailAnswer::Error(told) if told == code), "{what}: {code:?} expected: {answer:?}");
+    assert!(
+        matches!(answer, HailAnswer::Error(told) if told == code),
+        "{what}: {code:?} expected: {answer:?}"
+    );
 }
 
 /// Finds a part and puts another in its place.
@@ -65,11 +70,18 @@ fn a_workstation_takes_messages_in_their_one_form_only() {
         let strange = [&[1][..], &noise(SIZES[1] - 1)].concat();
         let no_size = encode(&Hail::Sealed(noise(SIZES[0] - 1)));
         let to_nobody = {
-            let stranger_view = Target { identity: mallory.introduction.identity.unverified().clone(), ..target.clone() };
+            let stranger_view =
+                Target { identity: mallory.introduction.identity.unverified().clone(), ..target.clone() };
             encode(&mallory.sealed(&stranger_view, &whole))
         };
         hail_error(mallory, target, "a bit turned", turned, ErrorCode::Malformed);
-        hail_error(mallory, target, "noise in an envelope", encode(&Hail::Sealed(strange)), ErrorCode::NotMine);
+        hail_error(
+            mallory,
+            target,
+            "noise in an envelope",
+            encode(&Hail::Sealed(strange)),
+            ErrorCode::NotMine,
+        );
         hail_error(mallory, target, "sealed to another key", to_nobody, ErrorCode::NotMine);
         hail_error(mallory, target, "not one of the five sizes", no_size, ErrorCode::Malformed);
         hail_error(mallory, target, "cut off", sealed[..sealed.len() - 1].to_vec(), ErrorCode::Malformed);
@@ -101,7 +113,11 @@ fn a_workstation_takes_messages_in_their_one_form_only() {
 }
 
 /// Half a frame, a length that is a lie, more than one frame: the stream is closed, nothing is answered.
-fn broken_frames(peer: protocol::node::net::PeerId, addresses: &[protocol::node::net::Multiaddr], protocol: Protocol) {
+fn broken_frames(
+    peer: protocol::node::net::PeerId,
+    addresses: &[protocol::node::net::Multiaddr],
+    protocol: Protocol,
+) {
     let mut scrawler = Scrawler::connects(peer, addresses, protocol);
     let claims = |length: u32, body: &[u8]| [&length.to_be_bytes(), body].concat();
     let frames = [

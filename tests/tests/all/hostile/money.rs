@@ -42,7 +42,11 @@ const FORGERIES: &[Forgery] = &[
     }),
     ("units that the root does not have", ErrorCode::BadChain, |_, draft, purse| {
         let beyond = Range::new(60_000, 60_030).unwrap();
-        draft.with_notes(&[linked(&purse.note, link(purse.note.root.digest(), beyond, payee(draft)), &purse.owner)]);
+        draft.with_notes(&[linked(
+            &purse.note,
+            link(purse.note.root.digest(), beyond, payee(draft)),
+            &purse.owner,
+        )]);
     }),
     ("units that the link before does not have", ErrorCode::BadChain, |thief, draft, purse| {
         let middle = thief.fresh_key();

@@ -55,7 +55,9 @@ const MISFITS: &[Misfit] = &[
         draft.order.created = Timestamp(now().0 - 10_000);
         draft.order.expires = Timestamp(now().0 - 700);
     }),
-    ("an order from the future", ErrorCode::Expired, |_, draft| draft.order.created = now().plus_seconds(1_000)),
+    ("an order from the future", ErrorCode::Expired, |_, draft| {
+        draft.order.created = now().plus_seconds(1_000)
+    }),
     ("an order on a request that had ended", ErrorCode::Expired, |_, draft| {
         draft.order.created = now().plus_seconds(2 * DAY_SECONDS);
         draft.order.expires = now().plus_seconds(3 * DAY_SECONDS);
@@ -66,7 +68,9 @@ const MISFITS: &[Misfit] = &[
     ("an order of somebody else", ErrorCode::NotCertified, |payer, draft| {
         draft.order.payer = payer.fresh_key().key();
     }),
-    ("an order of the payee himself", ErrorCode::SelfPayment, |_, draft| draft.order.payer = draft.order.payee),
+    ("an order of the payee himself", ErrorCode::SelfPayment, |_, draft| {
+        draft.order.payer = draft.order.payee
+    }),
     ("another memo than the order's", ErrorCode::Malformed, |_, draft| draft.memo.push('!')),
     ("a memo that is too long", ErrorCode::Malformed, |_, draft| {
         draft.memo = "m".repeat(141);
