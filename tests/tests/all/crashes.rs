@@ -95,7 +95,7 @@ fn pays_in_the_storm(payer: &Resident, payee: &Resident) -> Vec<PaymentId> {
             to: to.clone(),
             units: Some(amount(1 + number % 7)),
             memo: Some(format!("number {number}")),
-            certified: (number % 8 == 0).then_some(true),
+            certified: number.is_multiple_of(8).then_some(true),
             key: format!("storm-{number}"),
         };
         let sent = until(|| answered(payer, &asked));
