@@ -18,10 +18,10 @@ impl Core {
         self.jobs.answered_offer(id);
         let decision = match answer {
             OfferReply::Failed(why) => self.wallet.offer_failed(id, why, now),
-            OfferReply::Retry if self.offer_is_too_old(id, now) => {
-                self.wallet.offer_failed(id, NotDone::Unreachable, now)
+            OfferReply::Retry(why) if self.offer_is_too_old(id, now) => {
+                self.wallet.offer_failed(id, why, now)
             }
-            OfferReply::Retry => {
+            OfferReply::Retry(_) => {
                 self.jobs.offer_again(id);
                 return;
             }

@@ -62,8 +62,8 @@ pub enum OfferReply {
     },
     /// He will not, or his papers are not in order.
     Failed(NotDone),
-    /// He could not be reached just now.
-    Retry,
+    /// Not just now: he was not reached, or said so himself. What is told if it stays like this.
+    Retry(NotDone),
 }
 
 /// What the owner asks of the bank.

@@ -93,7 +93,9 @@ impl Outbox {
         match (answer, &payment.request) {
             (PayAnswer::Request(request), None) => Ok((*request, false)),
             (PayAnswer::Open(certified), Some(request)) => Ok((request.clone(), certified)),
-            (PayAnswer::Error(code), _) if code.is_passing() => Err(OfferReply::Retry),
+            (PayAnswer::Error(code), _) if code.is_passing() => {
+                Err(OfferReply::Retry(NotDone::Declined(code)))
+            }
             (PayAnswer::Error(code), _) => Err(OfferReply::Failed(NotDone::Declined(code))),
             _ => Err(OfferReply::Failed(NotDone::BadRequest("the payee answered something else".to_owned()))),
         }
@@ -172,7 +174,7 @@ fn failed(fault: SpeakFault) -> OfferReply {
     match fault {
         SpeakFault::Papers(why) => OfferReply::Failed(NotDone::BadRequest(why)),
         SpeakFault::Unknown | SpeakFault::Unreachable(_) | SpeakFault::Garbled | SpeakFault::Store(_) => {
-            OfferReply::Retry
+            OfferReply::Retry(NotDone::Unreachable)
         }
     }
 }

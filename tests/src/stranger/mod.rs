@@ -343,7 +343,7 @@ impl Stranger {
 }
 
 /// A certificate as the bank would write it; whoever signs it.
-pub fn forged_certificate(bank: BankId, owner: Key) -> Certificate {
+fn forged_certificate(bank: BankId, owner: Key) -> Certificate {
     Certificate {
         bank,
         sequence: 1,

@@ -66,16 +66,16 @@ impl request_response::Codec for Scrawls {
     {
         stream.write_all(&scrawl.bytes).await?;
         stream.flush().await?;
-        if !scrawl.held {
-            return Ok(());
-        }
         let mut drops = tokio::time::interval(DROP);
-        loop {
-            // Fails when the other side has had enough.
-            drops.tick().await;
-            stream.write_all(&[7]).await?;
-            stream.flush().await?;
+        if scrawl.held {
+            loop {
+                // Fails when the other side has had enough.
+                drops.tick().await;
+                stream.write_all(&[7]).await?;
+                stream.flush().await?;
+            }
         }
+        Ok(())
     }
 
     async fn write_response<T>(&mut self, _: &StreamProtocol, _: &mut T, _: Vec<u8>) -> io::Result<()>

@@ -52,7 +52,7 @@ impl Scene {
     }
 
     /// The payee takes honest money from the very same hands, and the books agree.
-    fn has_come_to_no_harm(mut self) {
+    fn ends_well(mut self) {
         let before = self.bob.reserve();
         self.mallory.pays(&self.target, &mut self.purse, 7);
         assert_eq!(self.bob.reserve(), before + 7);

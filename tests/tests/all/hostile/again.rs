@@ -53,7 +53,7 @@ fn a_payment_that_is_sent_again_is_one_payment() {
         let told = mallory.pays_draft(target, &other);
         refusal("the same units", told, &other, target, ErrorCode::Fork);
     });
-    scene.has_come_to_no_harm();
+    scene.ends_well();
 }
 
 /// Threats X1, M3: the same units to two payees. Both are told yes; the bank gives them to one, and says so to the other.
@@ -83,5 +83,5 @@ fn units_that_are_spent_twice_are_paid_once() {
 
     scene.mallory.pays(&to_carol, &mut scene.purse, 5);
     scene.town.is_sound(&[&carol]);
-    scene.has_come_to_no_harm();
+    scene.ends_well();
 }

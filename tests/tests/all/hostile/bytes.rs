@@ -109,7 +109,7 @@ fn a_workstation_takes_messages_in_their_one_form_only() {
     let told: BankAnswer = decode(&mallory.sends_bank(noise((256 << 10) + 1)).unwrap()).unwrap();
     assert_eq!(told, BankAnswer::Error(ErrorCode::TooBig));
     assert!(mallory.sends(target, encode(&Hail::Hello)).is_ok(), "who greets properly is greeted");
-    scene.has_come_to_no_harm();
+    scene.ends_well();
 }
 
 /// Half a frame, a length that is a lie, more than one frame: the stream is closed, nothing is answered.
@@ -163,7 +163,7 @@ fn who_sends_nonsense_is_turned_away_for_a_while() {
     is_turned_away(&scene, "forged notes", sealed);
     let told = scene.mallory.says(&scene.target, scene.mallory.offer(5, ""));
     assert!(matches!(told, PayAnswer::Request(_)), "another peer is welcome: {told:?}");
-    scene.has_come_to_no_harm();
+    scene.ends_well();
 }
 
 fn is_turned_away(scene: &Scene, what: &str, message: impl Fn() -> Vec<u8>) {

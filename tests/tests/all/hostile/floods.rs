@@ -64,7 +64,7 @@ fn honest_payments_pass_in_the_middle_of_a_flood() {
         }
     }
     scene.town.is_sound(&[&alice]);
-    scene.has_come_to_no_harm();
+    scene.ends_well();
 }
 
 fn hold_half_frames(target: &Target) -> Vec<Scrawler> {
@@ -112,7 +112,7 @@ fn a_flood_of_offers_leaves_tickets_for_others() {
     assert!(left(&scene.bob) + 128 >= before, "{} of {before} tickets are left", left(&scene.bob));
     let told = carol.says(&scene.target, carol.offer(5, "honest"));
     assert!(matches!(told, PayAnswer::Request(_)), "{told:?}");
-    scene.has_come_to_no_harm();
+    scene.ends_well();
 }
 
 /// Threats H1: two hundred names at once are no reason to keep an honest one out.
@@ -132,5 +132,5 @@ fn many_connections_leave_room_for_one_more() {
     drop(crowd);
     let _ = receives(&scene.town, "carol");
     scene.town.is_sound(&[&alice]);
-    scene.has_come_to_no_harm();
+    scene.ends_well();
 }
