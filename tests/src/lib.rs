@@ -5,9 +5,11 @@
 //! | [`process`] | the real programs as processes: build, start, stop, kill, freeze, their logs |
 //! | [`people`] | a community with its bank and residents, each with a workstation of real processes |
 //! | [`demo`] | the day that `cargo demo` plays |
+//! | [`figures`] | what `cargo figures` measures |
 //! | [`patience`] | waiting for something that another process does, with an end |
 
 pub mod demo;
+pub mod figures;
 pub mod patience;
 pub mod people;
 pub mod process;
