@@ -24,7 +24,7 @@ use protocol::note::{Destination, Note, NoteTable};
 use protocol::sign::Signer;
 use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{BankAnswer, BankAsk};
-use redb::{Database, TableDefinition};
+use redb::{Database, ReadableTable, TableDefinition};
 use std::collections::VecDeque;
 use std::hint::black_box;
 use std::path::Path;

@@ -26,7 +26,7 @@ pub(super) type Sizes = BTreeMap<String, usize>;
 const CACHE_BYTES: usize = 8 << 20;
 
 /// What a commit does to a table.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 enum Row {
     /// A row under a random key of so many bytes, as long as the table's rows are.
     Named(Named, usize),
@@ -187,10 +187,10 @@ pub(super) fn row_sizes(path: &Path) -> Result<Sizes, redb::Error> {
     let mut sizes = BTreeMap::new();
     for handle in tx.list_tables()? {
         let name = handle.name().to_owned();
-        let stats = match tx.open_table(Named::new(&name)) {
+        let stats = match tx.open_table(TableDefinition::<&[u8], &[u8]>::new(handle.name())) {
             Ok(table) => (table.len()?, table.stats()?.stored_bytes()),
             Err(_) => {
-                let table = tx.open_table(TableDefinition::<u64, &[u8]>::new(&name))?;
+                let table = tx.open_table(TableDefinition::<u64, &[u8]>::new(handle.name()))?;
                 (table.len()?, table.stats()?.stored_bytes())
             }
         };

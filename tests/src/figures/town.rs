@@ -38,9 +38,11 @@ type Targets = Arc<Mutex<VecDeque<String>>>;
 pub(super) fn payments(effort: Effort) -> Vec<Figure> {
     let town = Town::settled(effort);
     let mut figures = town.certified(effort);
-    town.community.bank().closes();
     town.pay(1, town.by_code(20));
     let sizes = town.row_sizes();
+    // They find each other again while somebody can say where they are.
+    town.pay(1, town.by_code(5));
+    town.community.bank().closes();
     let folder = town.community.folder().join("floor");
     std::fs::create_dir_all(&folder).unwrap_or_else(|why| panic!("{}: {why}", folder.display()));
     let floor = Floor::make(&folder, sizes);
@@ -266,7 +268,7 @@ impl Floor {
     /// Both stores at work at once, with commits as large as what is under way.
     fn in_groups(&self, clock: &Clock, payments: usize, group: usize) -> Duration {
         let begun = clock.monotonic();
-        let rounds = || (0..payments.div_ceil(group));
+        let rounds = || 0..payments.div_ceil(group);
         let steps = |of_payee: bool| {
             for step in Step::DIRECT.into_iter().filter(|step| (*step == Step::Credit) == of_payee) {
                 self.commit(step, group);

@@ -121,14 +121,14 @@ impl Mint {
 
     fn signatures(&self, note: &Note) -> Vec<Bare> {
         let mut owner = note.root.unverified().to;
-        let mut bare = vec![self::bare(&note.root, &self.issue.key())];
+        let mut found = vec![bare(&note.root, &self.issue.key())];
         for link in &note.links {
-            bare.push(self::bare(link, &owner));
+            found.push(bare(link, &owner));
             if let Destination::Key(next) = link.unverified().to {
                 owner = next;
             }
         }
-        bare
+        found
     }
 }
 
