@@ -121,14 +121,7 @@ impl Inbox {
     /// The sender's papers, and that the directory has nothing against him.
     fn party(&self, from: Introduction) -> Result<Party, ErrorCode> {
         let shared = &self.engine.shared;
-        let party = match self.contacts.caller(&from) {
-            Some(party) => party,
-            None => {
-                let party = from.verify(&shared.keys(), shared.now()).map_err(|flaw| flaw.code())?;
-                self.contacts.called(&party);
-                party
-            }
-        };
+        let party = from.verify(&shared.keys(), shared.now()).map_err(|flaw| flaw.code())?;
         match self.standing(&party.owner()) {
             Some(Standing::Suspended) => Err(ErrorCode::Suspended),
             _ => Ok(party),
@@ -174,7 +167,6 @@ impl Inbox {
             Err(_) => return Some(PayAnswer::Error(ErrorCode::Unavailable)),
         }
         let standing = self.standing(&order.payer);
-        let checked = self.contacts.caller(&from);
         let verified = tokio::task::spawn_blocking(move || {
             let keys = shared.keys();
             let nodes = [shared.persona.node.key()];
@@ -183,7 +175,6 @@ impl Inbox {
                 nodes: &nodes,
                 keys: &keys,
                 standing,
-                checked,
                 now: shared.now(),
             };
             payment.verify(from, &reader)

@@ -13,7 +13,6 @@ mod input;
 pub mod jobs;
 pub mod link;
 pub mod outbox;
-pub mod waiting;
 
 pub use handle::{Engine, Shared};
 pub use input::{BankCall, CallFault, Input, LockState, OfferReply, Reply, RequestOrder, TryOutcome};
@@ -32,7 +31,6 @@ use protocol::id::{Digest, Hint, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;
 use protocol::node::chance::chance_bytes;
 use protocol::node::host::disk;
-use protocol::range::Range;
 use protocol::pay::{AmountRule, MEMO_MAX, Mode, Receipt, Request, VerifiedPayment};
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
@@ -62,6 +60,7 @@ const BANK_REST: Duration = Duration::from_secs(60);
 enum Pending {
     Incoming(Key, PaymentId),
     Request(RequestId),
+    Root(Digest),
     Call(String, String),
     Outgoing(PaymentId),
 }
@@ -79,9 +78,6 @@ pub struct Core {
     batch: Batch,
     after: Vec<After>,
     pending: HashSet<Pending>,
-    /// Units that this batch has taken in. Notes over the same root that share no unit do not concern each other,
-    /// so payments out of one withdrawal may share a commit.
-    pending_units: Vec<(Digest, Range)>,
     data: PathBuf,
     refresh_due: bool,
     bank_reachable: bool,
@@ -102,7 +98,6 @@ impl Core {
             batch: Batch::default(),
             after: Vec::new(),
             pending: HashSet::new(),
-            pending_units: Vec::new(),
             data,
             refresh_due: true,
             bank_reachable: false,
@@ -234,12 +229,10 @@ impl Core {
     /// Commits what has been decided, then lets replies, events and jobs go.
     fn flush(&mut self) -> Result<(), StoreFault> {
         let batch = std::mem::take(&mut self.batch);
-        let names = batch.names();
         let (committed, effects) = batch.commit(&*self.store)?;
         self.after.drain(..).for_each(|after| after(&committed));
-        self.forget_claims();
+        self.pending.clear();
         self.shared.newest_event.send_replace(self.wallet.newest_event());
-        self.shared.waiting.changed(&names);
         self.shared.learn(self.wallet.keys());
         for effect in effects {
             if effect == crate::wallet::change::Effect::Refresh {
@@ -253,25 +246,11 @@ impl Core {
 
     /// Marks what this batch changes; if it had been marked before, the earlier change is made durable first.
     fn claim(&mut self, things: Vec<Pending>) -> Result<(), StoreFault> {
-        self.claim_with(things, Vec::new())
-    }
-
-    /// The same with units that are taken in.
-    fn claim_with(&mut self, things: Vec<Pending>, units: Vec<(Digest, Range)>) -> Result<(), StoreFault> {
-        let shared = |(root, range): &(Digest, Range)| {
-            self.pending_units.iter().any(|(other, taken)| other == root && taken.overlaps(*range))
-        };
-        if things.iter().any(|thing| self.pending.contains(thing)) || units.iter().any(shared) {
+        if things.iter().any(|thing| self.pending.contains(thing)) {
             self.flush()?;
         }
         self.pending.extend(things);
-        self.pending_units.extend(units);
         Ok(())
-    }
-
-    fn forget_claims(&mut self) {
-        self.pending.clear();
-        self.pending_units.clear();
     }
 
     fn disk_is_low(&self) -> bool {
@@ -545,13 +524,11 @@ impl Core {
 
     fn flush_tickets(&mut self, taken: Sealed<Vec<Signed<KeyTicket>>>) {
         let batch = std::mem::take(&mut self.batch);
-        let names = batch.names();
         match batch.commit(&*self.store) {
             Ok((committed, effects)) => {
-                self.shared.waiting.changed(&names);
                 self.tickets.extend(taken.open(&committed));
                 self.after.drain(..).for_each(|after| after(&committed));
-                self.forget_claims();
+                self.pending.clear();
                 for effect in effects {
                     self.jobs.start(effect, &self.wallet, &self.store, None);
                 }
@@ -654,12 +631,12 @@ impl Core {
         }
         let order = payment.order();
         let (payer, id, request) = (order.payer, order.payment, payment.request().id);
-        let units: Vec<(Digest, Range)> =
-            payment.notes().iter().map(|note| note.holding()).map(|held| (held.root, held.range)).collect();
-        let mut roots: Vec<Digest> = units.iter().map(|(root, _)| *root).collect();
+        let mut roots: Vec<Digest> = payment.notes().iter().map(|note| note.holding().root).collect();
         roots.sort_unstable();
         roots.dedup();
-        self.claim_with(vec![Pending::Incoming(payer, id), Pending::Request(request)], units)?;
+        let mut claims = vec![Pending::Incoming(payer, id), Pending::Request(request)];
+        claims.extend(roots.iter().map(|root| Pending::Root(*root)));
+        self.claim(claims)?;
         let mut known = Known {
             earlier: self.store.incoming(&payer, &id)?,
             request: self.store.request(&request)?,
