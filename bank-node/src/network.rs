@@ -10,11 +10,12 @@ use protocol::node::address::{address_record, address_texts};
 use protocol::node::host::signals::Shutdown;
 use protocol::node::net::{Inbound, Multiaddr, Net, NetStatus, PeerId, Protocol};
 use protocol::sign::Signer;
-use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode};
+use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode, Item};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
 
 /// What it costs a peer to send something that no honest program sends.
 const FORGED: u32 = 50;
@@ -27,14 +28,17 @@ const ANNOUNCE: Duration = Duration::from_secs(6 * 3600);
 
 /// Answers customers until the network ends.
 pub async fn serve<B: Books>(bank: Bank<B>, net: Net, mut inbound: mpsc::Receiver<Inbound>) {
+    let mut answers = JoinSet::new();
     while let Some(request) = inbound.recv().await {
+        while answers.try_join_next().is_some() {}
         match request.protocol {
             // The network room bounds how many requests wait for an answer, so tasks are bounded, too.
-            Protocol::Bank => drop(tokio::spawn(answer(bank.clone(), net.clone(), request))),
+            Protocol::Bank => drop(answers.spawn(answer(bank.clone(), net.clone(), request))),
             // A bank is paid through its accounts; dropping the answer closes the stream.
             Protocol::Pay => {}
         }
     }
+    while answers.join_next().await.is_some() {}
 }
 
 async fn answer<B: Books>(bank: Bank<B>, net: Net, request: Inbound) {
@@ -64,8 +68,14 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         BankAnswer::Error(
             ErrorCode::BadSignature | ErrorCode::BadChain | ErrorCode::Malformed | ErrorCode::TooMany,
         ) => FORGED,
+        // Found after the signatures were checked, which is what costs us most.
+        BankAnswer::Denied(items) if items.iter().any(|(_, item)| is_forged(item)) => FORGED,
         _ => 0,
     }
+}
+
+fn is_forged(item: &Item) -> bool {
+    matches!(item, Item::Refused(ErrorCode::BadSignature | ErrorCode::BadChain))
 }
 
 fn name(ask: &BankAsk) -> &'static str {

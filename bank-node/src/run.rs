@@ -16,6 +16,7 @@ use protocol::node::net::{self, Multiaddr, Net, NetConfig, NetError, Role};
 use protocol::node::rpc::{Limits, NoTokens, Running, ServeConfig, ServeError, serve, socket_in};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use tokio::task::JoinSet;
 
 /// Every setting of the bank-node.
 pub const SETTINGS: &[Key] = &[
@@ -84,6 +85,8 @@ pub struct Open {
     pub office: Running,
     /// Where customers reach it.
     pub listening: Vec<Multiaddr>,
+    /// What runs beside it.
+    tasks: JoinSet<()>,
 }
 
 fn addresses(config: &Config, key: &'static str) -> Result<Vec<Multiaddr>, RunError> {
@@ -138,9 +141,10 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let reach = Arc::new(Addresses::new(&net));
     network::learn_addresses(&net, &external, &reach).await;
     let listening = net.listening().await;
-    tokio::spawn(network::serve(bank.clone(), net.clone(), inbound));
-    tokio::spawn(network::announce(bank.clone(), net.clone(), shutdown.clone()));
-    tokio::spawn(service::keep_calendar(bank.clone(), home.keys(), shutdown.clone()));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(network::serve(bank.clone(), net.clone(), inbound));
+    tasks.spawn(network::announce(bank.clone(), net.clone(), shutdown.clone()));
+    tasks.spawn(service::keep_calendar(bank.clone(), home.keys(), shutdown.clone()));
 
     let serve_config = ServeConfig {
         socket: Some(socket_in(&home.paths.run)),
@@ -154,7 +158,7 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let events = Arc::new(JournalEvents(bank.clone()));
     let extra = axum::Router::new();
     let office = serve(serve_config, office, Arc::new(NoTokens), events, extra, shutdown.clone()).await?;
-    Ok(Open { bank, net, office, listening })
+    Ok(Open { bank, net, office, listening, tasks })
 }
 
 /// Runs the bank until the shutdown, or until its store fails.
@@ -179,12 +183,16 @@ pub async fn run(home: &Home, config: &Config, clock: Clock, shutdown: Shutdown)
     }
 }
 
-/// Nobody new, then those inside, then the books.
-async fn close(open: Open, stop: Stop) {
-    let Open { bank, net, office, .. } = open;
+/// Nobody new, then those inside, then the books. `stop` is the word for the shutdown it was opened with.
+pub async fn close(open: Open, stop: Stop) {
+    let Open { bank, net, office, mut tasks, .. } = open;
     stop.now();
     net.stop().await;
+    while tasks.join_next().await.is_some() {}
     office.finished().await;
     bank.stop().await;
     tracing::info!("the bank is closed");
 }
+
+#[cfg(test)]
+mod tests;

@@ -12,7 +12,7 @@
 //! | [`bank`] | certificates, withdrawals, redemptions, letters, the directory (link 1) |
 //! | [`error`] | the one list of error codes |
 //! | [`wire`] | MessagePack envelopes around all that, and limits |
-//! | [`print`] | letters and receipts as pages of text |
+//! | [`mod@print`] | letters and receipts as pages of text |
 //! | `node` | with the feature `node`: sockets, clock, runtime; nothing else in the crate knows of them |
 
 pub mod bank;

@@ -40,7 +40,7 @@ fn money_crosses_a_real_network() {
     let House { town, alice, bob, room: _room } = house();
     alice.pays(&bob, 120).memo("rent").done();
     bob.pays(&alice, 20).memo("change").done();
-    assert_eq!((alice.spendable(), bob.spendable()), (500, 200));
+    assert_eq!((alice.reserve(), bob.reserve()), (500, 200));
     bob.deposits(200);
     town.is_sound(&[&alice, &bob]);
     println!("ran: payments and a deposit between three network namespaces");
@@ -60,7 +60,7 @@ fn neighbours_find_each_other_without_the_bank() {
     bob.starts();
     alice.unlocks();
     alice.pays_to(&code.to_string(), 75).memo("eggs").done();
-    settles("bob has it", || bob.spendable() == 175);
+    settles("bob has it", || bob.reserve() == 175);
     town.bank().opens();
     alice.has_settled();
     bob.has_settled();
@@ -92,7 +92,7 @@ fn a_pulled_cable_leaves_one_outcome() {
     }
     alice.has_settled();
     bob.has_settled();
-    assert_eq!((alice.spendable(), bob.spendable()), (700 - arrived, arrived));
+    assert_eq!((alice.reserve(), bob.reserve()), (700 - arrived, arrived));
     town.is_sound(&[&alice, &bob]);
     println!("ran: a link taken down and up around six payments");
 }

@@ -7,9 +7,13 @@
 //! | [`demo`] | the day that `cargo demo` plays |
 //! | [`figures`] | what `cargo figures` measures |
 //! | [`patience`] | waiting for something that another process does, with an end |
+//! | [`stranger`] | a peer that keeps no rules |
+//! | [`world`] | bank and wallets in one thread, with bad disks and bad post: no process, no network, no clock |
 
 pub mod demo;
 pub mod figures;
 pub mod patience;
 pub mod people;
 pub mod process;
+pub mod stranger;
+pub mod world;

@@ -10,7 +10,7 @@
 //! let bob = town.resident("bob", 0).joined().started().unlocked();
 //! alice.withdraws(500);
 //! alice.pays(&bob, 120).memo("rent").done();
-//! assert_eq!(bob.spendable(), 120);
+//! assert_eq!(bob.reserve(), 120);
 //! ```
 //! What a scene expects to work fails the scene when it does not, with the sentence the program gave. What it
 //! expects to fail begins with `tries`.
@@ -57,8 +57,8 @@ impl Community {
             let bank = Bank::found(name, &home, &Setting::on_port(free_port()));
             match bank.program.try_start() {
                 Ok(()) => return Self { bank, folder },
-                Err(NotRunning::Ended(_)) if bank.program.log().contains("in use") => {}
-                Err(why) => panic!("the bank does not come up: {why:?}"),
+                Err(NotRunning::Ended(_)) if bank.program.log().contains("Address already in use") => {}
+                Err(why) => panic!("the bank does not come up: {why:?}\n{}", bank.program.log_tail()),
             }
         }
         panic!("{PORTS} ports were all taken");
@@ -465,6 +465,14 @@ impl Resident {
         settles(&format!("{} awaits nothing", self.name), || held().is_ok_and(|held| held.is_empty()));
     }
 
+    /// Waits until the bank has seen all that he has.
+    #[track_caller]
+    pub fn has_refreshed(&self) {
+        let clean = |now: Balance| now.unconfirmed.is_zero() && now.at_bank.is_zero();
+        let balance = || wait(self.rpc().balance(Empty {}));
+        settles(&format!("the bank has seen {}'s money", self.name), || balance().is_ok_and(clean));
+    }
+
     /// The receipt of a payment, on either side.
     #[track_caller]
     pub fn receipt(&self, payment: PaymentId) -> Receipt {
@@ -481,6 +489,14 @@ impl Resident {
     #[track_caller]
     pub fn spendable(&self) -> u64 {
         self.balance().spendable.get()
+    }
+
+    /// What is his: what can be spent, and what is at the bank to be exchanged for fresh notes.
+    #[track_caller]
+    pub fn reserve(&self) -> u64 {
+        let balance = self.balance();
+        let his = Units::sum([balance.spendable, balance.at_bank]);
+        his.unwrap_or_else(|why| panic!("{}: {why}", self.name)).get()
     }
 
     /// The whole history, oldest first.

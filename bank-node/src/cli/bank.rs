@@ -3,7 +3,7 @@
 use super::show::facts;
 use super::{Desktop, Failure};
 use crate::desk::counter::Sign;
-use crate::home::Facts;
+use crate::home::{Facts, HomeError};
 use crate::keys::ISSUE_DAYS;
 use crate::ledger::books::Books;
 use crate::ledger::{Audit, audit as recompute};
@@ -142,20 +142,25 @@ pub(super) async fn status(desktop: &Desktop) -> Result<Exit, Failure> {
 }
 
 pub(super) async fn audit(desktop: &Desktop, args: &AuditArgs) -> Result<Exit, Failure> {
-    let facts_known;
-    let (audit, currency) = if args.offline {
-        let _lock = desktop.home.lock()?;
-        facts_known = desktop.home.facts()?;
-        let view = desktop.home.books()?.snapshot().map_err(crate::home::HomeError::from)?;
-        let audit = recompute(&view).map_err(crate::home::HomeError::from)?;
-        (audit, facts_known.currency.clone())
-    } else {
-        let client = BankClient::new(desktop.connect().await?);
-        let currency = client.status(Empty {}).await?.currency;
-        (client.audit_run(Empty {}).await?, currency)
-    };
+    let (audit, currency) = if args.offline { closed(desktop)? } else { open(desktop).await? };
     desktop.out.tell(&audit, || findings(&audit, &currency))?;
     Ok(if audit.ok { Exit::Done } else { Exit::Failed })
+}
+
+/// Of the open bank.
+async fn open(desktop: &Desktop) -> Result<(Audit, Currency), Failure> {
+    let client = BankClient::new(desktop.connect().await?);
+    let currency = client.status(Empty {}).await?.currency;
+    Ok((client.audit_run(Empty {}).await?, currency))
+}
+
+/// Of the books themselves; nobody may have them open.
+fn closed(desktop: &Desktop) -> Result<(Audit, Currency), Failure> {
+    let facts = desktop.home.facts()?;
+    let _lock = desktop.home.lock()?;
+    let books = desktop.home.books()?;
+    let audit = books.snapshot().and_then(|view| recompute(&view)).map_err(HomeError::from)?;
+    Ok((audit, facts.currency))
 }
 
 fn findings(audit: &Audit, currency: &Currency) -> String {

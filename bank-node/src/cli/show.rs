@@ -7,7 +7,7 @@ use protocol::time::Timestamp;
 use qrcode::render::unicode::Dense1x2;
 use qrcode::{EcLevel, QrCode};
 use serde::Serialize;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 
 /// Where answers go.
 #[derive(Clone, Copy, Debug)]
@@ -54,7 +54,17 @@ pub(super) fn facts<const N: usize>(facts: [(&str, String); N]) -> String {
 }
 
 /// A line as a QR in half blocks, dark on light; in capitals it needs fewer of them.
+///
+/// A terminal is told to be white, whatever its own colours are; a file or a printer is.
 pub(super) fn qr(line: &str) -> Option<String> {
+    let plain = qr_blocks(line)?;
+    if !io::stdout().is_terminal() {
+        return Some(plain);
+    }
+    Some(plain.lines().map(|line| format!("\x1b[30;107m{line}\x1b[0m\n")).collect())
+}
+
+fn qr_blocks(line: &str) -> Option<String> {
     let code = QrCode::with_error_correction_level(line.to_ascii_uppercase(), EcLevel::L).ok()?;
     let mut image = code.render::<Dense1x2>();
     Some(image.dark_color(Dense1x2::Dark).light_color(Dense1x2::Light).quiet_zone(true).build())

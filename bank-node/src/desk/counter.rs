@@ -15,9 +15,9 @@ pub enum Work {
     /// Claim an account.
     Activate(Box<Claim>),
     /// A newer identity record.
-    Publish(Verified<Identity>),
+    Publish(Box<Verified<Identity>>),
     /// Account to reserve.
-    Withdraw(Verified<Withdrawal>),
+    Withdraw(Box<Verified<Withdrawal>>),
     /// Notes to an account or to new notes.
     Redeem(Box<Examined>),
 }
@@ -26,7 +26,7 @@ pub enum Work {
 #[derive(Debug)]
 pub enum Prepared {
     /// Answer it.
-    Answer(BankAnswer),
+    Answer(Box<BankAnswer>),
     /// Hand it on.
     Work(Work),
 }
@@ -43,11 +43,9 @@ pub struct Sign {
 /// Examines a request on what is durable. Takes the time that signatures take, and writes nothing.
 pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> Result<Prepared, Fault> {
     let (bank, now) = (desk.keys.bank(), desk.now);
-    let answer = |reply: Reply| settle(reply).map(Prepared::Answer);
+    let answer = |reply: Reply| settle(reply).map(|answer| Prepared::Answer(Box::new(answer)));
     let prepared = match ask {
-        BankAsk::Terms => {
-            return Ok(Prepared::Answer(BankAnswer::Terms(desk.terms(&sign.name, &sign.currency))));
-        }
+        BankAsk::Terms => return answer(Ok(BankAnswer::Terms(desk.terms(&sign.name, &sign.currency)))),
         BankAsk::Status(id, digest) => return answer(status::status(view, id, digest)),
         BankAsk::Balance(query) => return answer(desk.balance(view, &query)),
         BankAsk::Directory(after) => {
@@ -57,8 +55,12 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
         BankAsk::Activate(activation, identity) => {
             activate::examine(bank, now, activation, identity).map(|claim| Work::Activate(Box::new(claim)))
         }
-        BankAsk::Publish(identity) => publish::examine(bank, now, view, identity).map(Work::Publish),
-        BankAsk::Withdraw(asked) => withdraw::examine(bank, now, view, asked).map(Work::Withdraw),
+        BankAsk::Publish(identity) => {
+            publish::examine(bank, now, view, identity).map(|identity| Work::Publish(Box::new(identity)))
+        }
+        BankAsk::Withdraw(asked) => {
+            withdraw::examine(bank, now, view, asked).map(|asked| Work::Withdraw(Box::new(asked)))
+        }
         BankAsk::Deposit(asked, notes) => match redeem::examine_deposit(bank, view, asked, notes) {
             Ok(Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
             Ok(Ready::Examined(examined)) => Ok(Work::Redeem(examined)),

@@ -1,4 +1,4 @@
-//! Redeem: notes back to the bank, for an account or for new notes (SPEC §4.5, N5, B5).
+//! Redeem: notes back to the bank, for an account or for new notes (SPEC §4.5, N5, N14).
 //!
 //! Checks in this order: size and number, whose bank, sums, sinks, the issue register, signatures — all of
 //! it outside the batch — and inside it the double-spend rule. A root counts because it stands in the
@@ -42,7 +42,7 @@ pub struct Examined {
 #[derive(Debug)]
 pub enum Ready {
     /// It was answered before.
-    Answered(BankAnswer),
+    Answered(Box<BankAnswer>),
     /// It may go to the desk.
     Examined(Box<Examined>),
 }
@@ -62,7 +62,7 @@ pub fn examine_deposit(
     let notes = open(bank, &redemption, table)?;
     let question = question(&redemption, asked.digest(), &notes);
     if let Some(answer) = question.answered(view)? {
-        return Ok(Ready::Answered(answer));
+        return Ok(Ready::Answered(Box::new(answer)));
     }
     if view.account_of(&outcome.to)?.is_none() {
         return Err(ErrorCode::NotFound.into());
@@ -86,7 +86,7 @@ pub fn examine_reissue(
     let notes = open(bank, &redemption, table)?;
     let question = question(&redemption, redemption.digest(), &notes);
     if let Some(answer) = question.answered(view)? {
-        return Ok(Ready::Answered(answer));
+        return Ok(Ready::Answered(Box::new(answer)));
     }
     check_keys(&redemption.outcomes)?;
     let items = pieces(view, &question.digest, notes)?;
@@ -94,7 +94,7 @@ pub fn examine_reissue(
     let bad = (0u16..).zip(&items).filter_map(|(at, item)| Some((at, Item::Refused(*item.as_ref().err()?))));
     let bad: Vec<(u16, Item)> = bad.collect();
     if !bad.is_empty() {
-        return Ok(Ready::Answered(BankAnswer::Denied(bad)));
+        return Ok(Ready::Answered(Box::new(BankAnswer::Denied(bad))));
     }
     Ok(Ready::Examined(Box::new(Examined { redemption, question, items })))
 }

@@ -1,4 +1,4 @@
-//! What the bank owes to its notes: the issue register and the redeemed intervals (SPEC §4.5, B5).
+//! What the bank owes to its notes: the issue register and the redeemed intervals (SPEC §4.5, N14).
 //!
 //! **The double-spend rule.** For each root the redeemed intervals never overlap. They are kept by
 //! (serial, start), so one look at the neighbour below tells whether a range is still owed:

@@ -73,7 +73,16 @@ impl<B: Books> Office<B> {
     }
 
     async fn order(&self, key: Option<String>, operation: Operation) -> Result<Done, RpcError> {
-        Ok(self.bank.order(Order { key, operation }).await?)
+        let done = self.bank.order(Order { key, operation }).await;
+        done.map_err(|error| match error {
+            OrderError::Objection(Objection::Insufficient { balance }) => {
+                let holds = self.bank.sign().currency.show_full(balance);
+                let mut told = RpcError::from(error);
+                told.message = format!("the account holds {holds}, less than was asked for");
+                told
+            }
+            other => other.into(),
+        })
     }
 
     async fn book(&self, key: Option<String>, operation: Operation) -> Result<Booked, RpcError> {
@@ -182,7 +191,7 @@ impl<B: Books> BankOffice for Office<B> {
     }
 
     async fn audit_run(&self, _: &Caller, Empty {}: Empty) -> Result<Audit, RpcError> {
-        self.read(|view| audit(view)).await
+        self.read(audit).await
     }
 
     async fn keys_list(&self, _: &Caller, Empty {}: Empty) -> Result<KeyList, RpcError> {

@@ -1,1 +1,201 @@
+//! The operators' interface over its own socket.
 
+use super::*;
+use crate::desk::counter::Sign;
+use crate::desk::tests::{NOON, keys_of_a_new_bank, units};
+use crate::service::{Bank, World, start};
+use crate::store::{Ledger, Memory};
+use protocol::body::Text;
+use protocol::node::clock::Clock;
+use protocol::node::host::signals::{Shutdown, Stop};
+use protocol::node::rpc::{
+    CallError, Connection, EventsList, Limits, NoTokens, ServeConfig, serve, socket_in,
+};
+use serde_json::json;
+use std::sync::Arc;
+
+struct Loopback;
+
+impl Reach for Loopback {
+    fn addresses(&self) -> Vec<Text> {
+        vec![Text::new("/ip4/127.0.0.1/tcp/1", 128).unwrap()]
+    }
+
+    fn connected(&self) -> u64 {
+        3
+    }
+}
+
+struct Scene {
+    client: BankClient,
+    bank: Bank<Ledger<Memory>>,
+    _stop: Stop,
+    _folder: tempfile::TempDir,
+}
+
+async fn scene() -> Scene {
+    let sign = Sign { name: "Banca di prova".to_owned(), currency: Currency::new("STM", 2).unwrap() };
+    let keys = keys_of_a_new_bank(NOON.day());
+    let world = World::roomy(Clock::manual(NOON.0));
+    let bank = start(Ledger::open(Memory::new()).unwrap(), keys, sign, world).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (stop, shutdown) = Shutdown::new();
+    let config = ServeConfig {
+        socket: Some(socket_in(folder.path())),
+        http: None,
+        runtime_dir: folder.path().to_owned(),
+        program: "bank-node",
+        version: "1",
+        limits: Limits::default(),
+    };
+    let office = Office::new(bank.clone(), Arc::new(Loopback)).into_service();
+    let events = Arc::new(JournalEvents(bank.clone()));
+    serve(config, office, Arc::new(NoTokens), events, axum::Router::new(), shutdown).await.unwrap();
+    let client = BankClient::new(Connection::unix(&socket_in(folder.path())));
+    Scene { client, bank, _stop: stop, _folder: folder }
+}
+
+fn alice(key: &str) -> AccountOpen {
+    AccountOpen {
+        kind: CustomerKind::Resident,
+        name: "Alice".to_owned(),
+        balance: units(50_000),
+        offline_limit: units(200),
+        key: key.to_owned(),
+    }
+}
+
+fn reason<T: std::fmt::Debug>(result: Result<T, CallError>) -> String {
+    match result {
+        Err(CallError::Rpc(error)) => error.reason.into_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
+/// B7: the same key opens one account and gives the same letter, which opens with the bank's own words.
+#[tokio::test]
+async fn an_account_is_opened_once_and_its_letter_is_the_same() {
+    let scene = scene().await;
+    let made = scene.client.account_open(alice("k")).await.unwrap();
+    assert_eq!(scene.client.account_open(alice("k")).await.unwrap(), made);
+    let letter = protocol::code::parse_letter(&made.letter_uri).unwrap();
+    assert_eq!((letter.account, letter.master), (made.account.0, scene.bank.keys().master()));
+    assert_eq!(letter.code, *scene.bank.keys().activation_code(made.account.0, 1));
+    assert_eq!(letter.addresses, Loopback.addresses());
+    let other = AccountOpen { balance: units(1), ..alice("k") };
+    assert_eq!(reason(scene.client.account_open(other).await), "key_reused");
+    let again = AccountLetter { account: made.account, key: None };
+    let second = scene.client.account_letter(again).await.unwrap();
+    assert_ne!(second.letter_uri, made.letter_uri);
+}
+
+/// N4: each booking has a number and a balance, and the statement shows them in order and in pages.
+#[tokio::test]
+async fn a_statement_shows_every_booking() {
+    let scene = scene().await;
+    let account = scene.client.account_open(alice("k")).await.unwrap().account;
+    for n in 1..=5 {
+        let cash = Cash { account, units: units(n), key: format!("in-{n}") };
+        scene.client.account_pay_in(cash.clone()).await.unwrap();
+        scene.client.account_pay_in(cash).await.unwrap();
+    }
+    let over = Cash { account, units: units(60_000), key: "out".to_owned() };
+    let refused = scene.client.account_pay_out(over).await;
+    let Err(CallError::Rpc(error)) = refused else { panic!("{refused:?}") };
+    assert_eq!(error.message, "the account holds 500.15 STM, less than was asked for");
+    assert_eq!((error.reason.as_ref(), &error.details["balance"]), ("insufficient_funds", &json!(50_015)));
+
+    let mut after = 0;
+    let mut seen = Vec::new();
+    loop {
+        let asked = AccountShow { account, after, limit: Some(4) };
+        let page = scene.client.account_show(asked).await.unwrap();
+        seen.extend(page.entries.iter().map(|entry| (entry.kind, entry.balance.get())));
+        after = page.entries.last().unwrap().number;
+        if !page.more {
+            break;
+        }
+    }
+    let expected = [(EntryKind::Open, 50_000), (EntryKind::PayIn, 50_001), (EntryKind::PayIn, 50_003)];
+    assert_eq!(seen.get(..3), Some(&expected[..]));
+    assert_eq!(seen.len(), 6);
+    let audit = scene.client.audit_run(Empty {}).await.unwrap();
+    assert!(audit.ok);
+    assert_eq!(audit.cash, units(50_015));
+}
+
+/// Operators' decisions: told to everybody through the directory, and with a reason in the journal.
+#[tokio::test]
+async fn decisions_and_lists() {
+    let scene = scene().await;
+    let account = scene.client.account_open(alice("k")).await.unwrap().account;
+    let decision = Decision { account, reason: "case 7".to_owned(), key: None };
+    scene.client.account_suspend(decision.clone()).await.unwrap();
+    assert_eq!(reason(scene.client.account_suspend(decision.clone()).await), "no_change");
+    let list = scene.client.account_list(AccountList::default()).await.unwrap();
+    assert_eq!(list.accounts.len(), 1, "the bank's own accounts are not customers'");
+    assert!(list.accounts[0].suspended.is_some());
+    scene.client.account_reinstate(decision).await.unwrap();
+    let nobody = AccountShow { account: AccountNumber(1), after: 0, limit: None };
+    assert_eq!(reason(scene.client.account_show(nobody).await), "account_not_found");
+    let long = AccountList { after: 0, limit: Some(501) };
+    assert_eq!(reason(scene.client.account_list(long).await), "invalid_params");
+    assert!(scene.client.directory_list(DirectoryList::default()).await.unwrap().lines.is_empty());
+    assert_eq!(scene.client.keys_list(Empty {}).await.unwrap().keys.len(), 34);
+}
+
+/// Every journal entry is an event, numbered as the journal is.
+#[tokio::test]
+async fn the_journal_is_the_event_stream() {
+    let scene = scene().await;
+    let account = scene.client.account_open(alice("k")).await.unwrap().account;
+    scene.client.account_pay_in(Cash { account, units: units(7), key: "in".to_owned() }).await.unwrap();
+    let asked = EventsList { since: 0, limit: None, wait_seconds: 0 };
+    let page = scene.client.connection().events(&asked).await.unwrap();
+    let events: Vec<Event> =
+        page.events.into_iter().map(|event| serde_json::from_value(event).unwrap()).collect();
+    assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!((events[1].kind, events[1].units, page.newest), (EntryKind::PayIn, units(7), 2));
+}
+
+/// The status says what the operators have to do, and says it in time.
+#[tokio::test]
+async fn the_status_says_when_keys_run_out() {
+    let scene = scene().await;
+    let fine = scene.client.status(Empty {}).await.unwrap();
+    assert_eq!((fine.issuing, fine.issue_days_left, fine.connected), (true, 31, 3));
+    assert_eq!(fine.advice, None);
+    let mut keys = keys_of_a_new_bank(NOON.day());
+    keys.issue.retain(|epoch, _| *epoch < NOON.day().0 + 3);
+    scene.bank.use_keys(keys);
+    let few = scene.client.status(Empty {}).await.unwrap();
+    assert_eq!(few.issue_days_left, 3);
+    let mut keys = keys_of_a_new_bank(NOON.day());
+    keys.issue.clear();
+    scene.bank.use_keys(keys);
+    let none = scene.client.status(Empty {}).await.unwrap();
+    assert!(!none.issuing && none.advice.unwrap().contains("bank-node keys extend"));
+}
+
+/// B5: fields and errors are published: every word an objection uses is in the contract.
+#[test]
+fn the_contract_lists_every_error() {
+    use crate::desk::office::Objection;
+    let all = [
+        Objection::NotFound(AccountNumber(1)),
+        Objection::KeyReused,
+        Objection::BadKey,
+        Objection::BadName,
+        Objection::BadReason,
+        Objection::Nothing,
+        Objection::Insufficient { balance: units(1) },
+        Objection::TooMuch,
+        Objection::Activated,
+        Objection::NoChange,
+    ];
+    for objection in all {
+        assert!(ERRORS.iter().any(|info| info.reason == objection.reason()), "{objection:?}");
+    }
+    let methods = &BankClient::contract().methods;
+    assert!(methods.iter().all(|method| !method.summary().is_empty()));
+}

@@ -15,7 +15,7 @@ mod tests;
 pub use calendar::keep_calendar;
 pub(crate) use calendar::turn_page;
 
-use self::writer::{Job, Writer};
+use self::writer::{Job, Task, Writer};
 use crate::desk::Desk;
 use crate::desk::counter::{Prepared, Sign, Work, prepare};
 use crate::desk::office::{Done, Objection, Order};
@@ -157,7 +157,7 @@ impl<B: Books> Bank<B> {
             return BankAnswer::Error(ErrorCode::Busy);
         };
         match self.examine(ask).await {
-            Some(Prepared::Answer(answer)) => answer,
+            Some(Prepared::Answer(answer)) => *answer,
             Some(Prepared::Work(work)) => self.hand_in(work).await,
             None => BankAnswer::Error(ErrorCode::Unavailable),
         }
@@ -179,7 +179,7 @@ impl<B: Books> Bank<B> {
 
     async fn hand_in(&self, work: Work) -> BankAnswer {
         let (reply, answer) = oneshot::channel();
-        match self.inner.jobs.try_send(Job::Customer(work, reply)) {
+        match self.inner.jobs.try_send(Job::Task(Task::Customer(work, reply))) {
             Ok(()) => answer.await.unwrap_or(BankAnswer::Error(ErrorCode::Unavailable)),
             Err(mpsc::error::TrySendError::Full(_)) => BankAnswer::Error(ErrorCode::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => BankAnswer::Error(ErrorCode::Unavailable),
@@ -189,7 +189,7 @@ impl<B: Books> Bank<B> {
     /// Carries out an operator's order.
     pub async fn order(&self, order: Order) -> Result<Done, OrderError> {
         let (reply, answer) = oneshot::channel();
-        match self.inner.jobs.try_send(Job::Operator(order, reply)) {
+        match self.inner.jobs.try_send(Job::Task(Task::Operator(order, reply))) {
             Ok(()) => answer.await.unwrap_or(Err(OrderError::Unavailable)),
             Err(mpsc::error::TrySendError::Full(_)) => Err(OrderError::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(OrderError::Unavailable),
@@ -260,7 +260,7 @@ impl<B: Books> Bank<B> {
         first.ok().flatten().unwrap_or_else(unknown)
     }
 
-    /// Finishes what is in the queue and closes.
+    /// Finishes what is in the queue and closes; the books are free when the last clone is gone, too.
     pub async fn stop(&self) {
         let (reply, stopped) = oneshot::channel();
         if self.inner.jobs.send(Job::Stop(reply)).await.is_ok() {

@@ -81,7 +81,7 @@ fn withdrawal<B: Books>(bank: &Bank<B>, alice: &Customer, n: u64, amount: u64) -
 }
 
 async fn books_are_in_order<B: Books>(bank: &Bank<B>) -> crate::ledger::Audit {
-    let audit = bank.read(|view| audit(view)).await.unwrap();
+    let audit = bank.read(audit).await.unwrap();
     assert!(audit.ok, "{:?}", audit.findings);
     audit
 }
@@ -106,7 +106,7 @@ async fn duplicates_at_once_have_one_effect() {
     assert_eq!(books_are_in_order(&bank).await.accounts, 1);
 }
 
-/// B5: of many who redeem the same units at once, one is paid.
+/// N14: of many who redeem the same units at once, one is paid.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_of_many_redeems_the_same_units() {
     let bank = open_bank(Memory::new(), World::roomy(noon()));
@@ -221,14 +221,14 @@ fn a_day_that_is_over_loses_its_key() {
     };
     keys.write(&make_all(&master, NOON.day(), 3, &mut chance)).unwrap();
     keys.write_letters(&[9; 32]).unwrap();
-    let today = calendar::turn_page(&keys, master.key(), NOON).unwrap();
+    let today = turn_page(&keys, master.key(), NOON).unwrap();
     assert_eq!(today.days_left(NOON.day()), 3);
     assert!(today.attests_on(NOON.day()));
     let file = keys.path().join(format!("issue-{}", NOON.day().0));
     assert!(file.exists());
 
     let midnight = NOON.day().plus_days(1).start();
-    let later = calendar::turn_page(&keys, master.key(), midnight.plus_seconds(601)).unwrap();
+    let later = turn_page(&keys, master.key(), midnight.plus_seconds(601)).unwrap();
     assert!(!file.exists());
     assert_eq!(later.days_left(midnight.day()), 2);
     assert!(later.issue_on(NOON.day()).is_none());

@@ -16,19 +16,24 @@ const BATCH_MAX: usize = 256;
 
 /// What the writer is asked to do.
 pub(super) enum Job {
+    /// Something for the books.
+    Task(Task),
+    /// Finish, let go of the books, and say so.
+    Stop(oneshot::Sender<()>),
+}
+
+/// Something for the books, and who waits for what it comes to.
+pub(super) enum Task {
     /// A customer's request.
     Customer(Work, oneshot::Sender<BankAnswer>),
     /// An operator's order.
     Operator(Order, oneshot::Sender<Result<Done, OrderError>>),
-    /// Finish and close.
-    Stop(oneshot::Sender<()>),
 }
 
-/// What a job came to, told once it is durable.
+/// What a task came to, told once it is durable.
 enum Told {
-    Customer(BankAnswer),
+    Customer(Box<BankAnswer>),
     Operator(Result<Done, OrderError>),
-    Stop,
 }
 
 pub(super) struct Writer<B> {
@@ -56,80 +61,82 @@ impl<B: Books> Writer<B> {
         let _alarm = Alarm(self.failed.clone());
         let mut attempts = Attempts::default();
         while let Some(first) = self.queue.blocking_recv() {
-            let batch = self.drain(first);
-            let last = batch.iter().any(|job| matches!(job, Job::Stop(_)));
+            let (batch, stop) = self.drain(first);
             if !(self.world.has_room)() {
                 tracing::error!(wanted = ROOM_BYTES, "the disk is full: nothing is written");
-                batch.into_iter().for_each(Job::unavailable);
+                batch.into_iter().for_each(Task::unavailable);
             } else if let Err(fault) = self.carry_out(batch, &mut attempts) {
                 return self.failed.with(fault);
             }
-            if last {
+            if let Some(stopped) = stop {
+                drop(self);
+                // Whoever asked for it may not wait any more.
+                let _ = stopped.send(());
                 return;
             }
         }
     }
 
-    fn drain(&mut self, first: Job) -> Vec<Job> {
-        let mut batch = vec![first];
-        while batch.len() < BATCH_MAX {
-            match self.queue.try_recv() {
-                Ok(job) => batch.push(job),
-                Err(_) => break,
+    /// What waits, up to a batch, and whether it is the last.
+    fn drain(&mut self, first: Job) -> (Vec<Task>, Option<oneshot::Sender<()>>) {
+        let mut batch = Vec::new();
+        let mut next = Some(first);
+        while let Some(job) = next {
+            match job {
+                Job::Task(task) => batch.push(task),
+                Job::Stop(stopped) => return (batch, Some(stopped)),
             }
+            next = if batch.len() < BATCH_MAX { self.queue.try_recv().ok() } else { None };
         }
-        batch
+        (batch, None)
     }
 
-    fn carry_out(&self, batch: Vec<Job>, attempts: &mut Attempts) -> Result<(), Fault> {
+    fn carry_out(&self, batch: Vec<Task>, attempts: &mut Attempts) -> Result<(), Fault> {
         let keys = self.keys.current();
         let desk = Desk { keys: &keys, now: Timestamp(self.world.clock.now_seconds()) };
         let done = self.books.in_one_commit(|tx| {
             let told: Result<Vec<Told>, Fault> =
-                batch.iter().map(|job| job.perform(desk, tx, attempts)).collect();
+                batch.iter().map(|task| task.perform(desk, tx, attempts)).collect();
             Ok((told?, tx.journal_head()?))
         });
         match done {
             Ok((told, head)) => {
                 tracing::debug!(requests = batch.len(), head, "committed");
                 self.newest.send_if_modified(|newest| std::mem::replace(newest, head) != head);
-                batch.into_iter().zip(told).for_each(|(job, told)| job.tell(told));
+                batch.into_iter().zip(told).for_each(|(task, told)| task.tell(told));
                 Ok(())
             }
             Err(fault) => {
-                batch.into_iter().for_each(Job::unavailable);
+                batch.into_iter().for_each(Task::unavailable);
                 Err(fault)
             }
         }
     }
 }
 
-impl Job {
+impl Task {
     fn perform(&self, desk: Desk<'_>, tx: &mut impl Tx, attempts: &mut Attempts) -> Result<Told, Fault> {
         Ok(match self {
-            Job::Customer(work, _) => Told::Customer(work.perform(desk, tx, attempts)?),
-            Job::Operator(order, _) => Told::Operator(desk.order(tx, order)?.map_err(OrderError::from)),
-            Job::Stop(_) => Told::Stop,
+            Task::Customer(work, _) => Told::Customer(Box::new(work.perform(desk, tx, attempts)?)),
+            Task::Operator(order, _) => Told::Operator(desk.order(tx, order)?.map_err(OrderError::from)),
         })
     }
 
     /// Whoever does not wait any more asks again: the answer is kept.
     fn tell(self, told: Told) {
         match (self, told) {
-            (Job::Customer(_, reply), Told::Customer(answer)) => drop(reply.send(answer)),
-            (Job::Operator(_, reply), Told::Operator(done)) => drop(reply.send(done)),
-            (Job::Stop(reply), Told::Stop) => drop(reply.send(())),
-            (Job::Customer(..) | Job::Operator(..) | Job::Stop(_), _) => {
-                unreachable!("each job is told what it came to itself")
+            (Task::Customer(_, reply), Told::Customer(answer)) => drop(reply.send(*answer)),
+            (Task::Operator(_, reply), Told::Operator(done)) => drop(reply.send(done)),
+            (Task::Customer(..) | Task::Operator(..), _) => {
+                unreachable!("each task is told what it came to itself")
             }
         }
     }
 
     fn unavailable(self) {
         match self {
-            Job::Customer(_, reply) => drop(reply.send(BankAnswer::Error(ErrorCode::Unavailable))),
-            Job::Operator(_, reply) => drop(reply.send(Err(OrderError::Unavailable))),
-            Job::Stop(reply) => drop(reply.send(())),
+            Task::Customer(_, reply) => drop(reply.send(BankAnswer::Error(ErrorCode::Unavailable))),
+            Task::Operator(_, reply) => drop(reply.send(Err(OrderError::Unavailable))),
         }
     }
 }

@@ -65,14 +65,14 @@ impl Contacts {
 
     /// Somebody's checked papers. `request` helps when the directory does not know him yet.
     pub async fn party(&self, owner: &Key, request: Option<&Request>) -> Result<Party, SpeakFault> {
-        if let Some(party) = self.from_memory(owner) {
+        if let Some(party) = self.remembered(owner) {
             return Ok(party);
         }
-        if let Some(party) = self.from_directory(owner)? {
+        if let Some(party) = self.listed(owner)? {
             return Ok(party);
         }
         self.link.sync_directory().await;
-        if let Some(party) = self.from_directory(owner)? {
+        if let Some(party) = self.listed(owner)? {
             return Ok(party);
         }
         match request.filter(|request| request.payee() == *owner) {
@@ -91,7 +91,7 @@ impl Contacts {
         parties
     }
 
-    fn from_memory(&self, owner: &Key) -> Option<Party> {
+    fn remembered(&self, owner: &Key) -> Option<Party> {
         let now = self.shared.now();
         let in_date = |p: &&Party| !now.is_past(p.certificate.expires) && !now.is_past(p.identity.expires);
         self.parties().known.get(owner).filter(in_date).cloned()
@@ -101,7 +101,7 @@ impl Contacts {
         self.parties().known.insert(party.owner(), party.clone());
     }
 
-    fn from_directory(&self, owner: &Key) -> Result<Option<Party>, SpeakFault> {
+    fn listed(&self, owner: &Key) -> Result<Option<Party>, SpeakFault> {
         let Some(contact) = self.shared.store.contact(owner)? else { return Ok(None) };
         let Some(identity) = contact.identity else { return Ok(None) };
         let introduction = Introduction { certificate: contact.certificate, identity };

@@ -77,9 +77,7 @@ impl Inbox {
             Ok(letter) => self.asked(letter, peer).await?,
             Err(flaw) => PayAnswer::Error(flaw.code()),
         };
-        if let PayAnswer::Error(code) = &answer
-            && code.is_offence()
-        {
+        if told(&answer).is_some_and(ErrorCode::is_offence) {
             self.net.penalize(peer, Limits::TABLE.offence_malformed).await;
         }
         self.seal(&opened, &answer)
@@ -197,5 +195,14 @@ impl Inbox {
         }
         let shared = &self.engine.shared;
         PayAnswer::Refused(shared.persona.node.sign(protocol::pay::Refusal { order, code, at: shared.now() }))
+    }
+}
+
+/// The code in an answer that says no: plainly, or signed after the notes were opened, which costs the most.
+fn told(answer: &PayAnswer) -> Option<ErrorCode> {
+    match answer {
+        PayAnswer::Error(code) => Some(*code),
+        PayAnswer::Refused(refusal) => Some(refusal.unverified().code),
+        PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Receipt(_) | PayAnswer::Noted => None,
     }
 }

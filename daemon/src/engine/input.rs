@@ -57,6 +57,8 @@ pub enum OfferReply {
         request: Box<Verified<Request>>,
         /// Whether it has to be certified.
         certified: bool,
+        /// The payee's certified name.
+        name: String,
     },
     /// He will not, or his papers are not in order.
     Failed(NotDone),
@@ -115,10 +117,17 @@ pub enum CallFault {
     Stopped,
 }
 
+/// A look at the wallet's state.
+pub type Look = Box<dyn FnOnce(&Wallet, LockState) + Send>;
+
 /// Everything that can reach the engine.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "inputs live in a queue for a moment; a box for each would cost more"
+)]
 pub enum Input {
     /// Somebody wants to read the wallet's state, after what was decided before is on disk.
-    Look(Box<dyn FnOnce(&Wallet, LockState) + Send>),
+    Look(Look),
     /// A private code is about to be tried.
     BeginTry(Reply<Result<Attempt, UnlockRefusal>>),
     /// It has been tried.

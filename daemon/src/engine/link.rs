@@ -148,22 +148,27 @@ impl BankLink {
     /// Publishes where this workstation is found, and again when that changes or has become old.
     pub async fn keep_address(self: Arc<Self>) {
         let mut published: Option<(Vec<Multiaddr>, u64)> = None;
+        // A record counts seconds, and the servers keep the first of a second. A workstation that was killed and
+        // started within one would stay at its old address, so the first record is followed by another.
+        let mut settled = false;
         loop {
             let addresses = self.net.external().await;
             let now = self.engine.shared.now();
             let stale = published.as_ref().is_none_or(|(before, at)| {
-                *before != addresses || now.0 > at + AddressRecord::SECONDS_MAX / 2
+                !settled || *before != addresses || now.0 > at + AddressRecord::SECONDS_MAX / 2
             });
             if stale && !addresses.is_empty() {
                 let node = &self.engine.shared.persona.node;
                 let (key, record) = address_record(node, &addresses, now);
                 match self.net.publish(key.0.to_vec(), record).await {
-                    Ok(()) => published = Some((addresses, now.0)),
+                    Ok(()) => {
+                        settled = published.is_some_and(|(_, before)| before < now.0);
+                        published = Some((addresses, now.0));
+                    }
                     Err(fault) => tracing::debug!(%fault, "our address is not published yet"),
                 }
             }
-            tokio::time::sleep(if published.is_some() { PUBLISH_EVERY } else { Duration::from_secs(1) })
-                .await;
+            tokio::time::sleep(if settled { PUBLISH_EVERY } else { Duration::from_secs(1) }).await;
         }
     }
 }

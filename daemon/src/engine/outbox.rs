@@ -111,7 +111,10 @@ impl Outbox {
         };
         let shared = self.shared();
         match request.verify_request(shared.keys().bank(), &party.identity.node, shared.now()) {
-            Ok(request) => OfferReply::Request { request: Box::new(request), certified },
+            Ok(request) => {
+                let name = party.certificate.name.as_str().to_owned();
+                OfferReply::Request { request: Box::new(request), certified, name }
+            }
             Err(flaw) => OfferReply::Failed(NotDone::BadRequest(flaw.to_string())),
         }
     }

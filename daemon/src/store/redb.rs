@@ -1,7 +1,7 @@
 //! The store on redb: one file, one transaction a batch.
 //!
-//! Records are MessagePack, bodies their own fixed layout. Tables that grow with time have running
-//! numbers as keys; those that are looked up by name have the name.
+//! Records are MessagePack, bodies their own fixed layout, events JSON. Tables that grow with time have
+//! running numbers as keys; those that are looked up by name have the name.
 
 use super::{Page, Store, StoreFault};
 use crate::wallet::banking::BankOp;
@@ -76,6 +76,16 @@ pub(super) fn pack<T: Serialize>(record: &T) -> Vec<u8> {
 
 pub(super) fn unpack<T: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> Result<T, StoreFault> {
     rmp_serde::from_slice(bytes).map_err(|_| StoreFault::Unreadable(table))
+}
+
+/// Events are JSON, as they are told: their kind stands inside them, and a form that depends on whether people
+/// read it (ids: bytes or hex) does not come back out of MessagePack then.
+fn pack_event(event: &Event) -> Vec<u8> {
+    serde_json::to_vec(event).expect("our events have nothing that JSON can't hold")
+}
+
+fn unpack_event(bytes: &[u8]) -> Result<Event, StoreFault> {
+    serde_json::from_slice(bytes).map_err(|_| StoreFault::Unreadable("events"))
 }
 
 impl RedbStore {
@@ -181,7 +191,7 @@ impl RedbStore {
             wallet.apply(&Change::History(entry));
         }
         if let Some((_, bytes)) = last(&tx, EVENTS)? {
-            wallet.apply(&Change::Event(unpack("events", &bytes)?));
+            wallet.apply(&Change::Event(unpack_event(&bytes)?));
         }
         Ok(wallet)
     }
@@ -314,7 +324,7 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
             put_open(tx, OPEN_BANK_OPS, &op.id.0, op.is_open())
         }
         Change::History(entry) => put_numbered(tx, HISTORY, entry.seq, &entry.to_bytes()),
-        Change::Event(event) => put_numbered(tx, EVENTS, event.seq, &pack(event)),
+        Change::Event(event) => put_numbered(tx, EVENTS, event.seq, &pack_event(event)),
         Change::Answered(answered) => {
             put(tx, ANSWERED, &answered_key(&answered.method, &answered.key), &pack(answered))
         }
@@ -399,9 +409,9 @@ impl Store for RedbStore {
     fn events(&self, since: u64, limit: usize) -> Result<Vec<Event>, StoreFault> {
         let tx = self.read()?;
         let table = tx.open_table(EVENTS).map_err(broken)?;
-        let from = since.checked_add(1).unwrap_or(u64::MAX);
+        let from = since.saturating_add(1);
         let rows = table.range(from..).map_err(broken)?.take(limit);
-        rows.map(|row| unpack("events", row.map_err(broken)?.1.value())).collect()
+        rows.map(|row| unpack_event(row.map_err(broken)?.1.value())).collect()
     }
 
     fn letter(&self, number: u64) -> Result<Option<Signed<Letter>>, StoreFault> {

@@ -24,6 +24,7 @@ use serde::{Deserialize, Serialize};
 
 /// One thing that is put into the store, and into the wallet in memory.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful live at a time, until their batch is on disk")]
 pub enum Change {
     /// A note of ours, new or with other ranges free.
     Note(OwnNote),

@@ -12,20 +12,25 @@
 //! | [`reserve`] | which units are free, which to take for an amount |
 //! | [`paying`] | a payment going out, from its first record to its end |
 //! | [`receiving`] | when a payee says yes |
-//! | [`banking`] | withdraw, deposit, refresh, certify, take back |
+//! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take |
 //! | [`history`] | the chain of movements with both balances |
 //! | [`policy`] | what is taken directly, what only certified |
 //! | [`token`] | what programs may spend |
 //! | [`change`] | what a decision is, and how it becomes durable before it has effects |
 
+mod answers;
 pub mod banking;
 pub mod books;
 pub mod change;
 pub mod history;
+mod losing;
+mod outgoing;
 pub mod paying;
+mod pieces;
 pub mod policy;
 pub mod receiving;
 pub mod reserve;
+mod tickets;
 pub mod token;
 
 use banking::BankOp;

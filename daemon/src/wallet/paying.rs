@@ -15,152 +15,25 @@
 //!
 //! No date and no refusal frees units: they come back only when the bank has redeemed them to their owner.
 
-use super::banking::{BankOp, OpState, Operation};
-use super::change::{Answered, Change, Decision, Draft, Effect, Happening, Started};
-use super::history::{Movement, NewEntry};
+pub use super::outgoing::{NotDone, Outgoing, PaymentOutcome, State};
+
+use super::banking::{OpState, Operation};
+use super::change::{Answered, Change, Decision, Draft, Effect, Started};
+use super::history::Movement;
 use super::reserve::{Holder, Piece, Short, Taker};
 use super::{OpenKeys, Wallet};
-use protocol::bank::{Outcome, RedeemKind, Redemption};
+use protocol::bank::{Outcome, RedeemKind};
 use protocol::body::{Body, Text};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
-use protocol::key::bank::KeyCertificate;
 use protocol::money::Units;
 use protocol::note::{Destination, Note, NoteTable, Root};
 use protocol::pay::{Mode, Order, Payment, Receipt, Refusal, Request, list_of_notes, list_of_roots};
 use protocol::sign::{Signed, Verified};
 use protocol::time::{DAY_SECONDS, Timestamp};
-use protocol::wire::{self, BankAsk, ErrorCode};
-use serde::{Deserialize, Serialize};
+use protocol::wire::ErrorCode;
 
 /// How long a payee may take an order.
 const ORDER_SECONDS: u64 = 7 * DAY_SECONDS;
-
-/// A payment going out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Outgoing {
-    /// Names it.
-    pub id: PaymentId,
-    /// The payee's owner key.
-    pub payee: Key,
-    /// The payee's certified name when it began.
-    pub name: String,
-    /// How much.
-    pub amount: Units,
-    /// What for.
-    pub memo: String,
-    /// The least finality the payer wants.
-    pub certified: bool,
-    /// The payee's request: given at first, or answered to our offer.
-    pub request: Option<Signed<Request>>,
-    /// The order, once signed.
-    pub order: Option<Signed<Order>>,
-    /// What is sent, once it is whole; kept until the payee has confirmed.
-    pub message: Option<Payment>,
-    /// Where it stands.
-    pub state: State,
-    /// When it began.
-    pub created: Timestamp,
-    /// When its state last changed.
-    pub changed: Timestamp,
-    /// The payee's receipt.
-    pub receipt: Option<Signed<Receipt>>,
-    /// The payee's refusal.
-    pub refusal: Option<Signed<Refusal>>,
-    /// The program's token it was made with; none for the owner himself.
-    pub token: Option<String>,
-}
-
-/// Where a payment stands; see the module's head.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum State {
-    /// The payee is being asked for a request.
-    Asking,
-    /// The bank is re-issuing the amount to the payee's key.
-    Certifying,
-    /// Sent, and sent again until the payee answers.
-    Sent,
-    /// The payee has it.
-    Receipted,
-    /// The payee has it, and has been to the bank with it.
-    Confirmed,
-    /// Nothing was signed, or the bank made it void.
-    NotDone(NotDone),
-    /// Refused by the payee; the units are on their way back through the bank.
-    TakingBack(ErrorCode),
-    /// Refused by the payee, and the units are back.
-    Returned(ErrorCode),
-    /// Refused by the payee, who had nevertheless redeemed the units: he has them.
-    Taken(ErrorCode),
-}
-
-/// Why nothing was paid.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum NotDone {
-    /// The payee declined, with this code.
-    Declined(ErrorCode),
-    /// The payee could not be reached in time.
-    Unreachable,
-    /// The payee's request or papers are not in order.
-    BadRequest(String),
-    /// The reserve no longer held enough when the payee had answered.
-    Short(Units),
-    /// The workstation was locked before anything was signed.
-    Locked,
-    /// The bank would not certify it.
-    BankRefused(ErrorCode),
-}
-
-/// The three outcomes, and none of them yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum PaymentOutcome {
-    /// The payee is being asked; nothing is signed.
-    Asking,
-    /// The payee has the money.
-    Done,
-    /// The payer has the money.
-    NotDone,
-    /// It is not known yet who has it.
-    InDoubt,
-}
-
-impl State {
-    /// Whether something is still to be done about it.
-    pub fn is_open(&self) -> bool {
-        matches!(self, State::Asking | State::Certifying | State::Sent | State::TakingBack(_))
-    }
-
-    /// Its word for programs.
-    pub fn word(&self) -> &'static str {
-        match self {
-            State::Asking => "asking",
-            State::Certifying => "certifying",
-            State::Sent => "sent",
-            State::Receipted => "receipted",
-            State::Confirmed => "confirmed",
-            State::NotDone(_) => "not_done",
-            State::TakingBack(_) => "taking_back",
-            State::Returned(_) => "returned",
-            State::Taken(_) => "taken",
-        }
-    }
-
-    /// What it means for the money.
-    pub fn outcome(&self) -> PaymentOutcome {
-        match self {
-            State::Asking => PaymentOutcome::Asking,
-            State::Receipted | State::Confirmed | State::Taken(_) => PaymentOutcome::Done,
-            State::NotDone(_) | State::Returned(_) => PaymentOutcome::NotDone,
-            State::Certifying | State::Sent | State::TakingBack(_) => PaymentOutcome::InDoubt,
-        }
-    }
-}
-
-impl Outgoing {
-    /// Whether its amount has left the reserve without an outcome.
-    pub fn holds_money(&self) -> bool {
-        self.state.outcome() == PaymentOutcome::InDoubt
-    }
-}
 
 /// What a payer asks for.
 #[derive(Clone, Debug)]
@@ -183,6 +56,17 @@ pub struct NewPayment {
     pub token: Option<String>,
     /// The caller's key, with the method and the digest of the call.
     pub answered: Option<(String, String, Digest)>,
+}
+
+/// What a payee answered to an offer.
+#[derive(Clone, Debug)]
+pub struct Terms<'a> {
+    /// What to pay.
+    pub request: &'a Verified<Request>,
+    /// Whether he wants it certified, though the request at hand did not say so.
+    pub certified: bool,
+    /// His certified name.
+    pub name: String,
 }
 
 /// Why a payment is not even begun.
@@ -263,24 +147,22 @@ impl Wallet {
     pub fn offer_failed(&self, id: &PaymentId, why: NotDone, now: Timestamp) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         if let Some(payment) = self.open_payment(id).filter(|p| p.state == State::Asking) {
-            self.refund_token(&mut draft, payment);
+            self.refund_token(&mut draft, payment, payment.amount);
             draft.put_payment(payment.clone(), State::NotDone(why));
         }
         Decision::new(draft, ())
     }
 
     /// The payee made a request, or ours is still open: sign, hold the units, and send or certify.
-    ///
-    /// `certified` is what the payee said of a request at hand: he wants it certified by now.
     pub fn offer_accepted(
         &self,
         id: &PaymentId,
-        request: &Verified<Request>,
-        certified: bool,
+        terms: Terms<'_>,
         keys: &OpenKeys,
         bank_request: RequestId,
         now: Timestamp,
     ) -> Decision<()> {
+        let Terms { request, certified, name } = terms;
         let mut draft = Draft::at(self, now);
         let Some(payment) = self.open_payment(id).filter(|p| p.state == State::Asking) else {
             return Decision::new(draft, ());
@@ -288,11 +170,12 @@ impl Wallet {
         let mut payment = payment.clone();
         if request.payee() != payment.payee || !request.amount.allows(payment.amount) {
             let why = NotDone::BadRequest("the payee answered with another request".to_owned());
-            self.refund_token(&mut draft, &payment);
+            self.refund_token(&mut draft, &payment, payment.amount);
             draft.put_payment(payment, State::NotDone(why));
             return Decision::new(draft, ());
         }
         payment.request = Some(request.signed().clone());
+        payment.name = name;
         let direct = request.mode == Mode::Direct && !payment.certified && !certified;
         let pieces = match direct.then(|| self.select(payment.amount, Taker::Payee(now))) {
             Some(Ok(pieces)) => Ok((Mode::Direct, pieces)),
@@ -305,7 +188,7 @@ impl Wallet {
                 self.certify(&mut draft, payment, request, pieces, keys, bank_request);
             }
             Err(Short::Funds { free } | Short::Form { payable: free }) => {
-                self.refund_token(&mut draft, &payment);
+                self.refund_token(&mut draft, &payment, payment.amount);
                 draft.put_payment(payment, State::NotDone(NotDone::Short(free)));
             }
         }
@@ -413,7 +296,7 @@ impl Wallet {
         let Some(payment) = self.open_payment(id).filter(|p| p.state == State::Certifying) else { return };
         let account = self.account().map(|a| a.units);
         draft.record(payment.entry(Movement::Returned, payment.amount), account);
-        self.refund_token(draft, payment);
+        self.refund_token(draft, payment, payment.amount);
         draft.put_payment(payment.clone(), State::NotDone(NotDone::BankRefused(code)));
     }
 
@@ -431,6 +314,11 @@ impl Wallet {
         }
         let confirmed = receipt.unverified().confirmed;
         let state = match payment.state {
+            // The bank has been asked for the units, and its answer says whose they are. The receipt waits for it.
+            State::TakingBack(_) if self.is_asked_back(&payment.id) => {
+                draft.put(Change::Outgoing(Outgoing { receipt: Some(receipt), ..payment.clone() }));
+                return Decision::new(draft, true);
+            }
             State::Sent | State::TakingBack(_) if confirmed => State::Confirmed,
             State::Sent | State::TakingBack(_) => State::Receipted,
             State::Receipted if confirmed => State::Confirmed,
@@ -470,10 +358,13 @@ impl Wallet {
 
     /// Refused payments whose units nobody has asked the bank for yet.
     pub fn to_take_back(&self) -> impl Iterator<Item = PaymentId> + '_ {
-        let asked = |id: &PaymentId| self.open_bank_ops().any(|op| op.what == Operation::TakeBack(*id));
         self.open_payments()
-            .filter(move |p| matches!(p.state, State::TakingBack(_)) && !asked(&p.id))
+            .filter(|p| matches!(p.state, State::TakingBack(_)) && !self.is_asked_back(&p.id))
             .map(|p| p.id)
+    }
+
+    fn is_asked_back(&self, id: &PaymentId) -> bool {
+        self.open_bank_ops().any(|op| op.what == Operation::TakeBack(*id))
     }
 
     /// Asks the bank to re-issue a refused payment's units to us.
@@ -495,133 +386,5 @@ impl Wallet {
             draft.put_op(op, OpState::Asked);
         }
         Decision::new(draft, ())
-    }
-
-    /// The bank gave `units` of a refused payment back; none at all means the payee had taken everything.
-    pub(super) fn taken_back(&self, draft: &mut Draft, id: &PaymentId, units: Units) {
-        let Some(payment) = self.open_payment(id) else { return };
-        let State::TakingBack(code) = payment.state else { return };
-        if units.is_zero() {
-            draft.put_payment(payment.clone(), State::Taken(code));
-        } else {
-            let account = self.account().map(|a| a.units);
-            draft.record(payment.entry(Movement::Returned, units), account);
-            self.refund_token(draft, payment);
-            draft.put_payment(payment.clone(), State::Returned(code));
-        }
-    }
-
-    /// The pieces that are promised to `by`.
-    pub(super) fn held_by(&self, by: Holder) -> Vec<Piece> {
-        self.notes()
-            .flat_map(|n| {
-                n.held.iter().filter(move |h| h.by == by).map(|h| Piece { note: n.number, range: h.range })
-            })
-            .collect()
-    }
-
-    /// The pieces' notes, each handed on over exactly its range.
-    pub(super) fn hand_on(&self, pieces: &[Piece], to: Destination, keys: &OpenKeys) -> Vec<Note> {
-        let hand = |piece: &Piece| {
-            let own = self.note(piece.note)?;
-            own.note.hand_on(piece.range, to, &keys.seed().note(&own.hint)).ok()
-        };
-        let notes: Vec<Note> = pieces.iter().filter_map(hand).collect();
-        assert_eq!(
-            notes.len(),
-            pieces.len(),
-            "pieces are of live notes, inside their ranges, below the link limit"
-        );
-        notes
-    }
-
-    /// Promises the pieces to `by`.
-    pub(super) fn hold(&self, draft: &mut Draft, pieces: &[Piece], by: Holder) {
-        let mut numbers: Vec<u64> = pieces.iter().map(|p| p.note).collect();
-        numbers.dedup();
-        for number in numbers {
-            let Some(mut note) = self.note(number).cloned() else { continue };
-            pieces.iter().filter(|p| p.note == number).for_each(|p| note.hold(p.range, by));
-            draft.put(Change::Note(note));
-        }
-    }
-
-    /// Units promised to `by` are gone for good.
-    pub(super) fn let_go(&self, draft: &mut Draft, by: Holder) {
-        for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
-            let mut note = note.clone();
-            note.release(by);
-            draft.put(Change::Note(note));
-        }
-    }
-
-    /// Certificates of the issue keys that the notes need.
-    fn certificates_for(&self, notes: &[Note]) -> Vec<Signed<KeyCertificate>> {
-        let mut epochs: Vec<u32> = notes.iter().map(|n| n.root.unverified().epoch).collect();
-        epochs.sort_unstable();
-        epochs.dedup();
-        epochs.iter().filter_map(|epoch| self.keys().issue_certificate(*epoch).cloned()).collect()
-    }
-
-    pub(super) fn redemption(&self, kind: RedeemKind, request: RequestId, outcome: Outcome) -> Redemption {
-        Redemption { bank: self.bank(), request, kind, outcomes: vec![outcome] }
-    }
-
-    /// A request to re-issue, with links that only this request can use.
-    pub(super) fn reissue_op(
-        &self,
-        redemption: Redemption,
-        what: Operation,
-        uses: Vec<Piece>,
-        hint: Option<protocol::id::Hint>,
-        keys: &OpenKeys,
-        now: Timestamp,
-    ) -> BankOp {
-        let sink = redemption.digest();
-        let notes = self.hand_on(&uses, Destination::Redeem(sink), keys);
-        let ask = BankAsk::Reissue(redemption.to_bytes(), NoteTable::pack(&notes));
-        BankOp {
-            id: redemption.request,
-            what,
-            digest: sink,
-            ask: wire::encode(&ask),
-            amount: redemption.units().unwrap_or_default(),
-            outcome: redemption.outcomes.first().copied(),
-            hint,
-            uses,
-            state: OpState::Asked,
-            created: now,
-        }
-    }
-}
-
-impl Outgoing {
-    /// Whether this receipt is the payee's word on this payment's order.
-    fn answers(&self, receipt: &Signed<Receipt>, node: &Key) -> bool {
-        let body = receipt.unverified();
-        let signed = receipt.check_by(node).is_ok() || receipt.check_by(&self.payee).is_ok();
-        let ours = self.order.as_ref().is_some_and(|order| order.digest() == body.order);
-        signed && ours && body.payee == self.payee && body.amount == self.amount
-    }
-
-    fn entry(&self, movement: Movement, units: Units) -> NewEntry {
-        NewEntry {
-            movement,
-            units,
-            party: self.payee,
-            name: Text::new(&self.name, 255).unwrap_or_default(),
-            memo: Text::new(&self.memo, 255).unwrap_or_default(),
-            id: self.id.0,
-        }
-    }
-}
-
-impl Draft {
-    pub(super) fn put_payment(&mut self, mut payment: Outgoing, state: State) {
-        payment.changed = self.now();
-        let (id, units, word) = (payment.id, payment.amount, state.word().to_owned());
-        payment.state = state;
-        self.put(Change::Outgoing(payment));
-        self.event(Happening::Payment { payment: id, state: word, units });
     }
 }

@@ -8,13 +8,14 @@ use super::Wallet;
 use super::banking::CallKey;
 use super::change::{Answered, Change, Decision, Draft, Effect, Happening, Started};
 use super::history::{Movement, NewEntry};
+use super::paying::State;
 use super::policy::Policy;
-use super::reserve::OwnNote;
+use super::reserve::{Holder, OwnNote};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::note::{Relation, compare};
 use protocol::pay::{Mode, Order, Receipt, Refusal, Request, VerifiedPayment};
-use protocol::range::RangeSet;
+use protocol::range::{Range, RangeSet};
 use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
 use protocol::wire::ErrorCode;
@@ -43,6 +44,8 @@ pub struct Incoming {
     pub receipt: Signed<Receipt>,
     /// Whether we have been to the bank with it, or it came certified.
     pub confirmed: bool,
+    /// Units of it that the bank refused: they had been spent before.
+    pub lost: Units,
     /// Our numbers for its notes.
     pub notes: Vec<u64>,
 }
@@ -54,6 +57,22 @@ pub struct RequestRecord {
     pub request: Signed<Request>,
     /// Who paid it, and under which payment id.
     pub paid: Option<(Key, PaymentId)>,
+    /// Orders that were told «certified, please»: they stay refused, since their payers take the units back.
+    pub refused: Vec<Digest>,
+}
+
+/// After so many refused orders a request takes certified money only.
+const REFUSED_MAX: usize = 16;
+
+impl RequestRecord {
+    /// A request that nobody has paid yet.
+    pub fn open(request: Signed<Request>) -> RequestRecord {
+        RequestRecord { request, paid: None, refused: Vec::new() }
+    }
+
+    fn takes_directly(&self, order: &Digest) -> bool {
+        self.refused.len() < REFUSED_MAX && !self.refused.contains(order)
+    }
 }
 
 /// What the store was asked about a payment before deciding.
@@ -65,6 +84,14 @@ pub struct Known {
     pub request: Option<RequestRecord>,
     /// All notes, live or spent, that we hold or held over the roots it brings.
     pub notes: Vec<OwnNote>,
+}
+
+impl Known {
+    /// The request's record; a new one if it was made for one payer and not kept.
+    fn record(&self, payment: &VerifiedPayment) -> RequestRecord {
+        let new = || RequestRecord::open(payment.request().signed().clone());
+        self.request.clone().unwrap_or_else(new)
+    }
 }
 
 /// What the payer is told.
@@ -101,21 +128,25 @@ impl Wallet {
         if let Some(earlier) = &known.earlier {
             return Decision::reply(Wallet::earlier_answer(earlier, &order));
         }
+        let direct = payment.order().mode == Mode::Direct;
+        if direct && known.request.as_ref().is_some_and(|record| !record.takes_directly(&order)) {
+            return Decision::reply(Verdict::Error(ErrorCode::NeedCertified));
+        }
         let used = known.request.as_ref().and_then(|record| record.paid);
         // Certified money is ours already: refused, it would be nobody's. It is taken beside the first.
-        if used.is_some() && payment.order().mode == Mode::Direct {
+        if used.is_some() && direct {
             return Decision::reply(Verdict::Error(ErrorCode::RequestUsed));
         }
-        if let Some(code) = clash(payment, &known.notes) {
+        if let Some(code) = self.clash(payment, &known.notes) {
             return Decision::reply(match code {
                 ErrorCode::Fork => Verdict::Refused(node.sign(Refusal { order, code, at: now })),
                 code => Verdict::Error(code),
             });
         }
         if payment.order().mode < self.least_mode(payment) {
-            return Decision::reply(Verdict::Error(ErrorCode::NeedCertified));
+            return self.want_certified(payment, order, known, now);
         }
-        self.credit(payment, order, used, node, now)
+        self.credit(payment, order, known, node, now)
     }
 
     /// What we would take from somebody: asked when he offers, and again when the money comes.
@@ -124,14 +155,20 @@ impl Wallet {
     }
 
     /// Keeps a request that the owner made.
-    pub fn record_request(&self, record: RequestRecord, call: CallKey, now: Timestamp) -> Decision<()> {
+    pub fn record_request(
+        &self,
+        record: RequestRecord,
+        call: CallKey,
+        now: Timestamp,
+    ) -> Decision<RequestId> {
         let mut draft = Draft::at(self, now);
+        let id = record.request.unverified().id;
         if let Some((method, key, params)) = call {
-            let started = Started::Request(record.request.unverified().id);
+            let started = Started::Request(id);
             draft.put(Change::Answered(Answered { method, key, params, started }));
         }
         draft.put(Change::Request(record));
-        Decision::new(draft, ())
+        Decision::new(draft, id)
     }
 
     /// Other rules for taking money directly.
@@ -146,11 +183,26 @@ impl Wallet {
         self.mode_for(&payer.owner(), payer.certificate.offline_limit, payment.order().amount)
     }
 
+    /// Room under the limits comes and goes; the answer to this order does not.
+    fn want_certified(
+        &self,
+        payment: &VerifiedPayment,
+        order: Digest,
+        known: &Known,
+        now: Timestamp,
+    ) -> Decision<Verdict> {
+        let mut draft = Draft::at(self, now);
+        let mut record = known.record(payment);
+        record.refused.push(order);
+        draft.put(Change::Request(record));
+        Decision::new(draft, Verdict::Error(ErrorCode::NeedCertified))
+    }
+
     fn credit(
         &self,
         payment: &VerifiedPayment,
         order: Digest,
-        used: Option<(Key, PaymentId)>,
+        known: &Known,
         node: &Signer,
         now: Timestamp,
     ) -> Decision<Verdict> {
@@ -169,6 +221,7 @@ impl Wallet {
                 confirmed: certified,
                 free: RangeSet::from_iter([note.holding().range]),
                 held: Vec::new(),
+                redeemed: RangeSet::empty(),
                 from: Some((payer.owner(), body.payment)),
             }));
         }
@@ -193,12 +246,12 @@ impl Wallet {
             at: now,
             receipt: receipt.clone(),
             confirmed: certified,
+            lost: Units::ZERO,
             notes: numbers,
         }));
-        draft.put(Change::Request(RequestRecord {
-            request: payment.request().signed().clone(),
-            paid: used.or(Some((payer.owner(), body.payment))),
-        }));
+        let mut record = known.record(payment);
+        record.paid.get_or_insert((payer.owner(), body.payment));
+        draft.put(Change::Request(record));
         let entry = NewEntry {
             movement: Movement::Received,
             units: body.amount,
@@ -219,17 +272,38 @@ impl Wallet {
         }
         Decision::new(draft, Verdict::Receipt(receipt))
     }
-}
 
-/// Compares the payment's chains with all that we hold or held over the same roots (threats X1).
-fn clash(payment: &VerifiedPayment, ours: &[OwnNote]) -> Option<ErrorCode> {
-    let pairs = payment.notes().iter().flat_map(|theirs| ours.iter().map(move |own| (own, theirs)));
-    pairs.into_iter().find_map(|(own, theirs)| match compare(&own.note, theirs) {
-        Relation::Apart => None,
-        Relation::Seen => Some(ErrorCode::DuplicateNote),
-        Relation::Fork { .. } => Some(ErrorCode::Fork),
-        // Our units come home. Were they still free here, our key would be signing somewhere else.
-        Relation::ComesHome if own.free.overlaps(theirs.holding().range) => Some(ErrorCode::Fork),
-        Relation::ComesHome => None,
-    })
+    /// Compares the payment's chains with all that we hold or held over the same roots (threats X1).
+    fn clash(&self, payment: &VerifiedPayment, ours: &[OwnNote]) -> Option<ErrorCode> {
+        let pairs = payment.notes().iter().flat_map(|theirs| ours.iter().map(move |own| (own, theirs)));
+        pairs.into_iter().find_map(|(own, theirs)| match compare(&own.note, theirs) {
+            Relation::Apart => None,
+            Relation::Seen => Some(ErrorCode::DuplicateNote),
+            Relation::Fork { .. } => Some(ErrorCode::Fork),
+            Relation::ComesHome => self.comes_home(own, theirs.holding().range),
+        })
+    }
+
+    /// Our units come home, unless we know better. A payee who refused them, saw them taken back, and pays with
+    /// them afterwards has signed nothing twice: it is ours to remember that they are redeemed.
+    fn comes_home(&self, own: &OwnNote, range: Range) -> Option<ErrorCode> {
+        let promised = |to_bank: bool| {
+            let overlapping = own.held.iter().filter(move |hold| hold.range.overlaps(range));
+            overlapping.filter(move |hold| matches!(hold.by, Holder::Bank(_)) == to_bank)
+        };
+        if own.redeemed.overlaps(range) {
+            return Some(ErrorCode::Clash);
+        }
+        // Were they still here, or only promised to the bank, our key would be signing somewhere else.
+        if own.free.overlaps(range) || promised(true).next().is_some() {
+            return Some(ErrorCode::Fork);
+        }
+        // On their way back through the bank: whose they are it has to say first.
+        promised(false).any(|hold| self.is_coming_back(&hold.by)).then_some(ErrorCode::Busy)
+    }
+
+    fn is_coming_back(&self, by: &Holder) -> bool {
+        let Holder::Payment(id) = by else { return false };
+        self.open_payment(id).is_some_and(|p| matches!(p.state, State::TakingBack(_)))
+    }
 }

@@ -3,7 +3,7 @@
 use super::Wallet;
 use protocol::id::{Hint, Key, PaymentId, RequestId};
 use protocol::money::Units;
-use protocol::note::{LINKS_MAX, NOTES_MAX, Note};
+use protocol::note::{LINKS_MAX, LINKS_PER_MESSAGE_MAX, NOTES_MAX, Note};
 use protocol::range::{Range, RangeSet};
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -23,6 +23,8 @@ pub struct OwnNote {
     pub free: RangeSet,
     /// Units promised to somebody whose answer is awaited.
     pub held: Vec<Hold>,
+    /// Units that the bank has redeemed, for us or for somebody else: worth nothing any more, whoever shows them.
+    pub redeemed: RangeSet,
     /// The payment it came with: payer and his payment id.
     pub from: Option<(Key, PaymentId)>,
 }
@@ -66,6 +68,12 @@ impl OwnNote {
     pub(super) fn hold(&mut self, range: Range, by: Holder) {
         self.free.remove(range);
         self.held.push(Hold { range, by });
+    }
+
+    /// What was promised to `by` is redeemed at the bank, save what is in `rest`; that is the caller's to place.
+    pub(super) fn redeem(&mut self, by: Holder, rest: &[Piece]) {
+        self.release(by).into_iter().for_each(|range| self.redeemed.insert(range));
+        rest.iter().filter(|p| p.note == self.number).for_each(|p| self.redeemed.remove(p.range));
     }
 
     /// What was promised to `by`, no longer promised; what becomes of it is the caller's to say.
@@ -203,11 +211,22 @@ impl Wallet {
         });
         let taken = cut(pieces.iter().map(|(_, piece)| *piece), amount);
         let sum = Units::sum(taken.iter().map(|piece| piece.range.units())).unwrap_or(Units::MAX);
-        if sum < amount || taken.len() > NOTES_MAX {
-            let payable = pieces.iter().take(NOTES_MAX).map(|(_, piece)| piece.range.units());
+        let fitting = self.that_fit_a_message(pieces.into_iter().map(|(_, piece)| piece));
+        if sum < amount || taken.len() > fitting.len() {
+            let payable = fitting.iter().map(|piece| piece.range.units());
             return Err(Short::Form { payable: Units::sum(payable).unwrap_or(Units::MAX) });
         }
         Ok(taken)
+    }
+
+    /// As many of the pieces, in their order, as one message carries when each has got its last link.
+    fn that_fit_a_message(&self, pieces: impl Iterator<Item = Piece>) -> Vec<Piece> {
+        let mut links = 0;
+        let fits = |piece: &Piece| {
+            links += 1 + self.note(piece.note).map_or(0, |own| own.note.links.len());
+            links <= LINKS_PER_MESSAGE_MAX
+        };
+        pieces.take(NOTES_MAX).take_while(fits).collect()
     }
 
     /// Pieces worth taking to the bank: what is unconfirmed first, then what is scattered or long.
@@ -223,7 +242,7 @@ impl Wallet {
             })
             .collect();
         pieces.sort_by_key(|(confirmed, units, piece)| (*confirmed, *units, piece.note));
-        pieces.into_iter().take(NOTES_MAX).map(|(_, _, piece)| piece).collect()
+        self.that_fit_a_message(pieces.into_iter().map(|(_, _, piece)| piece))
     }
 }
 

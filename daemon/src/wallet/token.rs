@@ -76,10 +76,10 @@ impl Wallet {
         Ok(())
     }
 
-    pub(super) fn refund_token(&self, draft: &mut Draft, payment: &Outgoing) {
+    pub(super) fn refund_token(&self, draft: &mut Draft, payment: &Outgoing, units: Units) {
         let token = payment.token.as_ref().and_then(|id| self.tokens.get(id));
         if let Some(token) = token {
-            let spent = token.spent.minus(payment.amount).unwrap_or_default();
+            let spent = token.spent.minus(units).unwrap_or_default();
             draft.put(Change::Token(Token { spent, ..token.clone() }));
         }
     }

@@ -99,7 +99,8 @@ pub enum BankAnswer {
     NotSeen,
     /// A page of the directory.
     Directory(Box<DirectoryPage>),
-    /// Not done. `Busy` and `Unavailable` say nothing about the request; every other code is final for it.
+    /// Not done. `Busy`, `Unavailable` and `Expired` leave it open: the same bytes may be taken later; every other code is
+    /// final for the request.
     Error(ErrorCode),
 }
 

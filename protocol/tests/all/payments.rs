@@ -79,7 +79,7 @@ fn each_broken_rule_has_its_own_answer() {
         (|s| s.order.bank = BankId([1; 8]), |f| *f == PaymentFlaw::NotMine),
         (|s| s.order.request = Digest([1; 32]), |f| *f == PaymentFlaw::WrongRequest),
         (|s| s.order.amount = units(29), |f| *f == PaymentFlaw::WrongRequest),
-        (|s| s.change_request(|r| r.mode = Mode::Certified), |f| *f == PaymentFlaw::WrongRequest),
+        (|s| s.change_request(|r| r.mode = Mode::Certified), |f| *f == PaymentFlaw::NeedCertified),
         (|s| s.change_request(|r| r.node = Person::new(3).node().key()), |f| *f == PaymentFlaw::WrongRequest),
         (|s| s.change_request(|r| r.ticket = Person::new(3).ticket(1)), |f| *f == PaymentFlaw::WrongRequest),
         (|s| s.order.expires = NOW.plus_seconds(31 * DAY_SECONDS), |f| *f == PaymentFlaw::Expired),

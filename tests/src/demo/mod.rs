@@ -11,6 +11,9 @@ use serde::Serialize;
 
 use crate::people::{Community, Resident};
 
+/// How a chapter is played.
+type Play = fn(&mut Stage);
+
 /// What became of a chapter.
 #[derive(Debug, Serialize)]
 pub struct Chapter {
@@ -58,7 +61,7 @@ impl Stage {
 
     /// Plays every chapter and says what became of each.
     pub fn play(&mut self) -> Report {
-        let chapters: [(&'static str, fn(&mut Stage)); 1] = [("money", money::play)];
+        let chapters: [(&str, Play); 1] = [("money", money::play)];
         let mut told = Vec::new();
         for (name, chapter) in chapters {
             title(name);

@@ -32,7 +32,7 @@ pub(super) fn play(stage: &mut Stage) {
 
     let rent = alice.pays(bob, 120).memo("rent").done();
     *payments += 1;
-    say(&format!("alice pays bob 120 for the rent, {}: bob has {}.", mode(&rent.mode), bob.spendable()));
+    say(&format!("alice pays bob 120 for the rent, {}: bob has {}.", mode(&rent.mode), together(bob)));
 
     let lunch = bob.requests(30, "lunch");
     alice.pays_request(&lunch).done();
@@ -86,6 +86,12 @@ pub(super) fn play(stage: &mut Stage) {
     agree(alice, bob);
     stage.conserved = prove(stage);
     assert!(stage.conserved, "what was paid in is not what everybody holds");
+}
+
+/// The reserve, with what is just being renewed at the bank.
+fn together(person: &Resident) -> u64 {
+    let balance = person.balance();
+    balance.spendable.get() + balance.at_bank.get()
 }
 
 fn mode(mode: &Option<String>) -> &str {

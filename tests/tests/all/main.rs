@@ -2,6 +2,12 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that panics has found something")]
 
+mod anonymity;
+mod bad_input;
+mod crashes;
+mod hostile;
 mod link2;
+mod openrpc;
 mod tidy;
 mod wire;
+mod world;

@@ -84,7 +84,7 @@ impl<S: Store> Bank<S> {
     pub(crate) fn try_ask(&self, ask: BankAsk) -> Result<BankAnswer, Fault> {
         let view = self.ledger.snapshot()?;
         match prepare(self.desk(), &self.sign(), &view, ask)? {
-            Prepared::Answer(answer) => Ok(answer),
+            Prepared::Answer(answer) => Ok(*answer),
             Prepared::Work(work) => {
                 self.ledger.in_one_commit(|tx| work.perform(self.desk(), tx, &mut self.attempts.borrow_mut()))
             }

@@ -22,7 +22,7 @@ fn verified(bank: &Bank, note: Note) -> VerifiedNote {
     note.verify(keys, &mut Checked::default()).unwrap()
 }
 
-/// N4, M3: the account becomes notes, and the payment letter states what is left.
+/// N4, M1, M3: the account becomes notes that the bank owes, and the payment letter states what is left.
 #[test]
 fn a_withdrawal_becomes_notes_that_everybody_can_check() {
     let bank = Bank::new();
@@ -206,7 +206,7 @@ fn a_deposit_is_paid_item_by_item() {
     assert!(bank.audit().ok, "{:?}", bank.audit().findings);
 }
 
-/// B5: a clash shows the winning chain, down to the sink, and it verifies.
+/// N14: a clash shows the winning chain, down to the sink, and it verifies.
 #[test]
 fn a_clash_returns_the_winning_chain() {
     let bank = Bank::new();
@@ -247,7 +247,7 @@ fn a_clash_with_many_pieces_shows_some_of_them() {
     assert_eq!(table.clone().unpack().unwrap().len(), 32);
 }
 
-/// Re-issue is all or nothing, does not say who asks, and conserves.
+/// M1: re-issue is all or nothing, does not say who asks, and conserves.
 #[test]
 fn a_reissue_is_all_or_nothing() {
     let bank = Bank::new();

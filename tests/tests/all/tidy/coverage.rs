@@ -44,7 +44,9 @@ fn every_protocol_has_a_row_in_the_limits() {
 /// valid and malformed.
 #[test]
 fn everything_that_travels_has_a_vector() {
-    let sources = product();
+    let mut sources = product();
+    // The workstation's own history has a layout too, and travels nowhere.
+    sources.retain(|source| source.within(&["protocol/src/"]));
     let bodies = sources.iter().flat_map(|source| after(source, "const TYPE: &'static str = \"", '"'));
     let messages = sources.iter().flat_map(|source| after(source, "impl Message for ", ' '));
     let mut missing = without_vectors("bodies.json", "type", bodies.collect());

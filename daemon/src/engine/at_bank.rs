@@ -1,0 +1,85 @@
+//! The bank's answers, and when to go there by ourselves.
+
+use super::jobs::Flight;
+use super::{BANK_REST, Core, Pending, fresh};
+use crate::store::{Store, StoreFault};
+use crate::wallet::banking::Operation;
+use protocol::id::{Key, PaymentId, RequestId};
+use protocol::wire::{BankAnswer, ErrorCode};
+use std::collections::HashSet;
+
+impl Core {
+    pub(super) fn bank_answered(&mut self, id: &RequestId, answer: BankAnswer) -> Result<(), StoreFault> {
+        let flight = Flight::Bank(*id);
+        if matches!(answer, BankAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::Expired))
+        {
+            self.jobs.unanswered(flight);
+            return Ok(());
+        }
+        let Some(op) = self.wallet.open_bank_op(id) else {
+            self.jobs.done(&flight);
+            return Ok(());
+        };
+        let anonymous = op.what.is_anonymous();
+        let origins: HashSet<(Key, PaymentId)> =
+            op.uses.iter().filter_map(|piece| self.wallet.note(piece.note)?.from).collect();
+        self.claim(origins.iter().map(|(payer, id)| Pending::Incoming(*payer, *id)).collect())?;
+        let mut incoming = Vec::new();
+        for (payer, payment) in origins {
+            incoming.extend(self.store.incoming(&payer, &payment)?);
+        }
+        if anonymous && matches!(answer, BankAnswer::Error(_)) {
+            self.bank_rests_until = self.shared.clock.monotonic() + BANK_REST;
+        }
+        match self.wallet.bank_answered(id, answer, &incoming, self.now()) {
+            Ok(decision) => {
+                let _ = self.take(decision);
+                self.jobs.done(&flight);
+                self.refresh_due = true;
+            }
+            Err(flaw) => {
+                // The bank broke its own rules: nothing changes, the request stays asked.
+                tracing::error!(request = %id, %flaw, "the bank's answer is not acceptable");
+                self.jobs.unanswered(flight);
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn bank_came(&mut self, reachable: bool) {
+        if reachable && !self.bank_reachable {
+            self.jobs.bank_is_back();
+            self.refresh_due = true;
+        }
+        self.bank_reachable = reachable;
+    }
+
+    pub(super) fn tick(&mut self) {
+        self.jobs.start_open(&self.wallet);
+        self.go_to_the_bank();
+    }
+
+    /// Refused payments first, then what is worth refreshing: one request at a time.
+    pub(super) fn go_to_the_bank(&mut self) {
+        let now = self.now();
+        let resting = self.shared.clock.monotonic() < self.bank_rests_until;
+        if !self.refresh_due || !self.bank_reachable || resting {
+            return;
+        }
+        let Some(keys) = self.keyring.open(now) else { return };
+        let refused: Vec<PaymentId> = self.wallet.to_take_back().collect();
+        for id in refused {
+            let decision = self.wallet.take_back(&id, keys, fresh(), now);
+            let _ = self.batch.take(&mut self.wallet, decision);
+        }
+        let refreshing = self.wallet.open_bank_ops().any(|op| op.what == Operation::Refresh);
+        if refreshing || !self.wallet.policy().refresh {
+            return;
+        }
+        self.refresh_due = false;
+        if let Some(decision) = self.wallet.refresh(keys, fresh(), now) {
+            let _ = self.batch.take(&mut self.wallet, decision);
+            self.refresh_due = true;
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! A payment going out, as it is kept: what it is, where it stands, what that means for the money (SPEC §3.7).
+
+use super::change::{Change, Draft, Happening};
+use super::history::{Movement, NewEntry};
+use protocol::body::Text;
+use protocol::id::{Key, PaymentId};
+use protocol::money::Units;
+use protocol::pay::{Order, Payment, Receipt, Refusal, Request};
+use protocol::sign::Signed;
+use protocol::time::Timestamp;
+use protocol::wire::ErrorCode;
+use serde::{Deserialize, Serialize};
+
+/// A payment going out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Outgoing {
+    /// Names it.
+    pub id: PaymentId,
+    /// The payee's owner key.
+    pub payee: Key,
+    /// The payee's certified name when it began.
+    pub name: String,
+    /// How much.
+    pub amount: Units,
+    /// What for.
+    pub memo: String,
+    /// The least finality the payer wants.
+    pub certified: bool,
+    /// The payee's request: given at first, or answered to our offer.
+    pub request: Option<Signed<Request>>,
+    /// The order, once signed.
+    pub order: Option<Signed<Order>>,
+    /// What is sent, once it is whole; kept until the payee has confirmed.
+    pub message: Option<Payment>,
+    /// Where it stands.
+    pub state: State,
+    /// When it began.
+    pub created: Timestamp,
+    /// When its state last changed.
+    pub changed: Timestamp,
+    /// The payee's receipt.
+    pub receipt: Option<Signed<Receipt>>,
+    /// The payee's refusal.
+    pub refusal: Option<Signed<Refusal>>,
+    /// The program's token it was made with; none for the owner himself.
+    pub token: Option<String>,
+}
+
+/// Where a payment stands; see [`super::paying`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum State {
+    /// The payee is being asked for a request.
+    Asking,
+    /// The bank is re-issuing the amount to the payee's key.
+    Certifying,
+    /// Sent, and sent again until the payee answers.
+    Sent,
+    /// The payee has it.
+    Receipted,
+    /// The payee has it, and has been to the bank with it.
+    Confirmed,
+    /// Nothing was signed, or the bank made it void.
+    NotDone(NotDone),
+    /// Refused by the payee; the units are on their way back through the bank.
+    TakingBack(ErrorCode),
+    /// Refused by the payee, and the units are back.
+    Returned(ErrorCode),
+    /// Refused by the payee, who had nevertheless redeemed the units: he has them.
+    Taken(ErrorCode),
+}
+
+/// Why nothing was paid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotDone {
+    /// The payee declined, with this code.
+    Declined(ErrorCode),
+    /// The payee could not be reached in time.
+    Unreachable,
+    /// The payee's request or papers are not in order.
+    BadRequest(String),
+    /// The reserve no longer held enough when the payee had answered.
+    Short(Units),
+    /// The workstation was locked before anything was signed.
+    Locked,
+    /// The bank would not certify it.
+    BankRefused(ErrorCode),
+}
+
+/// The three outcomes, and none of them yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PaymentOutcome {
+    /// The payee is being asked; nothing is signed.
+    Asking,
+    /// The payee has the money.
+    Done,
+    /// The payer has the money.
+    NotDone,
+    /// It is not known yet who has it.
+    InDoubt,
+}
+
+impl State {
+    /// Whether something is still to be done about it.
+    pub fn is_open(&self) -> bool {
+        matches!(self, State::Asking | State::Certifying | State::Sent | State::TakingBack(_))
+    }
+
+    /// Its word for programs.
+    pub fn word(&self) -> &'static str {
+        match self {
+            State::Asking => "asking",
+            State::Certifying => "certifying",
+            State::Sent => "sent",
+            State::Receipted => "receipted",
+            State::Confirmed => "confirmed",
+            State::NotDone(_) => "not_done",
+            State::TakingBack(_) => "taking_back",
+            State::Returned(_) => "returned",
+            State::Taken(_) => "taken",
+        }
+    }
+
+    /// What it means for the money.
+    pub fn outcome(&self) -> PaymentOutcome {
+        match self {
+            State::Asking => PaymentOutcome::Asking,
+            State::Receipted | State::Confirmed | State::Taken(_) => PaymentOutcome::Done,
+            State::NotDone(_) | State::Returned(_) => PaymentOutcome::NotDone,
+            State::Certifying | State::Sent | State::TakingBack(_) => PaymentOutcome::InDoubt,
+        }
+    }
+}
+
+impl Outgoing {
+    /// Whether its amount has left the reserve without an outcome.
+    pub fn holds_money(&self) -> bool {
+        self.state.outcome() == PaymentOutcome::InDoubt
+    }
+}
+impl Outgoing {
+    /// Whether this receipt is the payee's word on this payment's order.
+    pub(super) fn answers(&self, receipt: &Signed<Receipt>, node: &Key) -> bool {
+        let body = receipt.unverified();
+        let signed = receipt.check_by(node).is_ok() || receipt.check_by(&self.payee).is_ok();
+        let ours = self.order.as_ref().is_some_and(|order| order.digest() == body.order);
+        signed && ours && body.payee == self.payee && body.amount == self.amount
+    }
+
+    pub(super) fn entry(&self, movement: Movement, units: Units) -> NewEntry {
+        NewEntry {
+            movement,
+            units,
+            party: self.payee,
+            name: Text::new(&self.name, 255).unwrap_or_default(),
+            memo: Text::new(&self.memo, 255).unwrap_or_default(),
+            id: self.id.0,
+        }
+    }
+}
+
+impl Draft {
+    pub(super) fn put_payment(&mut self, mut payment: Outgoing, state: State) {
+        payment.changed = self.now();
+        let (id, units, word) = (payment.id, payment.amount, state.word().to_owned());
+        payment.state = state;
+        self.put(Change::Outgoing(payment));
+        self.event(Happening::Payment { payment: id, state: word, units });
+    }
+}
