@@ -1,9 +1,10 @@
 //! The bank's answers, and when to go there by ourselves.
 
 use super::jobs::Flight;
-use super::{BANK_REST, Core, Pending, fresh};
+use super::{BANK_REST, Core, fresh};
 use crate::store::{Store, StoreFault};
 use crate::wallet::banking::Operation;
+use crate::wallet::change::Touched;
 use protocol::id::{Key, PaymentId, RequestId};
 use protocol::wire::{BankAnswer, ErrorCode};
 use std::collections::HashSet;
@@ -23,7 +24,8 @@ impl Core {
         let anonymous = op.what.is_anonymous();
         let origins: HashSet<(Key, PaymentId)> =
             op.uses.iter().filter_map(|piece| self.wallet.note(piece.note)?.from).collect();
-        self.claim(origins.iter().map(|(payer, id)| Pending::Incoming(*payer, *id)).collect())?;
+        let asked: Vec<Touched> = origins.iter().map(|(payer, id)| Touched::Incoming(*payer, *id)).collect();
+        self.settle(&asked)?;
         let mut incoming = Vec::new();
         for (payer, payment) in origins {
             incoming.extend(self.store.incoming(&payer, &payment)?);
@@ -54,9 +56,15 @@ impl Core {
         self.bank_reachable = reachable;
     }
 
-    pub(super) fn tick(&mut self) {
-        self.jobs.start_open(&self.wallet);
+    pub(super) fn tick(&mut self) -> Result<(), StoreFault> {
+        // The reserve locks when its time is over, not when somebody next tries it.
+        let now = self.now();
+        let _ = self.keyring.open(now);
+        // What this batch has decided is in memory already; only what is on disk may be sent.
+        let committed = self.flush()?;
+        self.jobs.start_open(&self.wallet, &committed);
         self.go_to_the_bank();
+        Ok(())
     }
 
     /// Refused payments first, then what is worth refreshing: one request at a time.
@@ -70,6 +78,7 @@ impl Core {
         let refused: Vec<PaymentId> = self.wallet.to_take_back().collect();
         for id in refused {
             let decision = self.wallet.take_back(&id, keys, fresh(), now);
+            self.pending.extend(decision.touches());
             let _ = self.batch.take(&mut self.wallet, decision);
         }
         let refreshing = self.wallet.open_bank_ops().any(|op| op.what == Operation::Refresh);
@@ -78,7 +87,7 @@ impl Core {
         }
         self.refresh_due = false;
         if let Some(decision) = self.wallet.refresh(keys, fresh(), now) {
-            let _ = self.batch.take(&mut self.wallet, decision);
+            let _ = self.take(decision);
             self.refresh_due = true;
         }
     }

@@ -1,11 +1,11 @@
 //! What the owner and his programs ask: each call with a key is carried out once, however often it comes.
 
 use super::input::{BankCall, CallFault, Reply, RequestOrder, TryOutcome};
-use super::{Core, Pending, TICKETS_FULL, fresh};
+use super::{Core, TICKETS_FULL, fresh};
 use crate::keyring::UnlockRefusal;
 use crate::store::{Store, StoreFault};
 use crate::wallet::banking::CallKey;
-use crate::wallet::change::{Answered, Decision, Started};
+use crate::wallet::change::{Answered, Decision, Started, Touched};
 use crate::wallet::paying::NewPayment;
 use crate::wallet::receiving::RequestRecord;
 use protocol::bank::{AccountQuery, Letter};
@@ -46,7 +46,7 @@ impl Core {
     /// What a caller's key stands for already, or nothing; an error if it came with another call.
     fn earlier(&mut self, key: &CallKey) -> Result<Option<Started>, CallFault> {
         let Some((method, key, params)) = key else { return Ok(None) };
-        self.claim(vec![Pending::Call(method.clone(), key.clone())])?;
+        self.settle(&[Touched::Call(method.clone(), key.clone())])?;
         match self.store.answered(method, key)? {
             None => Ok(None),
             Some(Answered { params: first, started, .. }) if first == *params => Ok(Some(started)),
@@ -72,9 +72,6 @@ impl Core {
         match carried {
             Ok(Carried::Before(id)) => reply.now(Ok(id)),
             Ok(Carried::Now(decision)) => {
-                // Carrying it out may have written a batch, which forgets what was claimed for it.
-                self.pending
-                    .extend(key.as_ref().map(|(method, key, _)| Pending::Call(method.clone(), key.clone())));
                 let id = self.take(decision);
                 self.reply_after(id, reply, Ok);
             }

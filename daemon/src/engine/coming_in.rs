@@ -1,8 +1,9 @@
 //! A payment coming in: the last questions to the store, then the wallet's word (SPEC §3.3).
 
 use super::input::{Reply, RequestOrder};
-use super::{Core, OFFER_SECONDS, Pending, TICKETS_AT_ONCE};
+use super::{Core, OFFER_SECONDS, TICKETS_AT_ONCE};
 use crate::store::{Store, StoreFault};
+use crate::wallet::change::Touched;
 use crate::wallet::receiving::{Known, Verdict};
 use protocol::bank::Party;
 use protocol::body::Text;
@@ -134,7 +135,7 @@ impl Core {
         offer: &Offer,
         mode: Mode,
     ) -> Result<PayAnswer, StoreFault> {
-        self.claim(vec![Pending::Request(id)])?;
+        self.settle(&[Touched::Request(id)])?;
         let Some(record) = self.store.request(&id)? else {
             return Ok(PayAnswer::Error(ErrorCode::UnknownRequest));
         };
@@ -163,7 +164,9 @@ impl Core {
         let mut roots: Vec<Digest> = units.iter().map(|(root, _)| *root).collect();
         roots.sort_unstable();
         roots.dedup();
-        self.claim_with(vec![Pending::Incoming(payer, id), Pending::Request(request)], units)?;
+        let mut asked = vec![Touched::Incoming(payer, id), Touched::Request(request)];
+        asked.extend(units.iter().map(|(root, range)| Touched::Units(*root, *range)));
+        self.settle(&asked)?;
         let mut known = Known {
             earlier: self.store.incoming(&payer, &id)?,
             request: self.store.request(&request)?,

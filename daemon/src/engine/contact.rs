@@ -181,7 +181,7 @@ impl Contacts {
         ask: PayAsk,
     ) -> Result<PayAnswer, SpeakFault> {
         let persona = &self.shared.persona;
-        let letter = Letterhead { from: persona.introduction.clone(), ask };
+        let letter = Letterhead { from: self.shared.papers(), ask };
         let (view, node) = (party.identity.view, party.identity.node);
         let sender = persona.views.first().ok_or(SpeakFault::Garbled)?;
         let sealed = seal::seal(sender, &view, &wire::encode(&letter), &mut chance());

@@ -1,9 +1,10 @@
 //! A payment going out, as the network answers (SPEC §3.7).
 
-use super::input::{OfferReply, Reply};
+use super::Core;
+use super::input::{Input, OfferReply, Reply};
 use super::jobs::{Flight, OFFER_PATIENCE_SECONDS};
-use super::{Core, Pending};
 use crate::store::{Store, StoreFault};
+use crate::wallet::change::Touched;
 use crate::wallet::paying::{NotDone, State, Terms};
 use protocol::id::{Key, PaymentId, RequestId};
 use protocol::node::chance::chance_bytes;
@@ -15,6 +16,12 @@ use protocol::wire::{ErrorCode, PayAnswer};
 impl Core {
     pub(super) fn offer_answered(&mut self, id: &PaymentId, answer: OfferReply) {
         let now = self.now();
+        let answered = matches!(answer, OfferReply::Request { .. });
+        if answered && self.is_renewing_for(id) && !self.offer_is_too_old(id, now) {
+            // The payee has given a request already: it is looked at again in a moment, he is not asked twice.
+            self.jobs.later(Input::Offered(*id, answer));
+            return;
+        }
         self.jobs.answered_offer(id);
         let decision = match answer {
             OfferReply::Failed(why) => self.wallet.offer_failed(id, why, now),
@@ -22,10 +29,6 @@ impl Core {
                 self.wallet.offer_failed(id, why, now)
             }
             OfferReply::Retry(_) => {
-                self.jobs.offer_again(id);
-                return;
-            }
-            OfferReply::Request { .. } if self.is_renewing_for(id) && !self.offer_is_too_old(id, now) => {
                 self.jobs.offer_again(id);
                 return;
             }
@@ -58,7 +61,6 @@ impl Core {
         answer: PayAnswer,
         node: &Key,
     ) -> Result<(), StoreFault> {
-        self.claim(vec![Pending::Outgoing(*id)])?;
         let now = self.now();
         let Some(payment) = self.wallet.open_payment(id).cloned() else {
             self.jobs.done(&Flight::Send(*id));
@@ -114,7 +116,7 @@ impl Core {
         node: &Key,
         reply: Reply<bool>,
     ) -> Result<(), StoreFault> {
-        self.claim(vec![Pending::Outgoing(*id)])?;
+        self.settle(&[Touched::Outgoing(*id)])?;
         let stored = match self.wallet.open_payment(id).cloned() {
             Some(open) => Some(open),
             None => self.store.outgoing(id)?,

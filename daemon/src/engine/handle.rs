@@ -2,7 +2,7 @@
 
 use super::input::{BankCall, CallFault, Input, LockState, Reply, RequestOrder, TryOutcome};
 use crate::keyring::UnlockRefusal;
-use crate::store::RedbStore;
+use crate::store::{RedbStore, StoreFault};
 use crate::wallet::Wallet;
 use crate::wallet::banking::CallKey;
 use crate::wallet::paying::NewPayment;
@@ -43,19 +43,24 @@ pub struct Shared {
     /// Moves whenever something new was copied from the directory: what was checked before may be old.
     pub directory_version: AtomicU64,
     keys: RwLock<Arc<BankKeys>>,
+    papers: RwLock<Introduction>,
 }
 
 impl Shared {
     /// With the bank's keys as loaded.
     pub fn new(store: Arc<RedbStore>, persona: Persona, clock: Clock, wallet: &Wallet) -> Shared {
-        Shared {
+        let papers = RwLock::new(persona.introduction.clone());
+        let shared = Shared {
             store,
             persona,
             clock,
             newest_event: watch::Sender::new(wallet.newest_event()),
             directory_version: AtomicU64::new(0),
             keys: RwLock::new(Arc::new(wallet.keys().clone())),
-        }
+            papers,
+        };
+        shared.renew_papers();
+        shared
     }
 
     /// The time.
@@ -66,6 +71,33 @@ impl Shared {
     /// The bank's keys known now.
     pub fn keys(&self) -> Arc<BankKeys> {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Certificate and identity record, as new as the directory has them.
+    pub fn papers(&self) -> Introduction {
+        self.papers.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes newer papers of ours from the directory: the bank has renewed or changed them.
+    pub fn renew_papers(&self) {
+        let Ok(Some(listed)) = self.store.contact(&self.persona.owner) else { return };
+        let mut papers = self.papers.write().unwrap_or_else(PoisonError::into_inner);
+        if listed.certificate.unverified().sequence > papers.certificate.unverified().sequence {
+            papers.certificate = listed.certificate;
+        }
+        if let Some(identity) = listed.identity
+            && identity.unverified().sequence > papers.identity.unverified().sequence
+        {
+            papers.identity = identity;
+        }
+    }
+
+    /// Whether the directory has a newer identity record of their owner: an old one may be a thief's.
+    pub fn are_outdated(&self, papers: &Introduction) -> Result<bool, StoreFault> {
+        let owner = papers.certificate.unverified().owner;
+        let Some(listed) = self.store.contact(&owner)? else { return Ok(false) };
+        let newest = listed.identity.map_or(0, |identity| identity.unverified().sequence);
+        Ok(newest > papers.identity.unverified().sequence)
     }
 
     pub(super) fn learn(&self, keys: &BankKeys) {

@@ -74,7 +74,11 @@ impl Inbox {
             Ok(letter) if letter.from.identity.unverified().view != opened.from => {
                 PayAnswer::Error(ErrorCode::NotCertified)
             }
-            Ok(letter) => self.asked(letter, peer).await?,
+            Ok(letter) => match self.engine.shared.are_outdated(&letter.from) {
+                Ok(false) => self.asked(letter, peer).await?,
+                Ok(true) => PayAnswer::Error(ErrorCode::OlderGeneration),
+                Err(_) => PayAnswer::Error(ErrorCode::Unavailable),
+            },
             Err(flaw) => PayAnswer::Error(flaw.code()),
         };
         if told(&answer).is_some_and(ErrorCode::is_offence) {
@@ -84,7 +88,9 @@ impl Inbox {
     }
 
     async fn offended(&self, peer: PeerId, code: ErrorCode) -> HailAnswer {
-        self.net.penalize(peer, Limits::TABLE.offence_malformed).await;
+        if code.is_offence() {
+            self.net.penalize(peer, Limits::TABLE.offence_malformed).await;
+        }
         HailAnswer::Error(code)
     }
 
@@ -93,7 +99,7 @@ impl Inbox {
         let keys = shared.keys();
         let attest = keys.certificates().filter(|c| c.usage == protocol::key::bank::Usage::Attest).take(8);
         let attest = attest.map(|c| c.signed().clone()).collect();
-        HailAnswer::Introduction(shared.persona.introduction.clone(), attest)
+        HailAnswer::Introduction(shared.papers(), attest)
     }
 
     fn seal(&self, opened: &Opened, answer: &PayAnswer) -> Option<HailAnswer> {
@@ -189,7 +195,7 @@ impl Inbox {
         let verified = match verified.await.ok()? {
             Ok(verified) => verified,
             Err(flaw) => {
-                tracing::info!(%peer, %flaw, "a payment is refused");
+                tracing::info!(%peer, code = flaw.code().word(), "a payment is refused");
                 return Some(self.refuse(order_digest, &flaw));
             }
         };

@@ -1,9 +1,10 @@
 //! What is under way to others: each thing once at a time, asked again with growing patience until answered.
 
+use super::input::Input;
 use super::outbox::{Job, Outbox};
 use crate::store::{RedbStore, Store};
 use crate::wallet::banking::BankOp;
-use crate::wallet::change::Effect;
+use crate::wallet::change::{Committed, Effect};
 use crate::wallet::paying::{Outgoing, State};
 use crate::wallet::{OpenKeys, Wallet};
 use protocol::id::{Key, PaymentId, RequestId};
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub const OFFER_PATIENCE_SECONDS: u64 = 15;
 /// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(120);
+/// How long the engine waits for what is nearly there.
+const A_MOMENT: Duration = Duration::from_millis(200);
 /// A confirmation is a courtesy: after so many tries it waits for the payer to ask.
 const CONFIRM_TRIES: u32 = 12;
 
@@ -67,7 +70,7 @@ impl Jobs {
     }
 
     /// Starts whatever is open, not under way and due: after a restart that is everything.
-    pub fn start_open(&self, wallet: &Wallet) {
+    pub fn start_open(&self, wallet: &Wallet, _: &Committed) {
         for payment in wallet.open_payments() {
             match payment.state {
                 State::Asking => self.launch(Flight::Offer(payment.id), || Job::Offer(payment.clone())),
@@ -165,6 +168,11 @@ impl Jobs {
     /// The payee could not be asked: in a moment again.
     pub fn offer_again(&self, id: &PaymentId) {
         self.unanswered(Flight::Offer(*id));
+    }
+
+    /// Brings an input to the engine in a moment.
+    pub fn later(&self, input: Input) {
+        self.outbox.later(input, A_MOMENT);
     }
 
     /// The bank is back: what waits for it need not wait longer.

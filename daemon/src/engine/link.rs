@@ -7,6 +7,7 @@ use protocol::id::Key;
 use protocol::node::address::address_record;
 use protocol::node::net::{AskError, Multiaddr, Net, PeerId, Protocol, ask_once, peer_of};
 use protocol::wire::{self, BankAnswer, BankAsk};
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -16,6 +17,8 @@ use tokio::sync::Mutex;
 const SYNC_EVERY: Duration = Duration::from_secs(60);
 /// Addresses of so many others are kept for the time without the bank; in a small town that is everybody.
 const KEPT_ADDRESSES: usize = 256;
+/// How often each of them is fetched again.
+const LOOK_UP_EVERY: Duration = Duration::from_secs(600);
 /// How often our address is published again, or looked at for changes.
 const PUBLISH_EVERY: Duration = Duration::from_secs(60);
 
@@ -37,13 +40,14 @@ pub struct BankLink {
     bank: PeerId,
     /// With the peer id at the end.
     addresses: Vec<Multiaddr>,
-    syncing: Mutex<()>,
+    /// Held while the directory is copied; when each node's address was last fetched.
+    syncing: Mutex<HashMap<Key, Duration>>,
 }
 
 impl BankLink {
     /// A link to the node `bank` at `addresses`.
     pub fn new(engine: Engine, net: Net, bank: PeerId, addresses: Vec<Multiaddr>) -> BankLink {
-        BankLink { engine, net, bank, addresses, syncing: Mutex::new(()) }
+        BankLink { engine, net, bank, addresses, syncing: Mutex::default() }
     }
 
     /// Asks as ourselves.
@@ -65,21 +69,32 @@ impl BankLink {
 
     /// Copies what is new in the directory; one copy at a time, and a fault only means that it stays as it was.
     pub async fn sync_directory(&self) {
-        let Ok(_one) = self.syncing.try_lock() else {
+        if !self.net.status().borrow().bootstrap {
+            return;
+        }
+        let Ok(mut looked_up) = self.syncing.try_lock() else {
             // Somebody is at it: wait for him, that is as good.
             drop(self.syncing.lock().await);
             return;
         };
         while self.sync_page().await {}
-        let nodes = self.engine.shared.store.nodes(KEPT_ADDRESSES).unwrap_or_default();
-        self.look_up(&nodes).await;
+        self.engine.shared.renew_papers();
+        self.look_up(&mut looked_up).await;
     }
 
-    /// Fetches where these are, so that they are found when the bank can't be asked.
-    pub async fn look_up(&self, nodes: &[Key]) {
-        let own = self.engine.shared.persona.node.key();
-        for peer in nodes.iter().filter(|node| **node != own).filter_map(|node| peer_of(&node.0).ok()) {
-            self.net.look_up(peer).await;
+    /// Fetches where others are, so that they are found when the bank can't be asked. In a small town that is
+    /// everybody, so nobody learns who looks for whom.
+    async fn look_up(&self, looked_up: &mut HashMap<Key, Duration>) {
+        let shared = &self.engine.shared;
+        let (own, now) = (shared.persona.node.key(), shared.clock.monotonic());
+        let nodes = shared.store.nodes(KEPT_ADDRESSES).unwrap_or_default();
+        let due = |at: &Duration| now.saturating_sub(*at) >= LOOK_UP_EVERY;
+        let wanted = nodes.into_iter().filter(|node| *node != own && looked_up.get(node).is_none_or(due));
+        for node in wanted.collect::<Vec<_>>() {
+            if let Ok(peer) = peer_of(&node.0) {
+                self.net.look_up(peer).await;
+            }
+            looked_up.insert(node, now);
         }
     }
 

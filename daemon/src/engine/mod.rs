@@ -25,14 +25,13 @@ use crate::keyring::Keyring;
 use crate::store::{RedbStore, StoreFault};
 use crate::wallet::Wallet;
 use crate::wallet::banking::Fresh;
-use crate::wallet::change::{Batch, Committed, Decision, Effect, Sealed};
+use crate::wallet::change::{Batch, Committed, Decision, Effect, Sealed, Touched};
 use jobs::Jobs;
-use protocol::id::{Digest, Hint, Key, PaymentId, RequestId};
+use protocol::id::{Hint, Key, RequestId};
 use protocol::key::KeyTicket;
 use protocol::key::bank::KeyCertificate;
 use protocol::node::chance::chance_bytes;
 use protocol::node::host::disk;
-use protocol::range::Range;
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -54,15 +53,6 @@ const DISK_MIN: u64 = 16 << 20;
 /// A bank that refuses a renewal as a whole is not asked for another at once.
 const BANK_REST: Duration = Duration::from_secs(60);
 
-/// Something the current batch is about to change in the store, so that a question about it has to wait for the commit.
-#[derive(PartialEq, Eq, Hash)]
-enum Pending {
-    Incoming(Key, PaymentId),
-    Request(RequestId),
-    Call(String, String),
-    Outgoing(PaymentId),
-}
-
 type After = Box<dyn FnOnce(&Committed) + Send>;
 
 /// What the engine's thread owns.
@@ -76,10 +66,8 @@ pub struct Core {
     handed_out: HashMap<Key, coming_in::HandedOut>,
     batch: Batch,
     after: Vec<After>,
-    pending: HashSet<Pending>,
-    /// Units that this batch takes in. Notes over one root that share no unit do not concern each other, so
-    /// payments out of one withdrawal may share a commit.
-    pending_units: Vec<(Digest, Range)>,
+    /// What the current batch changes: whoever asks the store about it has to wait for the commit.
+    pending: HashSet<Touched>,
     data: PathBuf,
     refresh_due: bool,
     bank_reachable: bool,
@@ -101,7 +89,6 @@ impl Core {
             batch: Batch::default(),
             after: Vec::new(),
             pending: HashSet::new(),
-            pending_units: Vec::new(),
             data,
             refresh_due: true,
             bank_reachable: false,
@@ -111,7 +98,8 @@ impl Core {
 
     /// Runs until the last handle is gone or the disk fails.
     pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> Result<(), StoreFault> {
-        self.jobs.start_open(&self.wallet);
+        let loaded = self.flush()?;
+        self.jobs.start_open(&self.wallet, &loaded);
         while let Some(first) = inputs.blocking_recv() {
             let mut stop = matches!(first, Input::Stop);
             self.handle(first)?;
@@ -158,7 +146,7 @@ impl Core {
             Input::AddToken(token, reply) => self.change(|wallet, now| wallet.add_token(token, now), reply),
             Input::RevokeToken(id, reply) => self.change(|wallet, now| wallet.revoke_token(&id, now), reply),
             Input::BankReachable(reachable) => self.bank_came(reachable),
-            Input::Tick => self.tick(),
+            Input::Tick => self.tick()?,
             Input::Stop => {}
         }
         Ok(())
@@ -204,6 +192,7 @@ impl Core {
     }
 
     fn take<R>(&mut self, decision: Decision<R>) -> Sealed<R> {
+        self.pending.extend(decision.touches());
         self.batch.take(&mut self.wallet, decision)
     }
 
@@ -223,8 +212,8 @@ impl Core {
         let (committed, effects) = batch.commit(&*self.store)?;
         self.after.drain(..).for_each(|after| after(&committed));
         self.pending.clear();
-        self.pending_units.clear();
-        self.shared.newest_event.send_replace(self.wallet.newest_event());
+        let newest = self.wallet.newest_event();
+        self.shared.newest_event.send_if_modified(|known| std::mem::replace(known, newest) != newest);
         self.shared.learn(self.wallet.keys());
         for effect in effects {
             if effect == Effect::Refresh {
@@ -236,21 +225,19 @@ impl Core {
         Ok(committed)
     }
 
-    /// Marks what this batch changes; if it had been marked before, the earlier change is made durable first.
-    fn claim(&mut self, things: Vec<Pending>) -> Result<(), StoreFault> {
-        self.claim_with(things, Vec::new())
-    }
-
-    /// The same with units that are taken in.
-    fn claim_with(&mut self, things: Vec<Pending>, units: Vec<(Digest, Range)>) -> Result<(), StoreFault> {
-        let shared = |(root, range): &(Digest, Range)| {
-            self.pending_units.iter().any(|(other, taken)| other == root && taken.overlaps(*range))
+    /// Before the store is asked: if this batch changes what the question is about, it is made durable first.
+    fn settle(&mut self, questions: &[Touched]) -> Result<(), StoreFault> {
+        let changed = |question: &Touched| match question {
+            // Notes over one root that share no unit do not concern each other, so payments out of one withdrawal
+            // may share a commit.
+            Touched::Units(root, range) => self.pending.iter().any(
+                |p| matches!(p, Touched::Units(other, units) if other == root && units.overlaps(*range)),
+            ),
+            named => self.pending.contains(named),
         };
-        if things.iter().any(|thing| self.pending.contains(thing)) || units.iter().any(shared) {
+        if questions.iter().any(changed) {
             self.flush()?;
         }
-        self.pending.extend(things);
-        self.pending_units.extend(units);
         Ok(())
     }
 

@@ -15,6 +15,7 @@ use protocol::pay::{Receipt, Request};
 use protocol::sign::Signed;
 use protocol::wire::{Offer, PayAnswer, PayAsk};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::Semaphore;
 
@@ -68,6 +69,15 @@ impl Outbox {
                 Job::Confirm { payer, payment, receipt } => this.confirm(&payer, &payment, receipt).await,
             };
             this.engine.tell(answer).await;
+        });
+    }
+
+    /// Brings an input to the engine after a pause.
+    pub(super) fn later(&self, input: Input, pause: Duration) {
+        let engine = self.engine.clone();
+        self.runtime.spawn(async move {
+            tokio::time::sleep(pause).await;
+            engine.tell(input).await;
         });
     }
 

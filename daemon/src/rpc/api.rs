@@ -37,7 +37,7 @@ rpc_contract! {
         /// Opens the reserve for spending, for a time.
         "wallet.unlock" (Scope::Admin) unlock(Unlock) -> Unlocked;
         /// Closes it again. Receiving goes on.
-        "wallet.lock" (Scope::Receive) lock(Empty) -> Done;
+        "wallet.lock" (Scope::Spend) lock(Empty) -> Done;
         /// The reserve in its kinds, the account as last told, and everything whose outcome is awaited, read in one go.
         "wallet.balance" (Scope::Read) balance(Empty) -> Balance;
         /// Moves units from the account into the reserve. Answers at once; see `bank.wait`.

@@ -36,7 +36,12 @@ impl Desk {
                 "a key has 1 to 64 characters, none of them control characters",
             ));
         }
-        let bytes = serde_json::to_vec(params).map_err(|_| RpcError::internal())?;
+        // What was left out does not count: a parameter that a later version adds must not make old keys new.
+        let mut asked = serde_json::to_value(params).map_err(|_| RpcError::internal())?;
+        if let Some(fields) = asked.as_object_mut() {
+            fields.retain(|_, value| !value.is_null());
+        }
+        let bytes = serde_json::to_vec(&asked).map_err(|_| RpcError::internal())?;
         // A program's keys are its own: another program may use the same ones.
         let key = format!("{}/{key}", caller.token.as_deref().unwrap_or(""));
         Ok(Some((method.to_owned(), key, body::digest("call", &bytes))))

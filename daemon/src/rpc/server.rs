@@ -14,7 +14,7 @@ use crate::wallet::policy::Policy;
 use crate::wallet::token::Token;
 use protocol::body::Text;
 use protocol::code::PublicCode;
-use protocol::id::{Key, PaymentId, RequestId};
+use protocol::id::{PaymentId, RequestId};
 use protocol::money::{Currency, Units};
 use protocol::node::chance::chance_bytes;
 use protocol::node::net::Net;
@@ -385,15 +385,9 @@ impl Workstation for Desk {
 
     async fn directory_find(&self, _: &Caller, asked: api::Find) -> Result<api::Contacts, RpcError> {
         let limit = usize::try_from(asked.limit.unwrap_or(20).min(100)).map_err(|_| RpcError::internal())?;
-        let mut found = self.store().find_contacts(&asked.text, limit).map_err(fault)?;
-        if found.is_empty() {
-            self.link.sync_directory().await;
-            found = self.store().find_contacts(&asked.text, limit).map_err(fault)?;
-        }
-        // Whoever is looked for is likely to be paid, perhaps when the bank is gone.
-        let nodes: Vec<Key> =
-            found.iter().filter_map(|c| Some(c.identity.as_ref()?.unverified().node)).collect();
-        self.link.look_up(&nodes).await;
+        // Always the whole list: the bank is not told whom one looks for.
+        self.link.sync_directory().await;
+        let found = self.store().find_contacts(&asked.text, limit).map_err(fault)?;
         Ok(api::Contacts { contacts: found.iter().map(view::contact).collect() })
     }
 

@@ -79,12 +79,24 @@ impl RedbStore {
             let mut identities = tx.open_table(IDENTITIES).map_err(broken)?;
             for entry in entries {
                 match entry {
+                    // A list that is copied anew must not lay old lines over new ones.
                     DirectoryEntry::Certificate(c) => {
+                        let known = certificates.get(&c.unverified().owner.0[..]).map_err(broken)?;
+                        let known =
+                            known.map(|b| signed::<Certificate>("certificates", b.value())).transpose()?;
+                        if known.is_some_and(|k| k.unverified().sequence > c.unverified().sequence) {
+                            continue;
+                        }
                         certificates
                             .insert(&c.unverified().owner.0[..], &c.to_bytes()[..])
                             .map_err(broken)?;
                     }
                     DirectoryEntry::Identity(i) => {
+                        let known = identities.get(&i.unverified().owner.0[..]).map_err(broken)?;
+                        let known = known.map(|b| signed::<Identity>("identities", b.value())).transpose()?;
+                        if known.is_some_and(|k| k.unverified().sequence > i.unverified().sequence) {
+                            continue;
+                        }
                         identities.insert(&i.unverified().owner.0[..], &i.to_bytes()[..]).map_err(broken)?;
                     }
                 }

@@ -18,6 +18,7 @@ use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;
 use protocol::key::bank::KeyCertificate;
 use protocol::money::Units;
+use protocol::range::Range;
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -175,7 +176,37 @@ pub struct Decision<R> {
     reply: R,
 }
 
+/// A record that a decision changes, by the name under which the store is asked for it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Touched {
+    /// A payment that came in.
+    Incoming(Key, PaymentId),
+    /// A payment that went out.
+    Outgoing(PaymentId),
+    /// A request for money.
+    Request(RequestId),
+    /// What a caller's key stands for.
+    Call(String, String),
+    /// Units of a root that we hold or held.
+    Units(Digest, Range),
+}
+
 impl<R> Decision<R> {
+    /// What the store must not be asked about until this is on disk.
+    pub fn touches(&self) -> impl Iterator<Item = Touched> + '_ {
+        self.changes.iter().filter_map(|change| match change {
+            Change::Incoming(payment) => Some(Touched::Incoming(payment.payer, payment.payment)),
+            Change::Outgoing(payment) => Some(Touched::Outgoing(payment.id)),
+            Change::Request(record) => Some(Touched::Request(record.request.unverified().id)),
+            Change::Answered(answered) => Some(Touched::Call(answered.method.clone(), answered.key.clone())),
+            Change::Note(own) => {
+                let holding = own.note.holding().ok()?;
+                Some(Touched::Units(holding.root, holding.range))
+            }
+            _ => None,
+        })
+    }
+
     /// Changes nothing.
     pub fn reply(reply: R) -> Decision<R> {
         Decision { changes: Vec::new(), effects: Vec::new(), reply }

@@ -26,6 +26,12 @@ impl Wallet {
             |(place, item): &'_ (u16, Item)| op.uses.get(usize::from(*place)).map(|p| (*p, item.clone()));
         let bad: Option<Vec<(Piece, Item)>> = faults.iter().map(at_fault).collect();
         let bad = bad.filter(|bad| !bad.is_empty()).ok_or(BankFlaw::DoesNotFit)?;
+        let mut places: Vec<u16> = faults.iter().map(|(place, _)| *place).collect();
+        places.sort_unstable();
+        places.dedup();
+        if places.len() != faults.len() {
+            return Err(BankFlaw::DoesNotFit);
+        }
         let bad: Vec<(Piece, &Item)> = bad.iter().map(|(piece, item)| (*piece, item)).collect();
         let lost = self.lost_of(&bad);
         match op.what {
@@ -108,7 +114,9 @@ impl Wallet {
         let winners = winners.clone().unpack().unwrap_or_default();
         let winners = winners.iter().filter(|winner| wanted(winner));
         let holdings = winners.filter_map(|note| note.holding().ok()).filter(|h| h.root == root);
-        holdings.filter_map(|h| Some(Piece { range: h.range.intersection(piece.range)?, ..piece })).collect()
+        // Each unit counts once, whatever the bank shows.
+        let units = RangeSet::from_iter(holdings.filter_map(|h| h.range.intersection(piece.range)));
+        units.iter().map(|range| Piece { range, ..piece }).collect()
     }
 
     /// The request will never be carried out.

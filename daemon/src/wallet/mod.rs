@@ -196,7 +196,8 @@ impl Wallet {
 
     fn count_unconfirmed(&mut self, note: &OwnNote, add: bool) {
         let (Some(payer), false) = (note.payer(), note.confirmed) else { return };
-        let units = note.free.units();
+        // What is on its way to the bank is still only the payer's word.
+        let units = note.free.units().plus(note.held_at_bank()).expect("units of one note are below 2^53");
         let sum = self.unconfirmed.entry(payer).or_default();
         let new = if add { sum.plus(units) } else { sum.minus(units) };
         *sum = new.expect("the sum of live notes is below the bank's total, and takes out what was put in");

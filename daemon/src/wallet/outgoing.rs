@@ -137,11 +137,15 @@ impl Outgoing {
         self.state.outcome() == PaymentOutcome::InDoubt
     }
 }
+
 impl Outgoing {
     /// Whether this receipt is the payee's word on this payment's order.
     pub(super) fn answers(&self, receipt: &Signed<Receipt>, node: &Key) -> bool {
         let body = receipt.unverified();
-        let signed = receipt.check_by(node).is_ok() || receipt.check_by(&self.payee).is_ok();
+        // His workstation may have another node key by now than the one that made the request.
+        let requested = self.request.as_ref().map(|request| request.unverified().node);
+        let his = [Some(*node), Some(self.payee), requested];
+        let signed = his.into_iter().flatten().any(|key| receipt.check_by(&key).is_ok());
         let ours = self.order.as_ref().is_some_and(|order| order.digest() == body.order);
         signed && ours && body.payee == self.payee && body.amount == self.amount
     }

@@ -33,6 +33,9 @@ pub enum ChainFlaw {
     /// No certified issue key of that epoch may sign on that day.
     #[error("no issue key of epoch {0} is known for the note's day")]
     UnknownEpoch(u32),
+    /// A last direct day that is before the day of issue, or more than 60 days after it.
+    #[error("the note's last direct day does not fit its day of issue")]
+    DirectDay,
     /// More links than a note may have.
     #[error("the note has {0} links: {LINKS_MAX} are allowed, and the last of them only to the bank")]
     TooDeep(usize),
@@ -58,6 +61,7 @@ impl ChainFlaw {
             ChainFlaw::UnknownEpoch(_) => ErrorCode::RevokedEpoch,
             ChainFlaw::Signature(_) => ErrorCode::BadSignature,
             ChainFlaw::OtherBank
+            | ChainFlaw::DirectDay
             | ChainFlaw::NotLinked(_)
             | ChainFlaw::OutsideParent(_)
             | ChainFlaw::AfterSink(_) => ErrorCode::BadChain,
@@ -122,6 +126,11 @@ impl Note {
         let root = self.root.unverified();
         if root.bank != keys.bank() {
             return Err(ChainFlaw::OtherBank);
+        }
+        // Without this bound a stolen issue key would make direct money for ever (threats H3, Y4).
+        let last = root.issued_day.plus_days(super::DIRECT_DAYS);
+        if root.direct_until_day < root.issued_day || last < root.direct_until_day {
+            return Err(ChainFlaw::DirectDay);
         }
         let issue = keys.issue(root.epoch, root.issued_day).ok_or(ChainFlaw::UnknownEpoch(root.epoch))?;
         checked.check(&self.root, &issue)?;
