@@ -74,7 +74,7 @@ codes! {
 }
 
 impl ErrorCode {
-    /// Whether the same question may get another answer in a while, whoever was asked: nothing was decided.
+    /// Whether the same question may get another answer in a while, whoever was asked: it is no answer yet.
     ///
     /// `Expired` passes in one case only, so it is not among them: the bank says it of a withdrawal that is dated
     /// ahead of its clock. Whoever withdraws asks again; for every other question it is final (SPEC §4).
