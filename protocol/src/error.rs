@@ -1,4 +1,5 @@
-//! The one list of error codes (SPEC §5.4). Numbers are never used again for something else.
+//! The one list of error codes (SPEC §5.4). Numbers are never used again for something else; 3, 22 and 27 are
+//! reserved: nobody sends them today.
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -73,7 +74,10 @@ codes! {
 }
 
 impl ErrorCode {
-    /// Whether the same question may get another answer in a while: nothing was decided.
+    /// Whether the same question may get another answer in a while, whoever was asked: it is no answer yet.
+    ///
+    /// `Expired` passes in one case only, so it is not among them: the bank says it of a withdrawal that is dated
+    /// ahead of its clock. Whoever withdraws asks again; for every other question it is final (SPEC §4).
     pub const fn is_passing(self) -> bool {
         matches!(self, ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::NoTickets)
     }

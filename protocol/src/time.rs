@@ -17,7 +17,7 @@ pub struct Day(pub u32);
 
 /// Seconds in a day.
 pub const DAY_SECONDS: u64 = 86_400;
-/// How far two honest clocks may differ (SPEC §3.3, threats Y11).
+/// How far two honest clocks may differ (SPEC §2.4, threats Y11).
 pub const SKEW_SECONDS: u64 = 600;
 
 impl Timestamp {

@@ -1,4 +1,4 @@
-//! The directory in pages, and the bank's terms (SPEC §4.1, §4.8).
+//! The directory in pages, and the bank's terms (SPEC §4.8, §5.3).
 
 use super::{Desk, Stop};
 use crate::ledger::books::View;

@@ -16,7 +16,8 @@ pub const ADDRESSES_MAX: usize = 8;
 /// Longest life of an identity record.
 pub const IDENTITY_DAYS_MAX: u64 = 400;
 
-/// Says which view and node key are `owner`'s; signed by the owner key. The highest sequence counts.
+/// Says which view and node key are `owner`'s; signed by the owner key. The highest sequence counts: the bank keeps
+/// that rule in the directory, no paper can.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The bank.
@@ -64,7 +65,7 @@ pub struct AddressRecord {
     pub node: Key,
     /// Raised with each record: seconds since 1970 when it was made.
     pub sequence: u64,
-    /// When it ends, at most a day later.
+    /// When it ends: at most a day after the reader's now.
     pub expires: Timestamp,
     /// Multiaddresses as text, without the peer id.
     pub addresses: Vec<Text>,
@@ -161,7 +162,12 @@ pub struct Party {
 }
 
 impl Introduction {
+<<<<<<< HEAD
     /// Checks both papers, and that they name one owner in good standing whose papers run.
+=======
+    /// Checks both papers, and that they name one owner in good standing. Whether there are newer ones only the
+    /// directory says.
+>>>>>>> fixspec
     pub fn verify(self, keys: &BankKeys, now: Timestamp) -> Result<Party, IntroductionFlaw> {
         let (certificate, identity) = (self.certificate.unverified(), self.identity.unverified());
         self.belong_together(keys)?;

@@ -91,7 +91,8 @@ pub enum BankAnswer {
     Deposited(Vec<Item>, Signed<Letter>),
     /// New roots for the notes.
     Reissued(Vec<Signed<Root>>),
-    /// None of the notes was taken, for good: the request is void. Names the notes that were at fault, by their place.
+    /// None of the notes was taken: these bytes are done with. Names the notes that break a rule, by their place; if
+    /// none does, those that clash.
     Denied(Vec<(u16, Item)>),
     /// The balance.
     Balance(Signed<Letter>),
@@ -99,8 +100,8 @@ pub enum BankAnswer {
     NotSeen,
     /// A page of the directory.
     Directory(Box<DirectoryPage>),
-    /// Not done. `Busy`, `Unavailable` and `Expired` leave it open: the same bytes may be taken later; every other code is
-    /// final for the request.
+    /// `Busy` and `Unavailable` leave it open, and so does `Expired` for a withdrawal: the same bytes may be taken
+    /// later. Every other code says that it is not done, for good (SPEC §4).
     Error(ErrorCode),
 }
 

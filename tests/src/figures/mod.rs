@@ -71,6 +71,9 @@ impl Figure {
         Figure { note: note.into(), ..self }
     }
 
+    /// A group of figures that are measured together.
+    type Measure = fn(Effort) -> Vec<Figure>;
+
     /// The figure in terms of its floor.
     pub fn ratio(&self) -> Option<f64> {
         self.floor.filter(|floor| *floor > 0.0).map(|floor| self.value / floor)
@@ -87,7 +90,7 @@ pub struct Report {
 impl Report {
     /// Measures those whose group is asked for, all if none is.
     pub fn measure(effort: Effort, only: &[String], mut say: impl FnMut(&str)) -> Report {
-        let groups: [(&str, fn(Effort) -> Vec<Figure>); 4] = [
+        let groups: [(&str, Measure); 4] = [
             ("verifying", verifying::measure),
             ("bank", desk::measure),
             ("payments", town::payments),
