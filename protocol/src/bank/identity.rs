@@ -162,12 +162,8 @@ pub struct Party {
 }
 
 impl Introduction {
-<<<<<<< HEAD
-    /// Checks both papers, and that they name one owner in good standing whose papers run.
-=======
     /// Checks both papers, and that they name one owner in good standing. Whether there are newer ones only the
     /// directory says.
->>>>>>> fixspec
     pub fn verify(self, keys: &BankKeys, now: Timestamp) -> Result<Party, IntroductionFlaw> {
         let (certificate, identity) = (self.certificate.unverified(), self.identity.unverified());
         self.belong_together(keys)?;
