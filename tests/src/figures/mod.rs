@@ -25,6 +25,9 @@ pub enum Effort {
     Full,
 }
 
+/// A group of figures that are measured together.
+type Measure = fn(Effort) -> Vec<Figure>;
+
 impl Effort {
     /// So many, or a fifth of it.
     fn of(self, full: usize) -> usize {
@@ -70,9 +73,6 @@ impl Figure {
     fn note(self, note: impl Into<String>) -> Figure {
         Figure { note: note.into(), ..self }
     }
-
-    /// A group of figures that are measured together.
-    type Measure = fn(Effort) -> Vec<Figure>;
 
     /// The figure in terms of its floor.
     pub fn ratio(&self) -> Option<f64> {
