@@ -34,28 +34,36 @@ pub const MESSAGE_MAX: usize = SIZES[4] - HEADER - TAG - LENGTH;
 
 /// An X25519 key that envelopes are sealed to.
 #[derive(Clone)]
-pub struct ViewKey(Zeroizing<[u8; 32]>);
+pub struct ViewKey {
+    secret: Zeroizing<[u8; 32]>,
+    // Computed once: every envelope asks for it.
+    public: Key,
+}
 
 impl ViewKey {
     /// The key that is these 32 secret bytes.
     pub fn from_secret(secret: [u8; 32]) -> ViewKey {
-        ViewKey(Zeroizing::new(secret))
+        let pair = x25519_dalek::StaticSecret::from(secret);
+        let public = Key(x25519_dalek::PublicKey::from(&pair).to_bytes());
+        ViewKey { secret: Zeroizing::new(secret), public }
     }
 
     /// Its public half.
     pub fn key(&self) -> Key {
-        let secret = x25519_dalek::StaticSecret::from(*self.0);
-        Key(x25519_dalek::PublicKey::from(&secret).to_bytes())
+        self.public
     }
 
     /// Its secret half, to keep in a private file.
     pub fn secret(&self) -> &[u8; 32] {
-        &self.0
+        &self.secret
+    }
+
+    fn private(&self) -> Result<Private, SealFlaw> {
+        Private::from_bytes(&self.secret[..]).map_err(|_| SealFlaw::BadKey)
     }
 
     fn pair(&self) -> Result<(Private, Public), SealFlaw> {
-        let private = Private::from_bytes(&self.0[..]).map_err(|_| SealFlaw::BadKey)?;
-        Ok((private, public(&self.key())?))
+        Ok((self.private()?, public(&self.public)?))
     }
 }
 
@@ -160,7 +168,7 @@ pub fn open(mine: &[ViewKey], envelope: &[u8]) -> Result<Opened, SealFlaw> {
     let my_key = mine.iter().find(|key| key.key() == to).ok_or(SealFlaw::NotMine)?;
     let plain = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, Kem>(
         &OpModeR::Auth(public(&from)?),
-        &my_key.pair()?.0,
+        &my_key.private()?,
         &<Kem as hpke::Kem>::EncappedKey::from_bytes(enc).map_err(|_| SealFlaw::BadKey)?,
         INFO,
         sealed,

@@ -34,11 +34,11 @@ pub struct PublicKey(VerifyingKey);
 impl Key {
     /// The key for use: canonical bytes, not of small order.
     pub fn parse(&self) -> Result<PublicKey, BadKey> {
-        let point = CompressedEdwardsY(self.0).decompress().ok_or(BadKey)?;
-        if point.compress().0 != self.0 || point.is_small_order() {
+        let key = VerifyingKey::from_bytes(&self.0).map_err(|_| BadKey)?;
+        if key.is_weak() || !is_reduced(&self.0) {
             return Err(BadKey);
         }
-        VerifyingKey::from_bytes(&self.0).map(PublicKey).map_err(|_| BadKey)
+        Ok(PublicKey(key))
     }
 
     /// As [`Key::parse`], and free of torsion: asked once of an owner's key, when it is certified.
@@ -49,6 +49,13 @@ impl Key {
         }
         self.parse()
     }
+}
+
+/// Whether the y coordinate is below 2^255 − 19. With points of small order set aside that makes an encoding
+/// canonical: the only other freedom is the sign of x = 0, and both points with x = 0 are of small order.
+fn is_reduced(bytes: &[u8; 32]) -> bool {
+    let [first, middle @ .., last] = bytes;
+    *first < 0xed || last & 0x7f != 0x7f || middle.iter().any(|byte| *byte != 0xff)
 }
 
 impl PublicKey {
@@ -242,6 +249,31 @@ mod tests {
         assert!(Signed::<Tell>::from_bytes(&bytes).unwrap().check_by(&alice.key()).is_err());
         bytes[7] ^= 1;
         assert!(Signed::<Ask>::from_bytes(&bytes).unwrap().check_by(&alice.key()).is_err());
+    }
+
+    /// The quick look at the bytes says what decompressing and compressing again would say.
+    #[test]
+    fn a_key_is_canonical_or_refused() {
+        let slow = |key: Key| {
+            let point = CompressedEdwardsY(key.0).decompress();
+            point.is_some_and(|point| point.compress().0 == key.0 && !point.is_small_order())
+        };
+        let near = |first: u8, last: u8| {
+            let mut bytes = [0xff; 32];
+            (bytes[0], bytes[31]) = (first, last);
+            bytes
+        };
+        let tops = (0..=255).flat_map(|first| [near(first, 0x7f), near(first, 0xff), near(first, 0x3f)]);
+        let small = curve25519_dalek::constants::EIGHT_TORSION.iter().flat_map(|point| {
+            let bytes = point.compress().0;
+            let mut other = bytes;
+            other[31] ^= 0x80;
+            [bytes, other]
+        });
+        let honest = (0..64).map(|n| Signer::from_secret(&[n; 32]).key().0);
+        for key in tops.chain(small).chain(honest).map(Key) {
+            assert_eq!(key.parse().is_ok(), slow(key), "{key}");
+        }
     }
 
     #[test]

@@ -5,11 +5,13 @@
 //! | [`process`] | the real programs as processes: build, start, stop, kill, freeze, their logs |
 //! | [`people`] | a community with its bank and residents, each with a workstation of real processes |
 //! | [`demo`] | the day that `cargo demo` plays |
+//! | [`figures`] | what `cargo figures` measures |
 //! | [`patience`] | waiting for something that another process does, with an end |
 //! | [`stranger`] | a peer that keeps no rules |
 //! | [`world`] | bank and wallets in one thread, with bad disks and bad post: no process, no network, no clock |
 
 pub mod demo;
+pub mod figures;
 pub mod patience;
 pub mod people;
 pub mod process;

@@ -6,7 +6,7 @@
 //! | [`posting`] | double entry and the journal |
 //! | [`outstanding`] | the issue register, the redeemed intervals, the double-spend rule |
 //! | [`books`] | what the rules ask of a store, a question each |
-//! | [`audit`] | every invariant, recomputed from the records |
+//! | [`mod@audit`] | every invariant, recomputed from the records |
 
 pub mod account;
 pub mod audit;

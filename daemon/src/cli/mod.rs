@@ -1,7 +1,7 @@
 //! `stermina`: a thin client of the workstation. Parse, one call, print.
 //!
 //! People get tables and sentences, `--json` gets exactly one document on stdout; advice and errors go to
-//! stderr. The exit code says how it ended; [`fault`] has the one map from reasons to codes. A file per noun.
+//! stderr. The exit code says how it ended; `fault` has the one map from reasons to codes. A file per noun.
 
 mod bank;
 mod date;

@@ -10,6 +10,7 @@ use protocol::id::{Digest, Key, RequestId};
 use protocol::key::KeyTicket;
 use protocol::node::chance::chance_bytes;
 use protocol::pay::{AmountRule, MEMO_MAX, Mode, Request, VerifiedPayment};
+use protocol::range::Range;
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
 use protocol::wire::{ErrorCode, Offer, PayAnswer};
@@ -157,12 +158,12 @@ impl Core {
         }
         let order = payment.order();
         let (payer, id, request) = (order.payer, order.payment, payment.request().id);
-        let mut roots: Vec<Digest> = payment.notes().iter().map(|note| note.holding().root).collect();
+        let units: Vec<(Digest, Range)> =
+            payment.notes().iter().map(|note| note.holding()).map(|held| (held.root, held.range)).collect();
+        let mut roots: Vec<Digest> = units.iter().map(|(root, _)| *root).collect();
         roots.sort_unstable();
         roots.dedup();
-        let mut claims = vec![Pending::Incoming(payer, id), Pending::Request(request)];
-        claims.extend(roots.iter().map(|root| Pending::Root(*root)));
-        self.claim(claims)?;
+        self.claim_with(vec![Pending::Incoming(payer, id), Pending::Request(request)], units)?;
         let mut known = Known {
             earlier: self.store.incoming(&payer, &id)?,
             request: self.store.request(&request)?,

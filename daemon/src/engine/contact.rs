@@ -45,7 +45,10 @@ pub enum SpeakFault {
 #[derive(Default)]
 struct Parties {
     version: u64,
+    /// Whom we speak to.
     known: HashMap<Key, Party>,
+    /// Who spoke to us. Kept apart: what a stranger shows never says where our own letters go.
+    callers: HashMap<Key, Party>,
 }
 
 /// Whom we know, and how to talk to them.
@@ -84,21 +87,38 @@ impl Contacts {
     fn parties(&self) -> MutexGuard<'_, Parties> {
         let version = self.shared.directory_version.load(Ordering::Relaxed);
         let mut parties = self.parties.lock().unwrap_or_else(PoisonError::into_inner);
-        if parties.version != version || parties.known.len() >= PARTIES_MAX {
+        if parties.version != version {
+            *parties = Parties { version, ..Parties::default() };
+        }
+        if parties.known.len() >= PARTIES_MAX {
             parties.known.clear();
-            parties.version = version;
+        }
+        if parties.callers.len() >= PARTIES_MAX {
+            parties.callers.clear();
         }
         parties
     }
 
     fn remembered(&self, owner: &Key) -> Option<Party> {
         let now = self.shared.now();
-        let in_date = |p: &&Party| !now.is_past(p.certificate.expires) && !now.is_past(p.identity.expires);
-        self.parties().known.get(owner).filter(in_date).cloned()
+        self.parties().known.get(owner).filter(|party| party.runs(now)).cloned()
     }
 
     fn remember(&self, party: &Party) {
         self.parties().known.insert(party.owner(), party.clone());
+    }
+
+    /// The sender of these papers, if they were checked before and still run.
+    pub fn caller(&self, papers: &Introduction) -> Option<Party> {
+        let now = self.shared.now();
+        let parties = self.parties();
+        let party = parties.callers.get(&papers.certificate.unverified().owner)?;
+        (party.shows(papers) && party.runs(now)).then(|| party.clone())
+    }
+
+    /// Remembers whose papers have just been checked.
+    pub fn called(&self, party: &Party) {
+        self.parties().callers.insert(party.owner(), party.clone());
     }
 
     fn listed(&self, owner: &Key) -> Result<Option<Party>, SpeakFault> {

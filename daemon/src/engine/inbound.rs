@@ -119,7 +119,14 @@ impl Inbox {
     /// The sender's papers, and that the directory has nothing against him.
     fn party(&self, from: Introduction) -> Result<Party, ErrorCode> {
         let shared = &self.engine.shared;
-        let party = from.verify(&shared.keys(), shared.now()).map_err(|flaw| flaw.code())?;
+        let party = match self.contacts.caller(&from) {
+            Some(party) => party,
+            None => {
+                let party = from.verify(&shared.keys(), shared.now()).map_err(|flaw| flaw.code())?;
+                self.contacts.called(&party);
+                party
+            }
+        };
         match self.standing(&party.owner()) {
             Some(Standing::Suspended) => Err(ErrorCode::Suspended),
             _ => Ok(party),
@@ -165,6 +172,7 @@ impl Inbox {
             Err(_) => return Some(PayAnswer::Error(ErrorCode::Unavailable)),
         }
         let standing = self.standing(&order.payer);
+        let checked = self.contacts.caller(&from);
         let verified = tokio::task::spawn_blocking(move || {
             let keys = shared.keys();
             let nodes = [shared.persona.node.key()];
@@ -173,6 +181,7 @@ impl Inbox {
                 nodes: &nodes,
                 keys: &keys,
                 standing,
+                checked,
                 now: shared.now(),
             };
             payment.verify(from, &reader)

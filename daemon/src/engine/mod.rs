@@ -32,6 +32,7 @@ use protocol::key::KeyTicket;
 use protocol::key::bank::KeyCertificate;
 use protocol::node::chance::chance_bytes;
 use protocol::node::host::disk;
+use protocol::range::Range;
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -58,7 +59,6 @@ const BANK_REST: Duration = Duration::from_secs(60);
 enum Pending {
     Incoming(Key, PaymentId),
     Request(RequestId),
-    Root(Digest),
     Call(String, String),
     Outgoing(PaymentId),
 }
@@ -77,6 +77,9 @@ pub struct Core {
     batch: Batch,
     after: Vec<After>,
     pending: HashSet<Pending>,
+    /// Units that this batch takes in. Notes over one root that share no unit do not concern each other, so
+    /// payments out of one withdrawal may share a commit.
+    pending_units: Vec<(Digest, Range)>,
     data: PathBuf,
     refresh_due: bool,
     bank_reachable: bool,
@@ -98,6 +101,7 @@ impl Core {
             batch: Batch::default(),
             after: Vec::new(),
             pending: HashSet::new(),
+            pending_units: Vec::new(),
             data,
             refresh_due: true,
             bank_reachable: false,
@@ -219,6 +223,7 @@ impl Core {
         let (committed, effects) = batch.commit(&*self.store)?;
         self.after.drain(..).for_each(|after| after(&committed));
         self.pending.clear();
+        self.pending_units.clear();
         self.shared.newest_event.send_replace(self.wallet.newest_event());
         self.shared.learn(self.wallet.keys());
         for effect in effects {
@@ -233,10 +238,19 @@ impl Core {
 
     /// Marks what this batch changes; if it had been marked before, the earlier change is made durable first.
     fn claim(&mut self, things: Vec<Pending>) -> Result<(), StoreFault> {
-        if things.iter().any(|thing| self.pending.contains(thing)) {
+        self.claim_with(things, Vec::new())
+    }
+
+    /// The same with units that are taken in.
+    fn claim_with(&mut self, things: Vec<Pending>, units: Vec<(Digest, Range)>) -> Result<(), StoreFault> {
+        let shared = |(root, range): &(Digest, Range)| {
+            self.pending_units.iter().any(|(other, taken)| other == root && taken.overlaps(*range))
+        };
+        if things.iter().any(|thing| self.pending.contains(thing)) || units.iter().any(shared) {
             self.flush()?;
         }
         self.pending.extend(things);
+        self.pending_units.extend(units);
         Ok(())
     }
 

@@ -1,4 +1,4 @@
-//! What the wallet asks of the bank (SPEC §4, N4, N5, B7); [`super::answers`] says what it makes of the answers.
+//! What the wallet asks of the bank (SPEC §4, N4, N5, B7); `answers` says what it makes of the answers.
 //!
 //! ```text
 //! Asked ─┬▶ Done        the effect and the answer are one commit at the bank; asking again gets the same answer

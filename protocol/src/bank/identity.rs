@@ -192,6 +192,17 @@ impl Party {
         self.certificate.owner
     }
 
+    /// Whether these are the very papers that were checked.
+    pub fn shows(&self, introduction: &Introduction) -> bool {
+        let Introduction { certificate, identity } = introduction;
+        self.certificate.signed() == certificate && self.identity.signed() == identity
+    }
+
+    /// Whether both papers still run.
+    pub fn runs(&self, now: Timestamp) -> bool {
+        !now.is_past(self.certificate.expires) && !now.is_past(self.identity.expires)
+    }
+
     /// The papers, to pass on.
     pub fn introduction(&self) -> Introduction {
         Introduction {

@@ -116,9 +116,14 @@ impl BankKeys {
         self.bank
     }
 
+    /// Whether this very certificate is known already.
+    pub fn knows(&self, certificate: &Signed<KeyCertificate>) -> bool {
+        self.certificates().any(|known| known.signed() == certificate)
+    }
+
     /// Learns a key; knowing it already is fine and costs no verification. True if it was new.
     pub fn learn(&mut self, certificate: Signed<KeyCertificate>) -> Result<bool, KeyFlaw> {
-        if self.certificates().any(|known| *known.signed() == certificate) {
+        if self.knows(&certificate) {
             return Ok(false);
         }
         if certificate.unverified().bank != self.bank {

@@ -27,7 +27,7 @@ impl Scene {
 
     fn read_at(&self, now: Timestamp, keys: &BankKeys) -> Result<VerifiedPayment, PaymentFlaw> {
         let nodes = [self.bob.node().key()];
-        let reader = Reader { owner: self.bob.owner().key(), nodes: &nodes, keys, standing: None, now };
+        let reader = Reader { owner: self.bob.owner().key(), nodes: &nodes, keys, standing: None, checked: None, now };
         self.payment().verify(self.alice.introduction(&self.bank), &reader)
     }
 
@@ -179,7 +179,7 @@ fn a_new_issue_key_travels_with_the_notes() {
 
     let nodes = [scene.bob.node().key()];
     let reader =
-        Reader { owner: scene.bob.owner().key(), nodes: &nodes, keys: &old, standing: None, now: NOW };
+        Reader { owner: scene.bob.owner().key(), nodes: &nodes, keys: &old, standing: None, checked: None, now: NOW };
     let mut payment = scene.payment();
     payment.keys = vec![scene.bank.certify(Usage::Issue, 7, scene.bank.issue.key())];
     let taken = payment.clone().verify(scene.alice.introduction(&scene.bank), &reader).unwrap();
