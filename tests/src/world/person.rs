@@ -270,6 +270,7 @@ impl Person {
             keys: self.wallet.keys(),
             standing: self.standing(&payer)?,
             now,
+            checked: None,
         };
         let verified = match payment.verify(from, &reader) {
             Ok(verified) => verified,
