@@ -7,17 +7,19 @@
 //! answer the same command with the same code sends the same bytes again, and the bank gives the same answer.
 
 use crate::profile::{FIRST_GENERATION, NewProfile, Profile, ProfileFault};
+use crate::store::{RedbStore, STORE_FILE, Store as _};
 use crate::wallet::Owner;
+use crate::wallet::change::Change;
 use protocol::bank::{
     Activation, ActivationLetter, Certificate, IDENTITY_DAYS_MAX, Identity, Introduction, Letter, LetterKind,
     NAME_MAX, Standing,
 };
 use protocol::body::{Body, Text};
 use protocol::code::PublicCode;
-use protocol::id::{Digest, RequestId};
+use protocol::id::{Digest, Hint, RequestId};
 use protocol::key::bank::{BankKeys, Usage};
 use protocol::key::lock::{GuessCost, LockFlaw, SealedSeed};
-use protocol::key::{BadPhrase, Seed};
+use protocol::key::{BadPhrase, KeyTicket, Seed};
 use protocol::money::{Currency, Units};
 use protocol::node::chance::{chance, chance_bytes};
 use protocol::node::host::lock::{InstanceLock, LockError};
@@ -66,6 +68,9 @@ pub struct Joined {
 /// Why joining came to nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum JoinFault {
+    /// The wallet's file could not be made.
+    #[error("the wallet's file can't be written: {0}")]
+    Store(String),
     /// Somebody has joined here.
     #[error(
         "this workstation has joined already; a second account needs a folder of its own: --instance NAME or --home DIR"
@@ -224,6 +229,8 @@ struct Begun {
 }
 
 const BEGUN_MAX: u64 = 4096;
+/// Tickets that are made at once, before the first unlock makes more.
+const FIRST_TICKETS: u64 = 64;
 
 impl Begun {
     fn file(folder: &Path) -> PathBuf {
@@ -435,9 +442,24 @@ fn finish(
         introduction: Introduction { certificate: papers.certificate, identity: papers.identity },
         opening: papers.opening,
     };
+    first_tickets(paths, &new)?;
     Profile::create(paths, new)?;
     Begun::forget(&paths.data);
     Ok(joined)
+}
+
+/// Tickets for the first payers, so that a workstation takes money from its first start, locked as it is (N3).
+fn first_tickets(paths: &Paths, new: &NewProfile) -> Result<(), JoinFault> {
+    let owner = new.seed.owner();
+    let ticket = |number: u64| {
+        let hint = Hint(chance_bytes());
+        let ticket = KeyTicket { owner: owner.key(), key: new.seed.note(&hint).key(), hint };
+        Change::Ticket(number, owner.sign(ticket))
+    };
+    let changes: Vec<Change> = (1..=FIRST_TICKETS).map(ticket).collect();
+    let store =
+        RedbStore::open(&paths.data.join(STORE_FILE)).map_err(|fault| JoinFault::Store(fault.to_string()))?;
+    store.commit(&changes).map_err(|fault| JoinFault::Store(fault.to_string()))
 }
 
 /// The bank-node on the network, asked under a name that exists for this question only.

@@ -16,7 +16,7 @@ use crate::profile::{Profile, ProfileFault};
 use crate::rpc::api::Workstation as _;
 use crate::rpc::{Desk, DeskParts, StoredEvents, TokenGate};
 use crate::settings::Settings;
-use crate::store::{RedbStore, StoreFault};
+use crate::store::{RedbStore, STORE_FILE, StoreFault};
 use crate::wallet::policy::Policy;
 use protocol::id::Key;
 use protocol::node::address::AddressCheck;
@@ -70,7 +70,7 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     paths.prepare()?;
     let _one = InstanceLock::take(&paths.data)?;
     let profile = Profile::load(&paths)?;
-    let store = Arc::new(RedbStore::open(&paths.data.join("wallet.redb"))?);
+    let store = Arc::new(RedbStore::open(&paths.data.join(STORE_FILE))?);
     let owner = profile.owner();
     let wallet = store.load(owner.clone(), profile.bank_keys(), Policy::of(&owner.currency))?;
     let tokens = wallet.tokens().cloned().collect();

@@ -91,6 +91,7 @@ fn of_join(fault: &JoinFault) -> Exit {
         | JoinFault::Damaged(_)
         | JoinFault::Busy(_)
         | JoinFault::Folder(_)
+        | JoinFault::Store(_)
         | JoinFault::Profile(_)
         | JoinFault::File(_)
         | JoinFault::Disk { .. } => Exit::Failed,
@@ -112,6 +113,7 @@ fn join_reason(fault: &JoinFault) -> &'static str {
         JoinFault::Busy(_) => "in_use",
         JoinFault::Damaged(_)
         | JoinFault::Folder(_)
+        | JoinFault::Store(_)
         | JoinFault::Profile(_)
         | JoinFault::File(_)
         | JoinFault::Disk { .. } => "file",

@@ -96,8 +96,23 @@ impl Desk {
             token: caller.token.clone(),
             answered: call,
         };
-        let id = self.pay_patiently(new).await.map_err(|fault| code::call(fault, currency))?;
+        let id = match self.pay_patiently(new).await {
+            Ok(id) => id,
+            Err(fault) => return Err(self.with_what_is_at_the_bank(code::call(fault, currency)).await),
+        };
         self.payment(&id)
+    }
+
+    /// A reserve that seems short may have units at the bank that come back: said with the refusal.
+    async fn with_what_is_at_the_bank(&self, mut error: RpcError) -> RpcError {
+        let at_bank = self.engine().look(|wallet, _| wallet.holdings().at_bank).await.unwrap_or_default();
+        if error.reason == "insufficient_funds" && !at_bank.is_zero() {
+            let more = self.owner().currency.show_full(at_bank);
+            error.message =
+                format!("{}; {more} more are at the bank and come back when it answers", error.message);
+            return error.detail("at_bank", at_bank.get());
+        }
+        error
     }
 
     /// The answer that this key got before, so that nothing about the call needs to hold any more.

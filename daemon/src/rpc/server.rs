@@ -9,6 +9,7 @@ use crate::engine::link::BankLink;
 use crate::engine::{BankCall, Engine, Input, Shared};
 use crate::store::{Page, RedbStore, Store, StoreFault};
 use crate::wallet::Owner;
+use crate::wallet::banking::OpState;
 use crate::wallet::history::{self, Movement};
 use crate::wallet::policy::Policy;
 use crate::wallet::token::Token;
@@ -130,10 +131,10 @@ impl Desk {
     pub(super) fn operation(&self, id: &RequestId) -> Result<api::Operation, RpcError> {
         let op = self.store().bank_op(id).map_err(fault)?.ok_or_else(|| not_found("request to the bank"))?;
         let letter = match op.state {
-            crate::wallet::banking::OpState::Declined(number) => {
+            OpState::Declined(number) | OpState::Done(Some(number)) => {
                 self.store().letter(number).map_err(fault)?
             }
-            _ => None,
+            OpState::Asked | OpState::Done(None) | OpState::Refused(_) => None,
         };
         Ok(view::operation(&op, letter.as_ref().map(|l| l.unverified()), self.currency()))
     }
@@ -378,6 +379,13 @@ impl Workstation for Desk {
     }
 
     async fn directory_sync(&self, _: &Caller, _: Empty) -> Result<api::DirectoryState, RpcError> {
+        if !self.net.status().borrow().bootstrap {
+            return Err(code::reason_of(
+                "bank_unreachable",
+                "the bank can't be reached; the copy stays as it was",
+            )
+            .retry(Retry::Later));
+        }
         self.link.sync_directory().await;
         let (entries, _) = self.store().directory_head().map_err(fault)?;
         Ok(api::DirectoryState { entries })

@@ -33,15 +33,14 @@ pub(super) fn balance(wallet: &Wallet) -> api::Balance {
             _ => named(&p.name, &PublicCode::of(p.payee)),
         },
     });
-    let ops =
-        wallet.open_bank_ops().filter(|op| !op.uses.is_empty() && !of_payment(op)).map(|op| api::Held {
-            kind: "bank".to_owned(),
-            id: op.id.to_string(),
-            state: op.what.word().to_owned(),
-            units: op.amount,
-            since: op.created,
-            awaiting: "the bank".to_owned(),
-        });
+    let ops = wallet.open_bank_ops().filter(|op| !of_payment(op)).map(|op| api::Held {
+        kind: "bank".to_owned(),
+        id: op.id.to_string(),
+        state: op.what.word().to_owned(),
+        units: op.amount,
+        since: op.created,
+        awaiting: "the bank".to_owned(),
+    });
     api::Balance {
         currency: wallet.owner().currency.clone(),
         spendable: wallet.free(),
@@ -67,7 +66,13 @@ fn named(name: &str, code: &PublicCode) -> String {
 pub(super) fn operation(op: &BankOp, letter: Option<&Letter>, currency: &Currency) -> api::Operation {
     let note = match op.state {
         OpState::Asked => Some("the bank's answer is awaited; it is asked again by itself".to_owned()),
-        OpState::Done(_) => None,
+        OpState::Done(_) => letter.filter(|letter| letter.units != op.amount).map(|letter| {
+            format!(
+                "only {} of {}: the bank did not take the rest, see the history",
+                currency.show(letter.units),
+                currency.show_full(op.amount)
+            )
+        }),
         OpState::Declined(_) => Some(match letter {
             Some(letter) => format!(
                 "not enough funds: the account holds {}, you asked for {}",

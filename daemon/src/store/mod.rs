@@ -10,3 +10,6 @@ pub use book::{Contact, DirectoryFlaw};
 pub use redb::RedbStore;
 
 pub use crate::wallet::books::{Page, Store, StoreFault};
+
+/// The wallet's file in the data folder.
+pub const STORE_FILE: &str = "wallet.redb";

@@ -192,12 +192,21 @@ impl Wallet {
         if sum.is_zero() {
             return;
         }
-        draft.record(op.entry(Movement::Lost, sum), self.account().map(|a| a.units));
         draft.event(Happening::Lost { units: sum, request: op.id });
+        let account = self.account().map(|a| a.units);
+        let mut nobody_s = sum;
         for payment in incoming.iter().filter(|p| touches(p, lost)) {
             let his: Vec<Piece> = lost.iter().filter(|p| payment.notes.contains(&p.note)).copied().collect();
+            // The history names who paid with them: his signed order is kept with the payment.
+            draft.record(payment.entry(Movement::Lost, units_of(&his)), account);
+            nobody_s = nobody_s
+                .minus(units_of(&his))
+                .expect("a note belongs to one payment, and its pieces to the sum");
             let lost = payment.lost.plus(units_of(&his)).unwrap_or(payment.amount);
             draft.put(Change::Incoming(Incoming { lost, ..payment.clone() }));
+        }
+        if !nobody_s.is_zero() {
+            draft.record(op.entry(Movement::Lost, nobody_s), account);
         }
     }
 }

@@ -11,6 +11,7 @@ use super::history::{Movement, NewEntry};
 use super::paying::State;
 use super::policy::Policy;
 use super::reserve::{Holder, OwnNote};
+use protocol::body::Text;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::note::{Relation, compare};
@@ -103,6 +104,19 @@ pub enum Verdict {
     Refused(Signed<Refusal>),
     /// Not done.
     Error(ErrorCode),
+}
+
+impl Incoming {
+    pub(super) fn entry(&self, movement: Movement, units: Units) -> NewEntry {
+        NewEntry {
+            movement,
+            units,
+            party: self.payer,
+            name: Text::new(&self.name, 255).unwrap_or_default(),
+            memo: Text::new(&self.memo, 255).unwrap_or_default(),
+            id: self.payment.0,
+        }
+    }
 }
 
 impl Wallet {

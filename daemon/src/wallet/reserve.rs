@@ -242,6 +242,10 @@ impl Wallet {
             })
             .collect();
         pieces.sort_by_key(|(confirmed, units, piece)| (*confirmed, *units, piece.note));
+        // What is on its way can't be paid with, and the bank may vanish meanwhile: of what it has seen before, the
+        // smaller half goes and the larger stays at hand.
+        let fresh = pieces.iter().filter(|(confirmed, ..)| !confirmed).count();
+        pieces.truncate(fresh + (pieces.len() - fresh).div_ceil(2));
         self.that_fit_a_message(pieces.into_iter().map(|(_, _, piece)| piece))
     }
 }

@@ -271,7 +271,6 @@ impl Person {
             standing: self.standing(&payer)?,
             checked: None,
             now,
-            checked: None,
         };
         let verified = match payment.verify(from, &reader) {
             Ok(verified) => verified,
