@@ -3,9 +3,9 @@
 use crate::desk::counter::Sign;
 use crate::home::{Home, HomeError, PROGRAM};
 use crate::ledger::Fault;
+use crate::ledger::books::Books as _;
 use crate::network::{self, Addresses};
 use crate::rpc::{BankOffice, JournalEvents, Office};
-use crate::ledger::books::Books as _;
 use crate::service::{self, Bank, Calendar, Moment, ROOM_BYTES, World, keep_calendar, turn_page};
 use crate::store::{Ledger, Redb};
 use protocol::node::address::AddressCheck;

@@ -147,10 +147,7 @@ mod tests {
     use super::*;
 
     fn at(day: u32, hours: u64) -> Moment {
-        Moment {
-            now: Day(day).start().plus_seconds(43_200),
-            running: Duration::from_secs(hours * 3600),
-        }
+        Moment { now: Day(day).start().plus_seconds(43_200), running: Duration::from_secs(hours * 3600) }
     }
 
     /// B6: a clock is believed day by day; after a jump only when it has run on for a day.
