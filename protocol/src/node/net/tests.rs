@@ -527,6 +527,7 @@ async fn requests_sent_drop_by_drop_end_at_the_deadline_and_disturb_nobody() {
     let limits = Limits {
         pay: limits::Row { deadline: Duration::from_secs(1), ..Limits::TABLE.pay },
         idle: Duration::from_secs(1),
+        offence_points: 20 * Limits::TABLE.offence_stalled,
         ..Limits::TABLE
     };
     let (alice, bob) = (node(), Wish { limits, ..Wish::default() }.start());
@@ -554,8 +555,9 @@ async fn requests_sent_drop_by_drop_end_at_the_deadline_and_disturb_nobody() {
     for _ in 0..10 {
         assert_eq!(ask(&alice.net, bobs, &at_bob, b"please").await.unwrap(), b"re: please");
     }
-    // Bob gives up the streams, then the idle connection; mallory never would.
+    // Bob gives up the streams, and has enough of mallory, who never would end it.
     in_time(stalling).await.unwrap();
+    until(&bob, |status| status.banned > 0).await;
 }
 
 #[tokio::test]
