@@ -21,6 +21,9 @@ use tokio::task::JoinSet;
 const FORGED: u32 = 50;
 /// What it costs to show a wrong activation code.
 const GUESSED: u32 = 100;
+/// What a note costs that is refused or was redeemed before: it has cost us signatures, and may have cost disk.
+const REFUSED: u32 = 20;
+const CLASHED: u32 = 10;
 /// What bytes cost that are no message.
 const MALFORMED: u32 = 100;
 /// How often the bank says where it is.
@@ -65,17 +68,63 @@ async fn answer<B: Books>(bank: Bank<B>, net: Net, request: Inbound) {
 fn points(claim: bool, told: &BankAnswer) -> u32 {
     match told {
         BankAnswer::Error(ErrorCode::NotFound) if claim => GUESSED,
-        BankAnswer::Error(
-            ErrorCode::BadSignature | ErrorCode::BadChain | ErrorCode::Malformed | ErrorCode::TooMany,
-        ) => FORGED,
-        // Found after the signatures were checked, which is what costs us most.
-        BankAnswer::Denied(items) if items.iter().any(|(_, item)| is_forged(item)) => FORGED,
-        _ => 0,
+        BankAnswer::Error(code) => points_of(*code),
+        // Any forgery among them is found after the signatures were checked, which is what costs us most.
+        BankAnswer::Denied(items) => points_of_items(items.iter().map(|(_, item)| item)),
+        BankAnswer::Deposited(items, _) => points_of_items(items.iter()),
+        BankAnswer::Terms(_)
+        | BankAnswer::Activated(..)
+        | BankAnswer::Published
+        | BankAnswer::Withdrawn(..)
+        | BankAnswer::Declined(_)
+        | BankAnswer::Reissued(_)
+        | BankAnswer::Balance(_)
+        | BankAnswer::NotSeen
+        | BankAnswer::Directory(_) => 0,
     }
 }
 
-fn is_forged(item: &Item) -> bool {
-    matches!(item, Item::Refused(ErrorCode::BadSignature | ErrorCode::BadChain))
+fn points_of_items<'i>(items: impl Iterator<Item = &'i Item>) -> u32 {
+    let each = items.map(|item| match item {
+        Item::Paid(_) => 0,
+        Item::Clash(_) => CLASHED,
+        Item::Refused(code) => points_of(*code).max(REFUSED),
+    });
+    each.fold(0, u32::saturating_add)
+}
+
+/// What no honest program provokes.
+fn points_of(code: ErrorCode) -> u32 {
+    match code {
+        ErrorCode::BadSignature | ErrorCode::BadChain | ErrorCode::Malformed | ErrorCode::TooMany => FORGED,
+        ErrorCode::TooBig
+        | ErrorCode::Unsupported
+        | ErrorCode::NotMine
+        | ErrorCode::IdReused
+        | ErrorCode::Expired
+        | ErrorCode::NotCertified
+        | ErrorCode::Suspended
+        | ErrorCode::BadSum
+        | ErrorCode::DuplicateNote
+        | ErrorCode::Fork
+        | ErrorCode::OverLimit
+        | ErrorCode::TooDeep
+        | ErrorCode::NeedCertified
+        | ErrorCode::Busy
+        | ErrorCode::UnknownRoot
+        | ErrorCode::RevokedEpoch
+        | ErrorCode::Clash
+        | ErrorCode::Void
+        | ErrorCode::OlderGeneration
+        | ErrorCode::RequestUsed
+        | ErrorCode::UnknownRequest
+        | ErrorCode::NotFound
+        | ErrorCode::InsufficientFunds
+        | ErrorCode::NotAllowed
+        | ErrorCode::Unavailable
+        | ErrorCode::SelfPayment
+        | ErrorCode::NoTickets => 0,
+    }
 }
 
 fn name(ask: &BankAsk) -> &'static str {
@@ -190,5 +239,32 @@ impl<B: Books> Residents<B> {
             }
         }
         seen.1.contains(node)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::money::Units;
+    use protocol::note::{Note, NoteTable};
+
+    /// What fills our disk or takes our time has a price, also for a note that clashes.
+    #[test]
+    fn whoever_makes_work_pays_for_it() {
+        let clash = || Item::Clash(NoteTable::pack(&[] as &[Note]));
+        let refused = Item::Refused(ErrorCode::UnknownRoot);
+        let forged = Item::Refused(ErrorCode::BadSignature);
+        let table = [
+            (BankAnswer::Denied(vec![(0, clash())]), CLASHED),
+            (BankAnswer::Denied(vec![(0, clash()), (3, clash())]), 2 * CLASHED),
+            (BankAnswer::Denied(vec![(0, refused), (1, forged)]), REFUSED + FORGED),
+            (BankAnswer::Error(ErrorCode::NotFound), 0),
+            (BankAnswer::Published, 0),
+        ];
+        for (told, price) in table {
+            assert_eq!(points(false, &told), price, "{told:?}");
+        }
+        assert_eq!(points(true, &BankAnswer::Error(ErrorCode::NotFound)), GUESSED);
+        assert_eq!(points_of_items([Item::Paid(Units::ZERO), clash()].iter()), CLASHED);
     }
 }

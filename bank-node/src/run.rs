@@ -3,9 +3,10 @@
 use crate::desk::counter::Sign;
 use crate::home::{Home, HomeError, PROGRAM};
 use crate::ledger::Fault;
+use crate::ledger::books::Books as _;
 use crate::network::{self, Addresses};
 use crate::rpc::{BankOffice, JournalEvents, Office};
-use crate::service::{self, Bank, ROOM_BYTES, World};
+use crate::service::{self, Bank, Calendar, Moment, ROOM_BYTES, World, keep_calendar, turn_page};
 use crate::store::{Ledger, Redb};
 use protocol::node::address::AddressCheck;
 use protocol::node::clock::Clock;
@@ -14,6 +15,7 @@ use protocol::node::host::disk::free_bytes;
 use protocol::node::host::signals::{Shutdown, Stop};
 use protocol::node::net::{self, Multiaddr, Net, NetConfig, NetError, Role};
 use protocol::node::rpc::{Limits, NoTokens, Running, ServeConfig, ServeError, serve, socket_in};
+use protocol::time::Timestamp;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::task::JoinSet;
@@ -117,14 +119,16 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let http = http(config)?;
     home.paths.prepare().map_err(HomeError::from)?;
     let facts = home.facts()?;
-    let now = protocol::time::Timestamp(clock.now_seconds());
-    let keys = service::turn_page(&home.keys(), facts.master, now).map_err(HomeError::from)?;
+    let books = home.books()?;
+    let at = Moment { now: Timestamp(clock.now_seconds()), running: clock.monotonic() };
+    let mut calendar = Calendar::of(&books.snapshot()?)?;
+    let keys = turn_page(&home.keys(), facts.master, &mut calendar, at).map_err(HomeError::from)?;
     let node = *keys.node;
     let data = home.paths.data.clone();
     let has_room = move || free_bytes(&data).is_ok_and(|free| free >= ROOM_BYTES);
     let world = World { clock: clock.clone(), has_room: Box::new(has_room) };
     let sign = Sign { name: facts.name, currency: facts.currency };
-    let bank = service::start(home.books()?, keys, sign, world)?;
+    let bank = service::start(books, keys, sign, world)?;
 
     let mdns = config.switch("network.mdns");
     let net_config = NetConfig {
@@ -144,7 +148,8 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let mut tasks = JoinSet::new();
     tasks.spawn(network::serve(bank.clone(), net.clone(), inbound));
     tasks.spawn(network::announce(bank.clone(), net.clone(), shutdown.clone()));
-    tasks.spawn(service::keep_calendar(bank.clone(), home.keys(), shutdown.clone()));
+    bank.doubt_clock(calendar.doubts());
+    tasks.spawn(keep_calendar(bank.clone(), home.keys(), calendar, shutdown.clone()));
 
     let serve_config = ServeConfig {
         socket: Some(socket_in(&home.paths.run)),

@@ -27,7 +27,7 @@ pub(super) struct Extend {
     /// The file with the master key.
     #[arg(long, value_name = "FILE")]
     master: PathBuf,
-    /// How many days to add after the last one that has a key.
+    /// How many days to give a key, from today on: those that were never certified one.
     #[arg(long, default_value_t = ISSUE_DAYS, value_parser = clap::value_parser!(u32).range(1..=400))]
     days: u32,
 }
@@ -78,19 +78,36 @@ fn extend(desktop: &Desktop, extend: &Extend) -> Result<Exit, Failure> {
     let folder = desktop.home.keys();
     let known = folder.read(facts.master).map_err(HomeError::from)?;
     let today = Timestamp(Clock::system().now_seconds()).day();
-    // A day keeps the key it was certified, so days that ever had one are passed over.
-    let first = known.last_issue_day().map_or(today, |last| last.plus_days(1).max(today));
-    let made = add_issue_keys(&master, first, extend.days, &mut chance_bytes::<32>);
-    folder.write(&made).map_err(HomeError::from)?;
-    let last = first.plus_days(extend.days.saturating_sub(1));
-    let told = serde_json::json!({ "from_day": first.to_string(), "until_day": last.to_string() });
-    desktop.out.tell(&told, || added(first, last))?;
+    // A day keeps the key it was certified, so days that ever had one are passed over. Gaps are filled: a wrong
+    // clock may have extended far ahead.
+    let days: Vec<Day> = (0..u32::MAX)
+        .map(|ahead| today.plus_days(ahead))
+        .filter(|day| !known.is_certified(*day))
+        .zip(0..extend.days)
+        .map(|(day, _)| day)
+        .collect();
+    let first = days.first().copied().unwrap_or(today);
+    let last = days.last().copied().unwrap_or(today);
+    folder.write(&add_issue_keys(&master, days, &mut chance_bytes::<32>)).map_err(HomeError::from)?;
+    let lost: Vec<String> = known.lost_days(today).iter().map(Day::to_string).collect();
+    let told = serde_json::json!({
+        "from_day": first.to_string(), "until_day": last.to_string(), "lost_days": lost,
+    });
+    desktop.out.tell(&told, || added(first, last, &lost))?;
     Ok(Exit::Done)
 }
 
-fn added(first: Day, last: Day) -> String {
-    format!(
+fn added(first: Day, last: Day, lost: &[String]) -> String {
+    let added = format!(
         "There are issue keys from {first} until {last}. An open bank finds them within half a minute.\n\
          Take the master key off line again."
+    );
+    if lost.is_empty() {
+        return added;
+    }
+    let days = lost.join(", ");
+    format!(
+        "{added}\nThe private half for these days is lost: {days}. A day has one key for ever, so nothing can be \
+         issued then; restore the key files from a backup if there is one."
     )
 }

@@ -24,12 +24,12 @@ pub fn code_hash(account: u64, code: &[u8; CODE_LENGTH]) -> Digest {
     body::digest("activation-code", &[&account.to_be_bytes()[..], code].concat())
 }
 
-/// Counts wrong codes, so that guessing costs the guesser his time and not the bank its signatures.
+/// Counts wrong codes, so that a guesser soon learns nothing any more.
 #[derive(Debug, Default)]
 pub struct Attempts(HashMap<u64, (u32, Timestamp)>);
 
 impl Attempts {
-    /// Whether the account takes another try now.
+    /// Whether the account takes another wrong code now.
     pub fn allow(&self, account: u64, now: Timestamp) -> bool {
         self.0
             .get(&account)

@@ -68,7 +68,7 @@ pub fn examine_deposit(
         return Err(ErrorCode::NotFound.into());
     }
     asked.check_by(&outcome.to).map_err(|_| ErrorCode::BadSignature)?;
-    let items = pieces(view, &question.digest, notes)?;
+    let items = pieces(view, &question, RedeemKind::Deposit, notes)?;
     Ok(Ready::Examined(Box::new(Examined { redemption, question, items })))
 }
 
@@ -89,7 +89,7 @@ pub fn examine_reissue(
         return Ok(Ready::Answered(Box::new(answer)));
     }
     check_keys(&redemption.outcomes)?;
-    let items = pieces(view, &question.digest, notes)?;
+    let items = pieces(view, &question, RedeemKind::Reissue, notes)?;
     // A bad note stays bad, so the answer needs no record to be the same for ever.
     let bad = (0u16..).zip(&items).filter_map(|(at, item)| Some((at, Item::Refused(*item.as_ref().err()?))));
     let bad: Vec<(u16, Item)> = bad.collect();
@@ -125,13 +125,19 @@ fn question(redemption: &Redemption, digest: Digest, notes: &[Note]) -> Question
     Question { id: redemption.request, digest, notes: body::digest("redeemed-notes", &tips) }
 }
 
-/// Each note as a piece, or why it is none.
-fn pieces(view: &impl View, sink: &Digest, notes: Vec<Note>) -> Result<Vec<Result<Piece, ErrorCode>>, Fault> {
+/// Each note as a piece, or why it is none. One bad note spoils a re-issue, so it ends at the first signature
+/// that is not good: checking them is what costs us most, and anybody may ask for it.
+fn pieces(
+    view: &impl View,
+    question: &Question,
+    kind: RedeemKind,
+    notes: Vec<Note>,
+) -> Result<Vec<Result<Piece, ErrorCode>>, Fault> {
     let mut checked = Checked::default();
     let mut taken: Vec<(u64, Range)> = Vec::with_capacity(notes.len());
     let mut items = Vec::with_capacity(notes.len());
     for note in notes {
-        let mut item = piece(view, sink, note, &mut checked)?;
+        let mut item = piece(view, &question.digest, note, &mut checked)?;
         if let Ok(piece) = &item {
             // Only a good note counts against the next one, or a forgery beside it would spoil it.
             if taken.iter().any(|(serial, range)| *serial == piece.serial && range.overlaps(piece.range)) {
@@ -140,7 +146,11 @@ fn pieces(view: &impl View, sink: &Digest, notes: Vec<Note>) -> Result<Vec<Resul
                 taken.push((piece.serial, piece.range));
             }
         }
+        let is_over = kind == RedeemKind::Reissue && matches!(item, Err(ErrorCode::BadSignature));
         items.push(item);
+        if is_over {
+            break;
+        }
     }
     Ok(items)
 }

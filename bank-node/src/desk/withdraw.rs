@@ -1,6 +1,7 @@
 //! Withdraw: from the account into the reserve (SPEC §4.4, N4, M3).
 
 use super::{Desk, Question, Reply, Stop, Word, check_keys};
+use crate::ledger::Account;
 use crate::ledger::account::Unposted;
 use crate::ledger::books::{Fault, Tx, View};
 use crate::ledger::posting::{Asked, Booking, EntryKind};
@@ -9,6 +10,9 @@ use protocol::id::BankId;
 use protocol::sign::{Signed, Verified};
 use protocol::time::Timestamp;
 use protocol::wire::{BankAnswer, ErrorCode};
+
+/// Refusals of one owner a day that are kept: each of them stays for ever.
+const REFUSALS_A_DAY: u32 = 64;
 
 /// What needs no books, cheap things first.
 pub fn examine(
@@ -49,6 +53,7 @@ impl Desk<'_> {
         }
         let account = tx.account_of(&asked.owner)?.ok_or(ErrorCode::NotFound)?;
         if account.member.suspended.is_some() {
+            self.count_refusal(tx, account)?;
             let answer = BankAnswer::Error(ErrorCode::Suspended);
             question.keep(tx, None, &answer)?;
             return Ok(answer);
@@ -64,7 +69,10 @@ impl Desk<'_> {
         };
         match booking.check(tx)? {
             Ok(()) => self.pay_out_in_notes(tx, asked, question, booking),
-            Err(Unposted::Insufficient { .. }) => Ok(self.decline(tx, asked, question, booking)?),
+            Err(Unposted::Insufficient { .. }) => {
+                self.count_refusal(tx, account)?;
+                Ok(self.decline(tx, asked, question, booking)?)
+            }
             Err(Unposted::TooMuch) => Err(ErrorCode::OverLimit.into()),
         }
     }
@@ -90,6 +98,17 @@ impl Desk<'_> {
         let answer = BankAnswer::Withdrawn(roots, letter);
         question.keep(tx, Some(entry.number), &answer)?;
         Ok(answer)
+    }
+
+    /// One more refusal to keep, unless there were too many today: then nothing is kept and nothing is decided.
+    fn count_refusal(&self, tx: &mut impl Tx, mut account: Account) -> Result<(), Stop> {
+        let today = self.now.day();
+        let before = if account.member.refused.0 == today { account.member.refused.1 } else { 0 };
+        if before >= REFUSALS_A_DAY {
+            return Err(ErrorCode::Busy.into());
+        }
+        account.member.refused = (today, before.saturating_add(1));
+        Ok(tx.keep_account(&account)?)
     }
 
     fn decline(

@@ -72,13 +72,14 @@ fn make(master: &MasterKey, usage: Usage, epoch: u32, days: (Day, Day), chance: 
     Made { usage, epoch, certificate: master.certify(usage, epoch, key, days), secret }
 }
 
-/// Issue keys for `days` days from `first` on: the epoch is the day, and a key signs on its day only.
-pub fn add_issue_keys(master: &MasterKey, first: Day, days: u32, chance: Chance<'_>) -> Vec<Made> {
-    let make_one = |ahead| {
-        let day = first.plus_days(ahead);
-        make(master, Usage::Issue, day.0, (day, day), chance)
-    };
-    (0..days).map(make_one).collect()
+/// Issue keys for these days: the epoch is the day, and a key signs on its day only.
+pub fn add_issue_keys(
+    master: &MasterKey,
+    days: impl IntoIterator<Item = Day>,
+    chance: Chance<'_>,
+) -> Vec<Made> {
+    let days = days.into_iter();
+    days.map(|day| make(master, Usage::Issue, day.0, (day, day), chance)).collect()
 }
 
 /// Every working key of a new bank, and `days` days of issue keys.
@@ -89,7 +90,7 @@ pub fn make_all(master: &MasterKey, today: Day, days: u32, chance: Chance<'_>) -
         .into_iter()
         .map(|usage| make(master, usage, 0, span, chance))
         .collect();
-    made.extend(add_issue_keys(master, today, days, chance));
+    made.extend(add_issue_keys(master, (0..days).map(|ahead| today.plus_days(ahead)), chance));
     made
 }
 

@@ -75,10 +75,16 @@ impl WorkingKeys {
         u32::try_from(days.count()).unwrap_or(u32::MAX)
     }
 
-    /// The last day that has ever been given an issue key.
-    pub fn last_issue_day(&self) -> Option<Day> {
-        let days = self.public.certificates().filter(|c| c.usage == Usage::Issue).map(|c| c.until_day);
-        days.max()
+    /// Whether an issue key was ever certified for `day`. Such a day never gets another one: two keys of one
+    /// epoch are two banks to everybody who meets both.
+    pub fn is_certified(&self, day: Day) -> bool {
+        self.public.issue(day.0, day).is_some()
+    }
+
+    /// Days from `day` on that were certified a key whose private half is not here: nothing can be issued then.
+    pub fn lost_days(&self, day: Day) -> Vec<Day> {
+        let issue = self.public.certificates().filter(|c| c.usage == Usage::Issue && c.from_day >= day);
+        issue.filter(|c| !self.issue.contains_key(&c.epoch)).map(|c| c.from_day).collect()
     }
 
     /// The certificates that customers need on `day`: of issue keys those whose notes may still be paid
@@ -104,7 +110,8 @@ impl WorkingKeys {
         code
     }
 
-    /// Forgets issue keys whose day is over; says which. It waits for the allowed skew, so that a clock that
+    /// Forgets issue keys whose day is over by the clock; says which. Whether their files may be destroyed, too,
+    /// is the calendar's to say. It waits for the allowed skew, so that a clock that
     /// is set back a little at midnight does not leave the bank without a key.
     pub fn drop_ended(&mut self, now: Timestamp) -> Vec<u32> {
         let today = Timestamp(now.0.saturating_sub(SKEW_SECONDS)).day();

@@ -82,6 +82,8 @@ pub struct Membership {
     pub record: Digest,
     /// The day of the last records, and how many came on it.
     pub published: (Day, u32),
+    /// The day of the last refusals that were kept, and how many came on it.
+    pub refused: (Day, u32),
     /// Since when it is suspended.
     pub suspended: Option<Timestamp>,
 }

@@ -118,6 +118,9 @@ impl<B: Books> BankOffice for Office<B> {
         let (keys, today) = (self.bank.keys(), self.bank.now().day());
         let left = keys.days_left(today);
         let advice = match left {
+            _ if self.bank.is_clock_doubted() => {
+                Some("the clock has jumped ahead by days: set it right; no issue key is destroyed until then")
+            }
             0 => Some(
                 "there is no issue key for today, so withdrawals wait: bank-node keys extend --master FILE",
             ),

@@ -12,8 +12,7 @@ mod writer;
 #[cfg(test)]
 mod tests;
 
-pub use calendar::keep_calendar;
-pub(crate) use calendar::turn_page;
+pub(crate) use calendar::{Calendar, Moment, keep_calendar, turn_page};
 
 use self::writer::{Job, Task, Writer};
 use crate::desk::Desk;
@@ -24,6 +23,7 @@ use crate::ledger::books::{Books, Fault, View};
 use protocol::node::clock::Clock;
 use protocol::time::Timestamp;
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
@@ -68,6 +68,7 @@ struct Inner<B> {
     examiners: Arc<Semaphore>,
     newest: watch::Sender<u64>,
     failed: Failed,
+    clock_doubted: AtomicBool,
 }
 
 /// The working keys, replaced as a whole when a day begins or keys are added.
@@ -146,6 +147,7 @@ pub fn start<B: Books>(books: B, keys: WorkingKeys, sign: Sign, world: World) ->
             examiners: Arc::new(Semaphore::new(cores)),
             newest,
             failed,
+            clock_doubted: AtomicBool::new(false),
         }),
     })
 }
@@ -229,6 +231,21 @@ impl<B: Books> Bank<B> {
     /// The bank's time.
     pub fn now(&self) -> Timestamp {
         Timestamp(self.inner.clock.now_seconds())
+    }
+
+    /// The bank's time and how long it has been told.
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { now: self.now(), running: self.inner.clock.monotonic() }
+    }
+
+    /// Says whether the clock is so far ahead that the calendar does not believe it.
+    pub(crate) fn doubt_clock(&self, doubted: bool) {
+        self.inner.clock_doubted.store(doubted, Ordering::Relaxed);
+    }
+
+    /// Whether the calendar does not believe the clock.
+    pub(crate) fn is_clock_doubted(&self) -> bool {
+        self.inner.clock_doubted.load(Ordering::Relaxed)
     }
 
     /// The working keys as they are now.

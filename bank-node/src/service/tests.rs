@@ -221,14 +221,23 @@ fn a_day_that_is_over_loses_its_key() {
     };
     keys.write(&make_all(&master, NOON.day(), 3, &mut chance)).unwrap();
     keys.write_letters(&[9; 32]).unwrap();
-    let today = turn_page(&keys, master.key(), NOON).unwrap();
+    let mut calendar = Calendar::of(&Ledger::open(Memory::new()).unwrap().snapshot().unwrap()).unwrap();
+    let mut turn = |now| {
+        let at = Moment { now, running: std::time::Duration::ZERO };
+        turn_page(&keys, master.key(), &mut calendar, at).unwrap()
+    };
+    let today = turn(NOON);
     assert_eq!(today.days_left(NOON.day()), 3);
     assert!(today.attests_on(NOON.day()));
     let file = keys.path().join(format!("issue-{}", NOON.day().0));
     assert!(file.exists());
 
     let midnight = NOON.day().plus_days(1).start();
-    let later = turn_page(&keys, master.key(), midnight.plus_seconds(601)).unwrap();
+    let jumped = turn(NOON.plus_seconds(40 * DAY_SECONDS));
+    assert!(jumped.issue.is_empty() && file.exists(), "a clock that jumps destroys nothing");
+    let back = turn(NOON);
+    assert!(back.issue_on(NOON.day()).is_some(), "set right, the bank issues again");
+    let later = turn(midnight.plus_seconds(601));
     assert!(!file.exists());
     assert_eq!(later.days_left(midnight.day()), 2);
     assert!(later.issue_on(NOON.day()).is_none());

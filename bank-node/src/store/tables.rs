@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The version of this layout.
-const FORMAT: &[u8] = &[1];
+const FORMAT: &[u8] = &[2];
 /// Above every key.
 const TOP: &[u8] = &[0xff; 40];
 

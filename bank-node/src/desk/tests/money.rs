@@ -44,6 +44,23 @@ fn a_withdrawal_becomes_notes_that_everybody_can_check() {
     assert!(bank.audit().ok, "{:?}", bank.audit().findings);
 }
 
+/// Refusals are kept for ever, so an owner gets only so many a day.
+#[test]
+fn refusals_are_bounded() {
+    let bank = Bank::new();
+    let alice = bank.customer("Alice", 100);
+    let key = bank.signer();
+    let too_much = || BankAsk::Withdraw(bank.withdrawal(&alice, &[(&key, 101)]));
+    for _ in 0..64 {
+        assert!(matches!(bank.ask(too_much()), BankAnswer::Declined(_)));
+    }
+    bank.refuses(too_much(), ErrorCode::Busy);
+    bank.note(&alice, 1);
+    bank.now.set(NOON.plus_seconds(86_400));
+    assert!(matches!(bank.ask(too_much()), BankAnswer::Declined(_)));
+    assert!(bank.audit().ok);
+}
+
 /// N4: an overdraft is refused in a letter that names the balance, and nothing moves.
 #[test]
 fn an_overdraft_is_declined_with_the_balance() {
@@ -315,6 +332,11 @@ fn reissues_that_are_refused() {
     let thief = bank.signer();
     let stolen = Purse { key: thief.clone(), ..note.clone() }.to(&thief);
     bank.refuses(ask(&forged, &[stolen.sunk(&forged)]), ErrorCode::BadSignature);
+
+    // It ends at the first forgery: what comes after it is not looked at.
+    let twice = redemption(200);
+    let forgeries = [stolen.part(0, 100).sunk(&twice), stolen.part(0, 100).sunk(&twice)];
+    bank.refuses(ask(&twice, &forgeries), ErrorCode::BadSignature);
 
     let dead =
         Redemption { outcomes: vec![Outcome { to: Key([0; 32]), units: units(100) }], ..redemption(100) };

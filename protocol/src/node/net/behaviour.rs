@@ -157,6 +157,9 @@ fn kad(peer: PeerId, role: Role, records: Records, limits: &Limits) -> kad::Beha
         .set_publication_interval(None)
         .set_provider_publication_interval(None)
         .set_caching(kad::Caching::Disabled)
+        // Everybody may ask, but only pinned nodes are asked: who is in the table gets dialled, and what a
+        // stranger says of his addresses could be anybody's.
+        .set_kbucket_inserts(kad::BucketInserts::Manual)
         // Also keeps the connections to the known servers from falling idle.
         .set_periodic_bootstrap_interval(Some(limits.idle / 2));
     if let Some(parallel) = NonZeroUsize::new(4) {

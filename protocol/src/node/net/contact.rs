@@ -31,6 +31,8 @@ pub(super) struct Pinned {
     /// When to dial again; `None` while connected or dialling.
     due: Option<Tick>,
     dial: Option<ConnectionId>,
+    /// Whether its last connection came from this machine.
+    is_local: bool,
 }
 
 /// Inbound connections by where they come from.
@@ -76,6 +78,8 @@ impl EventLoop {
         if let Some(pin) = self.pins.iter_mut().find(|pin| pin.peer == peer) {
             let back = pin.due.is_some() || pin.dial.is_some();
             (pin.failures, pin.due, pin.dial) = (0, None, None);
+            let remote = discovery::ip_of(endpoint.get_remote_address());
+            pin.is_local = remote.is_some_and(|ip| ip.is_loopback());
             if back {
                 self.publish_again();
             }
@@ -116,15 +120,15 @@ impl EventLoop {
     }
 
     pub(super) fn identified(&mut self, peer: PeerId, info: identify::Info) {
-        if self.pins.iter().any(|pin| pin.peer == peer) {
-            self.own.observed(peer, &info.observed_addr);
-        }
+        // Only pinned nodes enter the table of those that are asked, and dialled, for addresses.
+        let Some(pin) = self.pins.iter().find(|pin| pin.peer == peer) else { return };
+        self.own.observed(peer, &info.observed_addr);
         if !info.protocols.contains(&behaviour::KAD) {
             return;
         }
-        // Somebody else's loopback is ours only on the same machine.
+        // Somebody else's loopback is ours only on the same machine: our end of the connection says so, not he.
+        let same_machine = pin.is_local;
         let is_local = |address: &Multiaddr| discovery::ip_of(address).is_some_and(|ip| ip.is_loopback());
-        let same_machine = is_local(&info.observed_addr);
         let addresses = info.listen_addrs.iter().filter(|address| same_machine || !is_local(address));
         for address in addresses.take(self.limits.addresses_per_peer) {
             if let Some(address) = discovery::bare(address, &peer) {
@@ -196,7 +200,8 @@ pub(super) fn pins(bootstrap: &[Multiaddr], me: PeerId) -> Result<Vec<Pinned>, N
         match pins.iter_mut().find(|pin| pin.peer == peer) {
             Some(pin) => pin.addresses.push(address),
             None => {
-                pins.push(Pinned { peer, addresses: vec![address], failures: 0, due: Some(0), dial: None })
+                let addresses = vec![address];
+                pins.push(Pinned { peer, addresses, failures: 0, due: Some(0), dial: None, is_local: false });
             }
         }
     }

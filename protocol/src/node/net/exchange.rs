@@ -2,7 +2,7 @@
 
 use libp2p::{
     PeerId,
-    request_response::{self, InboundFailure, Message, OutboundFailure, ResponseChannel},
+    request_response::{self, Message, OutboundFailure, ResponseChannel},
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -46,7 +46,7 @@ impl EventLoop {
         if ask.reply.is_closed() {
             return;
         }
-        let request = Request { body: ask.body, departure: ask.departure.clone(), room: None };
+        let request = Request { body: ask.body, departure: ask.departure.clone(), ..Request::default() };
         let id = self.swarm.behaviour_mut().protocol(ask.protocol).send_request(&ask.peer, request);
         let asked = Asked { departure: ask.departure, reply: ask.reply, _place: ask.place };
         self.asked.insert((ask.protocol, id), asked);
@@ -71,9 +71,7 @@ impl EventLoop {
                     let _ = asked.reply.send(Err(why(&asked.departure, &error)));
                 }
             }
-            request_response::Event::InboundFailure { peer, error: InboundFailure::Io(error), .. } => {
-                self.misread(peer, &error);
-            }
+            // A request that could not be read comes as a message; what fails here is an answer on its way.
             request_response::Event::InboundFailure { .. } | request_response::Event::ResponseSent { .. } => {
             }
         }
@@ -87,6 +85,9 @@ impl EventLoop {
         request: Request,
         channel: ResponseChannel<Vec<u8>>,
     ) {
+        if let Some(broken) = request.broken {
+            return self.misread(peer, broken);
+        }
         match self.budgets.request(peer, protocol, self.now) {
             Verdict::Fine => {}
             Verdict::Drop => return self.dropped += 1,
@@ -118,13 +119,16 @@ impl EventLoop {
         }
     }
 
-    /// An end in the middle may be a lost connection; a length beyond the limit never is.
-    fn misread(&mut self, peer: PeerId, error: &std::io::Error) {
-        match Broken::of(error) {
-            Some(Broken::TooBig) => self.penalize(peer, self.limits.offence_malformed),
-            Some(Broken::Truncated | Broken::NoAnswer) => self.penalize(peer, self.limits.offence_flood),
-            Some(Broken::NoRoom) => self.dropped += 1,
-            Some(Broken::Recalled) | None => {}
+    /// An end in the middle may be a lost connection, and a slow line may stall; a length beyond the limit is
+    /// always meant.
+    fn misread(&mut self, peer: PeerId, broken: Broken) {
+        match broken {
+            Broken::TooBig => self.penalize(peer, self.limits.offence_malformed),
+            Broken::Stalled => self.penalize(peer, self.limits.offence_stalled),
+            Broken::Truncated | Broken::NoAnswer => self.penalize(peer, self.limits.offence_flood),
+            Broken::NoRoom => self.dropped += 1,
+            // Only said of what we send.
+            Broken::Recalled => {}
         }
     }
 
@@ -151,7 +155,9 @@ pub(super) fn why(departure: &Departure, failure: &OutboundFailure) -> AskError 
         OutboundFailure::Io(error) => match Broken::of(error) {
             Some(Broken::NoAnswer) => AskError::Busy,
             Some(Broken::TooBig) => AskError::AnswerTooBig,
-            Some(Broken::Truncated | Broken::Recalled | Broken::NoRoom) | None => AskError::Broken,
+            Some(Broken::Truncated | Broken::Recalled | Broken::NoRoom | Broken::Stalled) | None => {
+                AskError::Broken
+            }
         },
         OutboundFailure::ConnectionClosed
         | OutboundFailure::DialFailure

@@ -107,6 +107,8 @@ pub struct Limits {
     /// What a request beyond the peer's rate costs: little, since a busy shop may do it in good
     /// faith; it is dropped anyway.
     pub offence_flood: u32,
+    /// What a request costs that stops in the middle until its deadline.
+    pub offence_stalled: u32,
     /// What bytes cost that break the framing, or a record with a wrong signature. A program
     /// charges the same for a body it cannot read.
     pub offence_malformed: u32,
@@ -180,6 +182,7 @@ impl Limits {
         offence_points: 10_000,
         offence_refund: 200,
         offence_flood: 1,
+        offence_stalled: 100,
         offence_malformed: 500,
         ban: Duration::from_secs(120),
         accounts: 8192,

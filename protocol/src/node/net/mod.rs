@@ -45,7 +45,7 @@ use tokio::{
 use zeroize::Zeroize;
 
 use self::{
-    codec::Departure,
+    codec::{Departure, Room},
     discovery::Book,
     event_loop::{Command, EventLoop},
     exchange::Ask,
@@ -120,7 +120,7 @@ pub struct Inbound {
 pub struct Answer {
     reply: oneshot::Sender<Vec<u8>>,
     /// The request's share of memory; given back with the answer.
-    _room: Option<OwnedSemaphorePermit>,
+    _room: Room,
 }
 
 impl Answer {

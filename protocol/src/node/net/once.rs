@@ -45,7 +45,7 @@ pub async fn ask_once(addrs: &[Multiaddr], protocol: Protocol, body: Vec<u8>) ->
         })
         .map_err(|_| AskError::Unreachable)?;
         connect(&mut swarm, peer, addresses, limits.reach).await?;
-        let request = Request { body, departure: departure.clone(), room: None };
+        let request = Request { body, departure: departure.clone(), ..Request::default() };
         let answer = exchange(&mut swarm, peer, request, &departure).await;
         part(&mut swarm, peer).await;
         answer

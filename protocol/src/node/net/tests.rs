@@ -293,14 +293,39 @@ async fn a_peer_is_found_through_the_bank_by_its_key_alone() {
 async fn what_no_server_took_goes_out_again_by_itself() {
     let bank = server();
     let limits = Limits { republish: Duration::from_millis(200), ..Limits::TABLE };
-    let bob = Wish { limits, ..Wish::default() }.start();
+    let (bootstrap, secret) = (bank.full("tcp").await, bank.secret);
+    let bare = bank.over("tcp").await[0].to_string();
+    in_time(bank.net.stop()).await;
+    let bob = Wish { bootstrap: bootstrap.clone(), limits, ..Wish::default() }.start();
     let (key, value) = record(bob.secret, 1, &bob.net.external().await);
     assert!(matches!(in_time(bob.net.publish(key, value)).await, Err(NetError::Unpublished)));
-    let alice = Wish { bootstrap: bank.full("tcp").await, ..Wish::default() }.start();
-    let (at_bank, banks, bobs) = (bank.over("tcp").await, bank.peer(), bob.peer());
-    let (bob, _bank) = (bob.echoes(), bank.echoes());
-    assert_eq!(ask(&bob, banks, &at_bank, b"hello").await.unwrap(), b"re: hello");
+    let _bank = Wish { role: Role::Server, listen: &[&bare], secret, ..Wish::default() }.start();
+    let alice = Wish { bootstrap, ..Wish::default() }.start();
+    let bobs = bob.peer();
+    let _bob = bob.echoes();
     in_time(async { while ask(&alice.net, bobs, &[], b"where?").await.is_err() {} }).await;
+}
+
+/// Whoever is in the table is dialled and told what others look for, so a stranger must not get in, whatever
+/// he says of himself.
+#[tokio::test]
+async fn a_server_that_nobody_pinned_is_not_asked() {
+    let (bank, mallory) = (server(), server());
+    let bob = Wish { bootstrap: bank.full("tcp").await, ..Wish::default() }.start();
+    let carol = Wish { bootstrap: mallory.full("tcp").await, ..Wish::default() }.start();
+    // Only mallory keeps carol's record.
+    carol.publishes(1).await;
+    let (carols, bobs, banks) = (carol.peer(), bob.peer(), bank.peer());
+    let (at_bank, at_bob) = (bank.over("tcp").await, bob.over("tcp").await);
+    let (bank, bob, _carol) = (bank.echoes(), bob.echoes(), carol.echoes());
+    for (peer, at) in [(banks, at_bank), (bobs, at_bob)] {
+        for _ in 0..20 {
+            assert_eq!(ask(&mallory.net, peer, &at, b"hello").await.unwrap(), b"re: hello");
+        }
+    }
+    for net in [bob, bank] {
+        assert_eq!(ask(&net, carols, &[], b"there?").await, Err(AskError::NotFound));
+    }
 }
 
 #[tokio::test]
@@ -502,6 +527,7 @@ async fn requests_sent_drop_by_drop_end_at_the_deadline_and_disturb_nobody() {
     let limits = Limits {
         pay: limits::Row { deadline: Duration::from_secs(1), ..Limits::TABLE.pay },
         idle: Duration::from_secs(1),
+        offence_points: 20 * Limits::TABLE.offence_stalled,
         ..Limits::TABLE
     };
     let (alice, bob) = (node(), Wish { limits, ..Wish::default() }.start());
@@ -529,8 +555,9 @@ async fn requests_sent_drop_by_drop_end_at_the_deadline_and_disturb_nobody() {
     for _ in 0..10 {
         assert_eq!(ask(&alice.net, bobs, &at_bob, b"please").await.unwrap(), b"re: please");
     }
-    // Bob gives up the streams, then the idle connection; mallory never would.
+    // Bob gives up the streams, and has enough of mallory, who never would end it.
     in_time(stalling).await.unwrap();
+    until(&bob, |status| status.banned > 0).await;
 }
 
 #[tokio::test]
