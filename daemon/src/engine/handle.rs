@@ -1,7 +1,7 @@
 //! What others hold of the engine: a cloneable handle, and what may be read without asking it.
 
-use super::waiting::Waiting;
 use super::input::{BankCall, CallFault, Input, LockState, Reply, RequestOrder, TryOutcome};
+use super::waiting::Waiting;
 use crate::keyring::UnlockRefusal;
 use crate::store::RedbStore;
 use crate::wallet::Wallet;

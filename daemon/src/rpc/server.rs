@@ -371,7 +371,8 @@ impl Workstation for Desk {
     }
 
     async fn bank_wait(&self, _: &Caller, asked: api::WaitRequest) -> Result<api::Operation, RpcError> {
-        self.wait(asked.request.0, asked.seconds, || self.operation(&asked.request), |op| op.state != "asked").await
+        self.wait(asked.request.0, asked.seconds, || self.operation(&asked.request), |op| op.state != "asked")
+            .await
     }
 
     async fn statement(&self, _: &Caller, _: Empty) -> Result<api::AccountView, RpcError> {

@@ -27,7 +27,8 @@ impl Scene {
 
     fn read_at(&self, now: Timestamp, keys: &BankKeys) -> Result<VerifiedPayment, PaymentFlaw> {
         let nodes = [self.bob.node().key()];
-        let reader = Reader { owner: self.bob.owner().key(), nodes: &nodes, keys, standing: None, checked: None, now };
+        let reader =
+            Reader { owner: self.bob.owner().key(), nodes: &nodes, keys, standing: None, checked: None, now };
         self.payment().verify(self.alice.introduction(&self.bank), &reader)
     }
 
@@ -178,8 +179,14 @@ fn a_new_issue_key_travels_with_the_notes() {
     assert_eq!(flaw, PaymentFlaw::Chain { at: 0, flaw: ChainFlaw::UnknownEpoch(7) });
 
     let nodes = [scene.bob.node().key()];
-    let reader =
-        Reader { owner: scene.bob.owner().key(), nodes: &nodes, keys: &old, standing: None, checked: None, now: NOW };
+    let reader = Reader {
+        owner: scene.bob.owner().key(),
+        nodes: &nodes,
+        keys: &old,
+        standing: None,
+        checked: None,
+        now: NOW,
+    };
     let mut payment = scene.payment();
     payment.keys = vec![scene.bank.certify(Usage::Issue, 7, scene.bank.issue.key())];
     let taken = payment.clone().verify(scene.alice.introduction(&scene.bank), &reader).unwrap();

@@ -31,7 +31,8 @@ pub(super) fn measure(effort: Effort) -> Vec<Figure> {
     let bank = community.bank().program();
     vec![
         Figure::new("workstation, idle and locked", median(locked), "MB").note("resident memory; aim 40 MB"),
-        Figure::new("workstation, idle after unlock", median(open), "MB").note("the private code's key takes memory for a moment"),
+        Figure::new("workstation, idle after unlock", median(open), "MB")
+            .note("the private code's key takes memory for a moment"),
         Figure::new("workstation, from start to the first answer", median(starts), "ms"),
         Figure::new("bank-node, idle with one account", memory_of(bank), "MB"),
     ]

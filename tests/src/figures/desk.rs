@@ -95,7 +95,8 @@ impl Counter {
         }
         let speed = median(speeds);
         let name = format!("bank: redemptions, {at_once} at once");
-        let note = format!("p50 {:.2} ms, p99 {:.2} ms; floor: its commits", times.median(), times.percentile(99));
+        let note =
+            format!("p50 {:.2} ms, p99 {:.2} ms; floor: its commits", times.median(), times.percentile(99));
         vec![
             Figure::new(&name, speed, "1/s").floor(median(committed)).note(note),
             Figure::new(&name, speed, "1/s")
@@ -113,7 +114,8 @@ impl Counter {
             times.extend(each);
             committed.push(rate(count, floor.commit_all(&self.clock, count, at_once)));
         }
-        let note = format!("p50 {:.2} ms, p99 {:.2} ms; floor: its commits", times.median(), times.percentile(99));
+        let note =
+            format!("p50 {:.2} ms, p99 {:.2} ms; floor: its commits", times.median(), times.percentile(99));
         Figure::new(format!("bank: withdrawals, {at_once} at once"), median(speeds), "1/s")
             .floor(median(committed))
             .note(note)

@@ -133,11 +133,12 @@ mod tests {
 
     #[test]
     fn a_table_has_a_line_for_each_figure() {
-        let figures = vec![
-            Figure::new("a", 1234.5, "1/s").floor(2469.0).note("half"),
-            Figure::new("b", 1.234, "ms"),
-        ];
+        let figures =
+            vec![Figure::new("a", 1234.5, "1/s").floor(2469.0).note("half"), Figure::new("b", 1.234, "ms")];
         let table = Report { figures }.table();
-        assert!(table.ends_with("| a | 1234 | 1/s | 2469 | 0.50 | half |\n| b | 1.23 | ms |  |  |  |"), "{table}");
+        assert!(
+            table.ends_with("| a | 1234 | 1/s | 2469 | 0.50 | half |\n| b | 1.23 | ms |  |  |  |"),
+            "{table}"
+        );
     }
 }

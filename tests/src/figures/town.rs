@@ -152,7 +152,8 @@ impl Town {
             by_request.extend(self.pay(1, self.by_request(count)).0);
         }
         let figure = |how: &str, times: &Times| {
-            let note = format!("p99 {:.2} ms, floor's p99 {:.2} ms", times.percentile(99), bare.percentile(99));
+            let note =
+                format!("p99 {:.2} ms, floor's p99 {:.2} ms", times.percentile(99), bare.percentile(99));
             Figure::new(format!("direct payment by {how}, 1 in flight, p50"), times.median(), "ms")
                 .floor(bare.median())
                 .note(note)

@@ -67,7 +67,9 @@ fn one(mint: &Mint, links: usize, effort: Effort) -> Figure {
         links + 1,
         speed / from_bytes
     );
-    Figure::new(format!("verify a note with {links} links, one core"), speed, "notes/s").floor(floor).note(note)
+    Figure::new(format!("verify a note with {links} links, one core"), speed, "notes/s")
+        .floor(floor)
+        .note(note)
 }
 
 /// A bank that signs what it is told.

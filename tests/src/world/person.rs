@@ -269,6 +269,7 @@ impl Person {
             nodes: &nodes,
             keys: self.wallet.keys(),
             standing: self.standing(&payer)?,
+            checked: None,
             now,
         };
         let verified = match payment.verify(from, &reader) {
