@@ -1,6 +1,7 @@
 //! What others hold of the engine: a cloneable handle, and what may be read without asking it.
 
 use super::input::{BankCall, CallFault, Input, LockState, Reply, RequestOrder, TryOutcome};
+use super::waiting::Waiting;
 use crate::keyring::UnlockRefusal;
 use crate::store::{RedbStore, StoreFault};
 use crate::wallet::Wallet;
@@ -40,6 +41,8 @@ pub struct Shared {
     pub clock: Clock,
     /// The number of the newest durable event.
     pub newest_event: watch::Sender<u64>,
+    /// Who waits for a payment or a request to the bank.
+    pub waiting: Waiting,
     /// Moves whenever something new was copied from the directory: what was checked before may be old.
     pub directory_version: AtomicU64,
     keys: RwLock<Arc<BankKeys>>,
@@ -55,6 +58,7 @@ impl Shared {
             persona,
             clock,
             newest_event: watch::Sender::new(wallet.newest_event()),
+            waiting: Waiting::default(),
             directory_version: AtomicU64::new(0),
             keys: RwLock::new(Arc::new(wallet.keys().clone())),
             papers,

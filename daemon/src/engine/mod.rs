@@ -17,6 +17,7 @@ mod input;
 pub mod jobs;
 pub mod link;
 pub mod outbox;
+pub mod waiting;
 
 pub use handle::{Engine, Shared};
 pub use input::{BankCall, CallFault, Input, LockState, Look, OfferReply, Reply, RequestOrder, TryOutcome};
@@ -209,11 +210,13 @@ impl Core {
     /// Commits what has been decided, then lets replies, events and jobs go.
     fn flush(&mut self) -> Result<Committed, StoreFault> {
         let batch = std::mem::take(&mut self.batch);
+        let names = batch.names();
         let (committed, effects) = batch.commit(&*self.store)?;
         self.after.drain(..).for_each(|after| after(&committed));
         self.pending.clear();
         let newest = self.wallet.newest_event();
         self.shared.newest_event.send_if_modified(|known| std::mem::replace(known, newest) != newest);
+        self.shared.waiting.changed(&names);
         self.shared.learn(self.wallet.keys());
         for effect in effects {
             if effect == Effect::Refresh {

@@ -6,6 +6,7 @@ use super::view::ReceiptParts;
 use super::{code, view};
 use crate::engine::contact::Contacts;
 use crate::engine::link::BankLink;
+use crate::engine::waiting::Name;
 use crate::engine::{BankCall, Engine, Input, Shared};
 use crate::store::{Page, RedbStore, Store, StoreFault};
 use crate::wallet::Owner;
@@ -139,25 +140,25 @@ impl Desk {
         Ok(view::operation(&op, letter.as_ref().map(|l| l.unverified()), self.currency()))
     }
 
-    /// Reads again after each event until `done`, or until the time is over.
+    /// Reads again after each change of what is waited for until `done`, or until the time is over.
     async fn wait<T>(
         &self,
+        name: Name,
         seconds: u64,
         read: impl Fn() -> Result<T, RpcError>,
         done: impl Fn(&T) -> bool,
     ) -> Result<T, RpcError> {
-        let mut events = self.shared().newest_event.subscribe();
+        let mut place = self.shared().waiting.wait_for(name);
         let over = tokio::time::sleep(Duration::from_secs(seconds.min(WAIT_MAX)));
         tokio::pin!(over);
         loop {
-            events.mark_unchanged();
             let now = read()?;
             if done(&now) {
                 return Ok(now);
             }
             tokio::select! {
                 () = &mut over => return read(),
-                changed = events.changed() => if changed.is_err() { return read() },
+                () = place.next() => {}
             }
         }
     }
@@ -371,7 +372,8 @@ impl Workstation for Desk {
     }
 
     async fn bank_wait(&self, _: &Caller, asked: api::WaitRequest) -> Result<api::Operation, RpcError> {
-        self.wait(asked.seconds, || self.operation(&asked.request), |op| op.state != "asked").await
+        self.wait(asked.request.0, asked.seconds, || self.operation(&asked.request), |op| op.state != "asked")
+            .await
     }
 
     async fn statement(&self, _: &Caller, _: Empty) -> Result<api::AccountView, RpcError> {
@@ -409,7 +411,7 @@ impl Workstation for Desk {
 
     async fn payment_wait(&self, _: &Caller, asked: api::WaitPayment) -> Result<api::Payment, RpcError> {
         let settled = |p: &api::Payment| p.outcome == "done" || p.outcome == "not_done";
-        self.wait(asked.seconds, || self.payment(&asked.payment), settled).await
+        self.wait(asked.payment.0, asked.seconds, || self.payment(&asked.payment), settled).await
     }
 
     async fn payment_open(&self, _: &Caller, _: Empty) -> Result<api::Payments, RpcError> {

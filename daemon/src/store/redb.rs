@@ -303,7 +303,12 @@ fn put_note(tx: &WriteTransaction, note: &OwnNote) -> Result<(), StoreFault> {
     tx.open_table(other).map_err(broken)?.remove(note.number).map_err(broken)?;
     put_numbered(tx, to, note.number, &bytes)?;
     let by_root = [&note.note.root.digest().0[..], &note.number.to_be_bytes()].concat();
-    put(tx, NOTES_BY_ROOT, &by_root, &[])
+    let mut index = tx.open_table(NOTES_BY_ROOT).map_err(broken)?;
+    // A note's root never changes: an entry that is there need not be written with each change of the note.
+    if index.get(&by_root[..]).map_err(broken)?.is_none() {
+        index.insert(&by_root[..], &[][..]).map_err(broken)?;
+    }
+    Ok(())
 }
 
 /// Writes one change; a shop adds its sale to the same transaction.

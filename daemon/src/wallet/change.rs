@@ -303,6 +303,16 @@ impl Batch {
         Sealed(decision.reply)
     }
 
+    /// The payments and bank requests that it changes.
+    pub fn names(&self) -> Vec<[u8; 16]> {
+        let name = |change: &Change| match change {
+            Change::Outgoing(payment) => Some(payment.id.0),
+            Change::BankOp(op) => Some(op.id.0),
+            _ => None,
+        };
+        self.changes.iter().filter_map(name).collect()
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
