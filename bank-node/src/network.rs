@@ -12,7 +12,7 @@ use protocol::node::net::{Inbound, Multiaddr, Net, NetStatus, PeerId, Protocol};
 use protocol::sign::Signer;
 use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode, Item};
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -30,13 +30,20 @@ const MALFORMED: u32 = 100;
 const ANNOUNCE: Duration = Duration::from_secs(6 * 3600);
 
 /// Answers customers until the network ends.
-pub async fn serve<B: Books>(bank: Bank<B>, net: Net, mut inbound: mpsc::Receiver<Inbound>) {
+pub async fn serve<B: Books>(
+    bank: Bank<B>,
+    residents: Arc<Residents>,
+    net: Net,
+    mut inbound: mpsc::Receiver<Inbound>,
+) {
     let mut answers = JoinSet::new();
     while let Some(request) = inbound.recv().await {
         while answers.try_join_next().is_some() {}
         match request.protocol {
             // The network room bounds how many requests wait for an answer, so tasks are bounded, too.
-            Protocol::Bank => drop(answers.spawn(answer(bank.clone(), net.clone(), request))),
+            Protocol::Bank => {
+                drop(answers.spawn(answer(bank.clone(), Arc::clone(&residents), net.clone(), request)));
+            }
             // A bank is paid through its accounts; dropping the answer closes the stream.
             Protocol::Pay => {}
         }
@@ -44,7 +51,7 @@ pub async fn serve<B: Books>(bank: Bank<B>, net: Net, mut inbound: mpsc::Receive
     while answers.join_next().await.is_some() {}
 }
 
-async fn answer<B: Books>(bank: Bank<B>, net: Net, request: Inbound) {
+async fn answer<B: Books>(bank: Bank<B>, residents: Arc<Residents>, net: Net, request: Inbound) {
     let Inbound { peer, body, answer, .. } = request;
     let ask = match wire::decode::<BankAsk>(&body) {
         Ok(ask) => ask,
@@ -59,6 +66,10 @@ async fn answer<B: Books>(bank: Bank<B>, net: Net, request: Inbound) {
     let told = bank.ask(ask).await;
     log(what, peer, &told);
     let points = points(claim, &told);
+    // Before he hears of it: the next thing he does is to say where he is.
+    if matches!(told, BankAnswer::Activated(..) | BankAnswer::Published) {
+        residents.learn(&bank).await;
+    }
     answer.send(wire::encode(&told));
     if points > 0 {
         net.penalize(peer, points).await;
@@ -207,38 +218,48 @@ pub async fn announce<B: Books>(bank: Bank<B>, net: Net, shutdown: Shutdown) {
     }
 }
 
-/// Most directory lines that one look at a record reads: the rest is read at the next.
+/// Directory lines read at a time.
 const LINES_MAX: usize = 4096;
 
 /// The node keys of everybody in the directory: only they may leave an address record here, so that strangers
-/// can't fill the shelves.
-pub struct Residents<B: Books> {
-    bank: Bank<B>,
-    seen: Mutex<(u64, HashSet<Key>)>,
+/// can't fill the shelves. Asked in the network's one task, so asking never reads the books.
+pub struct Residents(RwLock<Seen>);
+
+struct Seen {
+    /// The last line that was read.
+    last: u64,
+    nodes: HashSet<Key>,
 }
 
-impl<B: Books> Residents<B> {
-    /// Only the bank's own node is known yet; the directory is read when somebody comes.
-    pub fn new(bank: Bank<B>, own: Key) -> Residents<B> {
-        Residents { bank, seen: Mutex::new((0, HashSet::from([own]))) }
+impl Residents {
+    /// Only the bank's own node is known yet.
+    pub fn new(own: Key) -> Residents {
+        Residents(RwLock::new(Seen { last: 0, nodes: HashSet::from([own]) }))
     }
 
-    /// Whether the node is in the directory. Reads what came in since the last stranger.
+    /// Whether the node is in the directory, as far as it was read.
     pub fn knows(&self, node: &Key) -> bool {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.1.contains(node) {
-            return true;
-        }
-        let since = seen.0;
-        let lines =
-            self.bank.read_blocking(|books| books.directory_after(since, LINES_MAX)).unwrap_or_default();
-        for line in lines {
-            seen.0 = line.number;
-            if let DirectoryEntry::Identity(identity) = &line.entry {
-                seen.1.insert(identity.unverified().node);
+        self.0.read().unwrap_or_else(PoisonError::into_inner).nodes.contains(node)
+    }
+
+    /// Reads what has come into the directory.
+    pub async fn learn<B: Books>(&self, bank: &Bank<B>) {
+        loop {
+            let since = self.0.read().unwrap_or_else(PoisonError::into_inner).last;
+            let lines = bank.read(move |books| books.directory_after(since, LINES_MAX)).await;
+            // A store that has failed closes the bank.
+            let lines = lines.unwrap_or_default();
+            if lines.is_empty() {
+                return;
+            }
+            let mut seen = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            for line in &lines {
+                if let DirectoryEntry::Identity(identity) = &line.entry {
+                    seen.nodes.insert(identity.unverified().node);
+                }
+                seen.last = seen.last.max(line.number);
             }
         }
-        seen.1.contains(node)
     }
 }
 

@@ -123,7 +123,7 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let at = Moment { now: Timestamp(clock.now_seconds()), running: clock.monotonic() };
     let mut calendar = Calendar::of(&books.snapshot()?)?;
     let keys = turn_page(&home.keys(), facts.master, &mut calendar, at).map_err(HomeError::from)?;
-    let node = *keys.node;
+    let node = keys.node.clone();
     let data = home.paths.data.clone();
     let has_room = move || free_bytes(&data).is_ok_and(|free| free >= ROOM_BYTES);
     let world = World { clock: clock.clone(), has_room: Box::new(has_room) };
@@ -132,21 +132,25 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
 
     let mdns = config.switch("network.mdns");
     let net_config = NetConfig {
-        secret: node,
+        secret: *node,
         listen,
         bootstrap: Vec::new(),
         external: external.clone(),
         role: Role::Server,
         mdns,
     };
-    let residents = network::Residents::new(bank.clone(), protocol::sign::Signer::from_secret(&node).key());
-    let check = AddressCheck::new(clock, move |node: &protocol::id::Key| residents.knows(node));
+    let residents = Arc::new(network::Residents::new(bank.keys().node_key()));
+    residents.learn(&bank).await;
+    let known = Arc::clone(&residents);
+    let check = AddressCheck::new(clock, move |node: &protocol::id::Key| known.knows(node));
     let (net, inbound) = net::start(net_config, Arc::new(check))?;
     let reach = Arc::new(Addresses::new(&net));
     network::learn_addresses(&net, &external, &reach).await;
     let listening = net.listening().await;
     let mut tasks = JoinSet::new();
-    tasks.spawn(network::serve(bank.clone(), net.clone(), inbound));
+    tasks.spawn(network::serve(bank.clone(), residents, net.clone(), inbound));
+    let audited = bank.clone();
+    tasks.spawn(async move { audited.audit_books().await });
     tasks.spawn(network::announce(bank.clone(), net.clone(), shutdown.clone()));
     bank.doubt_clock(calendar.doubts());
     tasks.spawn(keep_calendar(bank.clone(), home.keys(), calendar, shutdown.clone()));

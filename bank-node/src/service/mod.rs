@@ -19,6 +19,7 @@ use crate::desk::Desk;
 use crate::desk::counter::{Prepared, Sign, Work, prepare};
 use crate::desk::office::{Done, Objection, Order};
 use crate::keys::WorkingKeys;
+use crate::ledger::audit;
 use crate::ledger::books::{Books, Fault, View};
 use protocol::node::clock::Clock;
 use protocol::time::Timestamp;
@@ -206,6 +207,19 @@ impl<B: Books> Bank<B> {
         let books = Arc::clone(&self.inner.books);
         let looked = tokio::task::spawn_blocking(move || look(&books.snapshot()?));
         self.settle(looked.await)
+    }
+
+    /// Recomputes the books as they are, beside everything else; the bank closes if they break a rule.
+    pub async fn audit_books(&self) {
+        let Some(audit) = self.read(audit).await else { return };
+        if audit.ok {
+            return tracing::info!(entries = audit.entries, "the books are in order");
+        }
+        let first = audit.findings.first().map(|finding| finding.what.clone()).unwrap_or_default();
+        let broken = audit.broken;
+        self.inner
+            .failed
+            .with(Fault::Damaged(format!("the audit found {broken} broken rules, first: {first}")));
     }
 
     /// As [`Bank::read`], where blocking is allowed.

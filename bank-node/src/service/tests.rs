@@ -4,7 +4,7 @@ use super::*;
 use crate::desk::office::{Opening, Operation};
 use crate::desk::tests::{Customer, NOON, Purse, keys_of_a_new_bank, outcomes_of, secret_of, units};
 use crate::keys::{KeyFolder, MasterKey, make_all};
-use crate::ledger::books::View;
+use crate::ledger::books::{Tx as _, View};
 use crate::ledger::{AccountNumber, CustomerKind, audit};
 use crate::store::failing::{Failing, Fuse};
 use crate::store::shelf::Store;
@@ -162,6 +162,22 @@ async fn a_failing_store_closes_the_bank() {
     }
     assert_eq!(balance(&again, alice.account).await, 990);
     books_are_in_order(&again).await;
+}
+
+/// Books that break a rule close the bank, and the word says which.
+#[tokio::test(flavor = "multi_thread")]
+async fn broken_books_close_the_bank() {
+    let memory = Memory::new();
+    let bank = open_bank(memory.clone(), World::roomy(noon()));
+    alice(&bank, 1000).await;
+    bank.audit_books().await;
+    assert!(bank.inner.failed.0.borrow().is_none(), "in order");
+    let mut forged = bank.read(|view| view.accounts_after(AccountNumber(2), 1)).await.unwrap().remove(0);
+    forged.credits += 1;
+    Ledger::open(memory).unwrap().in_one_commit(|tx| tx.keep_account(&forged)).unwrap();
+    bank.audit_books().await;
+    let Fault::Damaged(words) = bank.failed().await else { panic!() };
+    assert!(words.contains("broken rules, first: "), "{words}");
 }
 
 /// A full disk: nothing is written, nothing is lost, and it goes on when there is room again.

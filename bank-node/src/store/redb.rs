@@ -3,6 +3,8 @@
 use super::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use crate::ledger::Fault;
 use redb::{Database, ReadOnlyTable, ReadableDatabase, ReadableTable, TableDefinition};
+use std::fs::OpenOptions;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 
 /// Pages kept in memory. redb's own default is a gigabyte.
@@ -36,8 +38,11 @@ fn missing() -> Fault {
 }
 
 impl Redb {
-    /// Opens the file, or makes it.
+    /// Opens the file, or makes it, for its owner alone.
     pub fn open(path: &Path) -> Result<Redb, Fault> {
+        // redb would make it with whatever mode the umask leaves.
+        let empty = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        drop(empty.map_err(|why| Fault::Store(format!("{}: {why}", path.display())))?);
         let database = Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(fault)?;
         let store = Redb { database };
         // Makes the tables, so that readers find them.

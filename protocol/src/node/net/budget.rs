@@ -95,6 +95,8 @@ pub(super) struct Budgets {
     limits: Limits,
     accounts: HashMap<PeerId, Account>,
     bans: HashMap<PeerId, Tick>,
+    /// Bans that had to make room for others; to be lifted like those that are over.
+    evicted: Vec<PeerId>,
     unanswered: usize,
     /// Peers that are never banned: the nodes this one was told to keep in touch with.
     pinned: HashSet<PeerId>,
@@ -102,7 +104,14 @@ pub(super) struct Budgets {
 
 impl Budgets {
     pub(super) fn new(limits: Limits, pinned: HashSet<PeerId>) -> Self {
-        Self { limits, accounts: HashMap::new(), bans: HashMap::new(), unanswered: 0, pinned }
+        Self {
+            limits,
+            accounts: HashMap::new(),
+            bans: HashMap::new(),
+            evicted: Vec::new(),
+            unanswered: 0,
+            pinned,
+        }
     }
 
     /// A request came in. `Fine` counts it as unanswered until [`Budgets::answered`].
@@ -148,14 +157,19 @@ impl Budgets {
             && let Some(first) = self.bans.iter().min_by_key(|(_, until)| **until).map(|(peer, _)| *peer)
         {
             self.bans.remove(&first);
+            self.evicted.push(first);
         }
         self.bans.insert(peer, now.saturating_add(ticks(self.limits.ban)));
         Verdict::Ban
     }
 
-    /// Peers whose ban is over; they are forgotten here.
+    /// Peers whose ban is over or had to go; they are forgotten here.
     pub(super) fn pardoned(&mut self, now: Tick) -> Vec<PeerId> {
-        self.bans.extract_if(|_, until| *until <= now).map(|(peer, _)| peer).collect()
+        let mut pardoned = std::mem::take(&mut self.evicted);
+        pardoned.extend(self.bans.extract_if(|_, until| *until <= now).map(|(peer, _)| peer));
+        // A peer may have been banned again since.
+        pardoned.retain(|peer| !self.bans.contains_key(peer));
+        pardoned
     }
 
     /// Forgets peers about whom there is nothing to remember.
@@ -279,6 +293,17 @@ mod tests {
         assert_eq!(budgets.offence(peer, u32::MAX, 0), Verdict::Fine);
         while budgets.request(peer, Protocol::Pay, 0) == Verdict::Fine {}
         assert_eq!(budgets.request(peer, Protocol::Pay, 0), Verdict::Drop);
+    }
+
+    #[test]
+    fn a_ban_that_is_forgotten_is_lifted() {
+        let mut budgets = budgets();
+        let peers: Vec<PeerId> = (0..6).map(|_| PeerId::random()).collect();
+        for (peer, now) in peers.iter().zip(0..) {
+            assert_eq!(budgets.offence(*peer, 1000, now), Verdict::Ban);
+        }
+        assert_eq!(budgets.pardoned(6), peers[..2]);
+        assert_eq!(budgets.pardoned(6), vec![]);
     }
 
     #[test]
