@@ -77,6 +77,9 @@ impl Figure {
     }
 }
 
+/// Measures a group.
+type Measure = fn(Effort) -> Vec<Figure>;
+
 /// All of them.
 #[derive(Debug, Serialize)]
 pub struct Report {
@@ -87,7 +90,7 @@ pub struct Report {
 impl Report {
     /// Measures those whose group is asked for, all if none is.
     pub fn measure(effort: Effort, only: &[String], mut say: impl FnMut(&str)) -> Report {
-        let groups: [(&str, fn(Effort) -> Vec<Figure>); 4] = [
+        let groups: [(&str, Measure); 4] = [
             ("verifying", verifying::measure),
             ("bank", desk::measure),
             ("payments", town::payments),
