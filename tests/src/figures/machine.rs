@@ -1,6 +1,7 @@
 //! What the machine says of itself and of a process.
 
 use std::fs;
+use std::time::Duration;
 
 /// Processes that want a core, as the system averages them over the last minute.
 pub fn load() -> String {
@@ -30,6 +31,15 @@ pub(super) fn cpu_seconds(pid: u32) -> Option<f64> {
     ticks.sum::<Result<f64, _>>().ok().map(|ticks| ticks / 100.0)
 }
 
+/// Time that this thread has spent on a core: what others do on a busy machine is not counted.
+pub(super) fn own_time() -> Duration {
+    // The system counts when a thread gives its core away.
+    std::thread::yield_now();
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = text.split_whitespace().next().and_then(|first| first.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or_else(|| panic!("the system does not count this thread's time")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -39,6 +49,9 @@ mod tests {
         let own = std::process::id();
         assert!(resident_mb(own).unwrap() > 1.0);
         assert!(cpu_seconds(own).unwrap() >= 0.0);
+        let begun = own_time();
+        assert!((0..1_000_000u64).map(std::hint::black_box).sum::<u64>() > 0);
+        assert!(own_time() > begun);
         assert!(load().parse::<f64>().is_ok());
     }
 }

@@ -80,6 +80,9 @@ impl Figure {
     }
 }
 
+/// Measures a group.
+type Measure = fn(Effort) -> Vec<Figure>;
+
 /// All of them.
 #[derive(Debug, Serialize)]
 pub struct Report {

@@ -1,6 +1,7 @@
 //! How much of the speed of bare signatures is left when notes are checked.
 
-use super::sample::{Times, median};
+use super::machine::own_time;
+use super::sample::median;
 use super::{Effort, Figure};
 use ed25519_dalek::{Signature, VerifyingKey};
 use protocol::body::Body;
@@ -8,7 +9,6 @@ use protocol::id::{Digest, Key};
 use protocol::key::bank::{BankKeys, KeyCertificate, Usage, bank_id};
 use protocol::money::Units;
 use protocol::node::chance::chance_bytes;
-use protocol::node::clock::Clock;
 use protocol::note::{Checked, Destination, Note, Root, RootKind};
 use protocol::sign::{Signed, Signer};
 use protocol::time::Day;
@@ -30,34 +30,27 @@ pub(super) fn measure(effort: Effort) -> Vec<Figure> {
 }
 
 fn one(mint: &Mint, links: usize, effort: Effort) -> Figure {
-    let clock = Clock::system();
     let notes: Vec<Note> = (0..effort.of(400)).map(|_| mint.note(links)).collect();
     let bare: Vec<Bare> = notes.iter().flat_map(|note| mint.signatures(note)).collect();
     let (mut whole, mut parsed, mut unparsed) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..effort.rounds() * 2 {
-        let mut times = Times::default();
         let copies = notes.clone();
-        times.time(&clock, || {
+        whole.push(milliseconds(|| {
             for note in copies {
                 assert!(note.verify(&mint.keys, &mut Checked::default()).is_ok(), "an honest note");
             }
-        });
-        whole.push(times.median());
-        let mut times = Times::default();
-        times.time(&clock, || {
+        }));
+        parsed.push(milliseconds(|| {
             for one in &bare {
                 black_box(one.parsed.verify_strict(&one.message, &one.signature).is_ok());
             }
-        });
-        parsed.push(times.median());
-        let mut times = Times::default();
-        times.time(&clock, || {
+        }));
+        unparsed.push(milliseconds(|| {
             for one in &bare {
                 let key = VerifyingKey::from_bytes(&one.key);
                 black_box(key.is_ok_and(|key| key.verify_strict(&one.message, &one.signature).is_ok()));
             }
-        });
-        unparsed.push(times.median());
+        }));
     }
     let count = u32::try_from(notes.len()).map_or(1.0, f64::from);
     let (speed, floor, from_bytes) =
@@ -70,6 +63,13 @@ fn one(mint: &Mint, links: usize, effort: Effort) -> Figure {
     Figure::new(format!("verify a note with {links} links, one core"), speed, "notes/s")
         .floor(floor)
         .note(note)
+}
+
+/// How long this takes on a core.
+fn milliseconds(what: impl FnOnce()) -> f64 {
+    let begun = own_time();
+    what();
+    own_time().saturating_sub(begun).as_secs_f64() * 1e3
 }
 
 /// A bank that signs what it is told.
