@@ -25,9 +25,6 @@ pub enum Effort {
     Full,
 }
 
-/// A group of figures that are measured together.
-type Measure = fn(Effort) -> Vec<Figure>;
-
 impl Effort {
     /// So many, or a fifth of it.
     fn of(self, full: usize) -> usize {
