@@ -82,6 +82,11 @@ impl ErrorCode {
         matches!(self, ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::NoTickets)
     }
 
+    /// Whether a request to the bank stays open after it: the same bytes may be taken later (SPEC §4).
+    pub const fn leaves_it_open(self) -> bool {
+        matches!(self, ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::Expired)
+    }
+
     /// Whether no honest sender causes it: it is charged to the peer's budget.
     pub const fn is_offence(self) -> bool {
         matches!(

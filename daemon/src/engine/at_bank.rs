@@ -6,14 +6,13 @@ use crate::store::{Store, StoreFault};
 use crate::wallet::banking::Operation;
 use crate::wallet::change::Touched;
 use protocol::id::{Key, PaymentId, RequestId};
-use protocol::wire::{BankAnswer, ErrorCode};
+use protocol::wire::BankAnswer;
 use std::collections::HashSet;
 
 impl Core {
     pub(super) fn bank_answered(&mut self, id: &RequestId, answer: BankAnswer) -> Result<(), StoreFault> {
         let flight = Flight::Bank(*id);
-        if matches!(answer, BankAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::Expired))
-        {
+        if matches!(answer, BankAnswer::Error(code) if code.leaves_it_open()) {
             self.jobs.unanswered(flight);
             return Ok(());
         }

@@ -17,7 +17,7 @@ use protocol::note::{Checked, Note, Root};
 use protocol::range::RangeSet;
 use protocol::sign::{Signed, Verified};
 use protocol::time::Timestamp;
-use protocol::wire::{BankAnswer, ErrorCode, Item};
+use protocol::wire::{BankAnswer, Item};
 
 impl Wallet {
     /// What an answer of the bank changes. `incoming` are the payments that the request's notes came with.
@@ -39,7 +39,7 @@ impl Wallet {
             BankAnswer::Reissued(roots) => self.reissued(&mut draft, op, roots, incoming)?,
             BankAnswer::Denied(faults) => self.denied(&mut draft, op, &faults, incoming)?,
             // A request dated ahead of the bank's clock is taken later: it stays asked.
-            BankAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::Expired) => {}
+            BankAnswer::Error(code) if code.leaves_it_open() => {}
             BankAnswer::Error(code) => self.void(&mut draft, op, code, &[], incoming),
             BankAnswer::Terms(_)
             | BankAnswer::Activated(..)
