@@ -91,7 +91,18 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         | BankAnswer::Reissued(_)
         | BankAnswer::Balance(_)
         | BankAnswer::NotSeen
-        | BankAnswer::Directory(_) => 0,
+        | BankAnswer::Directory(_)
+        | BankAnswer::Reclaim(_)
+        | BankAnswer::Contested(_)
+        | BankAnswer::Cases(_)
+        | BankAnswer::MailKept
+        | BankAnswer::Mail(..)
+        | BankAnswer::MailWord(_)
+        | BankAnswer::RequestsLeft(_)
+        | BankAnswer::OpenRequest(_)
+        | BankAnswer::Vault(_)
+        | BankAnswer::VaultRecords(..)
+        | BankAnswer::Bulletins(_) => 0,
     }
 }
 
@@ -149,6 +160,20 @@ fn name(ask: &BankAsk) -> &'static str {
         BankAsk::Status(..) => "status",
         BankAsk::Balance(_) => "balance",
         BankAsk::Directory(_) => "directory",
+        BankAsk::Reclaim(..) => "reclaim",
+        BankAsk::Contest(_) => "contest",
+        BankAsk::Claim(..) => "claim",
+        BankAsk::Defend(..) => "defend",
+        BankAsk::Cases(_) => "cases",
+        BankAsk::Mail(..) => "mail",
+        BankAsk::Collect(_) => "collect",
+        BankAsk::MailBack(_) => "mail_back",
+        BankAsk::LeaveRequests(..) => "leave_requests",
+        BankAsk::TakeRequest(_) => "take_request",
+        BankAsk::VaultAppend(..) => "vault_append",
+        BankAsk::VaultHead(_) => "vault_head",
+        BankAsk::VaultRead(..) => "vault_read",
+        BankAsk::Bulletins(_) => "bulletins",
     }
 }
 
@@ -159,8 +184,8 @@ fn log(what: &'static str, peer: PeerId, told: &BankAnswer) {
         _ => None,
     };
     match (what, refused) {
-        ("reissue" | "status", None) => tracing::debug!(what, "answered"),
-        ("reissue" | "status", Some(code)) => tracing::info!(what, code, "refused"),
+        ("reissue" | "status" | "contest", None) => tracing::debug!(what, "answered"),
+        ("reissue" | "status" | "contest", Some(code)) => tracing::info!(what, code, "refused"),
         (what, None) => tracing::debug!(what, %peer, "answered"),
         (what, Some(code)) => tracing::info!(what, %peer, code, "refused"),
     }

@@ -71,6 +71,21 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
             Ok(Ready::Examined(examined)) => Ok(Work::Redeem(examined)),
             Err(stop) => Err(stop),
         },
+        // Rooms that are being built: each is answered where it is made.
+        BankAsk::Reclaim(..)
+        | BankAsk::Contest(_)
+        | BankAsk::Claim(..)
+        | BankAsk::Defend(..)
+        | BankAsk::Cases(_)
+        | BankAsk::Mail(..)
+        | BankAsk::Collect(_)
+        | BankAsk::MailBack(_)
+        | BankAsk::LeaveRequests(..)
+        | BankAsk::TakeRequest(_)
+        | BankAsk::VaultAppend(..)
+        | BankAsk::VaultHead(_)
+        | BankAsk::VaultRead(..)
+        | BankAsk::Bulletins(_) => return answer(Err(ErrorCode::Unsupported.into())),
     };
     match prepared {
         Ok(work) => Ok(Prepared::Work(work)),

@@ -46,7 +46,18 @@ impl Wallet {
             | BankAnswer::Published
             | BankAnswer::Balance(_)
             | BankAnswer::NotSeen
-            | BankAnswer::Directory(_) => return Err(BankFlaw::DoesNotFit),
+            | BankAnswer::Directory(_)
+            | BankAnswer::Reclaim(_)
+            | BankAnswer::Contested(_)
+            | BankAnswer::Cases(_)
+            | BankAnswer::MailKept
+            | BankAnswer::Mail(..)
+            | BankAnswer::MailWord(_)
+            | BankAnswer::RequestsLeft(_)
+            | BankAnswer::OpenRequest(_)
+            | BankAnswer::Vault(_)
+            | BankAnswer::VaultRecords(..)
+            | BankAnswer::Bulletins(_) => return Err(BankFlaw::DoesNotFit),
         }
         Ok(Decision::new(draft, ()))
     }

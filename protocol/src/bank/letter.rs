@@ -19,6 +19,12 @@ pub enum LetterKind {
     Refusal = 4,
     /// The balance, as asked.
     Balance = 5,
+    /// Reclaimed: units of the reserve that nobody else could show came to the account.
+    Reclaim = 6,
+    /// A claim was paid, or a part of it: units came to the account.
+    Recovery = 7,
+    /// A claim was judged: units were taken from the account.
+    Charge = 8,
 }
 
 impl LetterKind {
@@ -30,6 +36,9 @@ impl LetterKind {
             LetterKind::Deposit => "deposit",
             LetterKind::Refusal => "refusal",
             LetterKind::Balance => "balance",
+            LetterKind::Reclaim => "reclaim",
+            LetterKind::Recovery => "recovery",
+            LetterKind::Charge => "charge",
         }
     }
 
@@ -41,6 +50,9 @@ impl LetterKind {
             LetterKind::Deposit => "deposit letter",
             LetterKind::Refusal => "refusal letter",
             LetterKind::Balance => "statement of balance",
+            LetterKind::Reclaim => "reclaim letter",
+            LetterKind::Recovery => "recovery letter",
+            LetterKind::Charge => "charge letter",
         }
     }
 }
@@ -84,6 +96,9 @@ impl Body for Letter {
             3 => LetterKind::Deposit,
             4 => LetterKind::Refusal,
             5 => LetterKind::Balance,
+            6 => LetterKind::Reclaim,
+            7 => LetterKind::Recovery,
+            8 => LetterKind::Charge,
             _ => return Err(from.flaw("unknown kind of letter")),
         };
         let owner = Key(from.array()?);

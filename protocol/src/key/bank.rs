@@ -27,6 +27,18 @@ pub enum Usage {
     Node = 4,
 }
 
+impl Usage {
+    fn read(from: &mut Reader<'_>) -> Result<Usage, Malformed> {
+        match from.u8()? {
+            1 => Ok(Usage::Issue),
+            2 => Ok(Usage::Attest),
+            3 => Ok(Usage::Bulletin),
+            4 => Ok(Usage::Node),
+            _ => Err(from.flaw("unknown usage")),
+        }
+    }
+}
+
 /// The master key's word that a key may sign for the bank; signed by the master key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyCertificate {
@@ -55,13 +67,7 @@ impl Body for KeyCertificate {
     fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
         from.version()?;
         let bank = BankId(from.array()?);
-        let usage = match from.u8()? {
-            1 => Usage::Issue,
-            2 => Usage::Attest,
-            3 => Usage::Bulletin,
-            4 => Usage::Node,
-            _ => return Err(from.flaw("unknown usage")),
-        };
+        let usage = Usage::read(from)?;
         let certificate = KeyCertificate {
             bank,
             usage,
@@ -74,6 +80,34 @@ impl Body for KeyCertificate {
             return Err(from.flaw("ends before it begins"));
         }
         Ok(certificate)
+    }
+}
+
+/// The master key's word that a working key counts no more; signed by the master key, obeyed at once (threats H3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Revocation {
+    /// The bank.
+    pub bank: BankId,
+    /// What the key could sign.
+    pub usage: Usage,
+    /// The key.
+    pub key: Key,
+    /// From this day on, what it signed does not count without the bank.
+    pub from_day: Day,
+}
+
+impl Body for Revocation {
+    const TYPE: &'static str = "revocation";
+
+    fn write(&self, out: &mut Writer) {
+        out.u8(1).raw(&self.bank.0).u8(self.usage as u8).raw(&self.key.0).u32(self.from_day.0);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        from.version()?;
+        let bank = BankId(from.array()?);
+        let usage = Usage::read(from)?;
+        Ok(Revocation { bank, usage, key: Key(from.array()?), from_day: Day(from.u32()?) })
     }
 }
 

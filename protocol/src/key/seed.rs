@@ -82,6 +82,11 @@ impl Seed {
         ViewKey::from_secret(*self.derive("view", &generation.to_be_bytes()))
     }
 
+    /// The key that opens the vault's records; its public half seals them.
+    pub fn vault(&self) -> ViewKey {
+        ViewKey::from_secret(*self.derive("vault", &[]))
+    }
+
     /// The secret of the node key N of a generation.
     pub fn node(&self, generation: u32) -> Zeroizing<[u8; 32]> {
         self.derive("node", &generation.to_be_bytes())
@@ -129,6 +134,7 @@ mod tests {
             Signer::from_secret(&seed.node(2)).key(),
             seed.view(1).key(),
             seed.view(2).key(),
+            seed.vault().key(),
         ];
         for (i, a) in keys.iter().enumerate() {
             assert!(keys.iter().skip(i + 1).all(|b| a != b));

@@ -44,6 +44,18 @@ impl Paper<'_> {
                 money(letter.balance)
             ),
             LetterKind::Balance => "This is the balance of your account, as you asked.".to_owned(),
+            LetterKind::Reclaim => format!(
+                "You reclaimed units of your reserve, and nobody showed that they were passed on: {} came to your account. \
+                 Whoever shows a valid chain over them later is paid by you.",
+                money(letter.units)
+            ),
+            LetterKind::Recovery => {
+                format!("Of what you claimed, {} came to your account.", money(letter.units))
+            }
+            LetterKind::Charge => format!(
+                "A claim was judged, and {} were taken from your account: you signed for these units.",
+                money(letter.units)
+            ),
         };
         let rows = [
             ("To", name.to_owned()),

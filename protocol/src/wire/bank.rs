@@ -2,15 +2,19 @@
 
 use super::{ErrorCode, Message};
 use crate::bank::{
-    AccountQuery, Activation, Certificate, DirectoryEntry, DirectoryHead, Identity, Letter, Redemption,
-    Withdrawal,
+    AccountQuery, Activation, Bulletin, Certificate, Claim, Defence, DirectoryEntry, DirectoryHead, Evidence,
+    Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, VaultAppend, VaultHead, Withdrawal,
 };
 use crate::id::{Digest, RequestId};
-use crate::key::bank::KeyCertificate;
+use crate::key::bank::{KeyCertificate, Revocation};
 use crate::money::{Currency, Units};
 use crate::note::{NoteTable, Root};
+use crate::pay::Request;
+use crate::range::Range;
 use crate::sign::Signed;
+use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_bytes::ByteBuf;
 
 /// The protocol's name on the network.
 pub const PROTOCOL: &str = "/stermina/bank/1";
@@ -39,6 +43,141 @@ pub enum BankAsk {
     Balance(Signed<AccountQuery>),
     /// The directory after this many entries.
     Directory(u64),
+    /// Units back whose fate the owner can't know; asked again, it tells how the reclaim stands.
+    Reclaim(Signed<Reclaim>, NoteTable),
+    /// Chains that go on from reclaimed keys: they cancel the reclaim over their units. Says no name.
+    Contest(NoteTable),
+    /// Units of one note that were redeemed by somebody else; with the payer's order.
+    Claim(Signed<Claim>, NoteTable, Box<Evidence>),
+    /// An answer in the case with this number.
+    Defend(u64, Defence),
+    /// The cases in which the owner has a part.
+    Cases(Signed<NodeQuery>),
+    /// An envelope for somebody who is off.
+    Mail(Signed<MailItem>, ByteBuf),
+    /// What lies in the mailbox.
+    Collect(Signed<NodeQuery>),
+    /// An item back that nobody has collected.
+    MailBack(Signed<NodeQuery>),
+    /// Requests for payers who come while the payee is off; at most [`REQUESTS_MAX`].
+    LeaveRequests(Signed<NodeQuery>, Vec<Signed<Request>>),
+    /// A request that the payee left.
+    TakeRequest(Signed<NodeQuery>),
+    /// More records for the vault.
+    VaultAppend(Signed<VaultAppend>, Vec<ByteBuf>),
+    /// How far the vault goes.
+    VaultHead(Signed<NodeQuery>),
+    /// The vault's records after this many.
+    VaultRead(Signed<AccountQuery>, u64),
+    /// Bulletins after this number.
+    Bulletins(u64),
+}
+
+/// Most bulletins in a page.
+pub const BULLETINS_MAX: usize = 8;
+/// Most requests that a payee can leave for payers.
+pub const REQUESTS_MAX: usize = 16;
+/// The largest envelope that a mailbox takes.
+pub const MAIL_MAX: usize = 64 << 10;
+
+/// How a reclaim stands.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReclaimState {
+    /// Its number at the bank.
+    pub number: u64,
+    /// When the units come to the account, if nobody has shown a chain that goes on.
+    pub closes: Timestamp,
+    /// What became of each note's units, in the order of the request.
+    pub pieces: Vec<Vec<ReclaimPiece>>,
+    /// Once it is closed: what came to the account.
+    pub letter: Option<Signed<Letter>>,
+}
+
+/// Some units of a reclaim.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReclaimPiece {
+    /// Which.
+    pub range: Range,
+    /// What became of them.
+    pub fate: ReclaimFate,
+}
+
+/// What became of reclaimed units.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ReclaimFate {
+    /// Nobody has shown a chain over them so far.
+    Open,
+    /// They came to the account.
+    Returned,
+    /// Whoever had them from the reclaimed key has them: this chain goes on from it.
+    Passed(NoteTable),
+    /// They were redeemed before by another way: this chain parts above the reclaimed key.
+    Clash(NoteTable),
+}
+
+/// How a case stands, as its parties see it. It names nobody: who is asked knows that it is he.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CaseState {
+    /// Its number.
+    pub case: u64,
+    /// What the reader is in it.
+    pub part: CasePart,
+    /// The units.
+    pub range: Range,
+    /// The chain that lost, up to the claimant's key.
+    pub lost: NoteTable,
+    /// The chain that won.
+    pub won: NoteTable,
+    /// Where it stands.
+    pub step: CaseStep,
+    /// Paid to the claimant so far.
+    pub paid: Units,
+}
+
+/// What somebody is in a case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CasePart {
+    /// It is his claim.
+    Claimant,
+    /// He is asked about his order for the chain with this many links, with this digest; by then.
+    Asked(u8, Digest, Timestamp),
+    /// He showed from whom he had the units.
+    Heard,
+    /// The units are his to pay.
+    Liable,
+}
+
+/// Where a case stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum CaseStep {
+    /// Somebody is asked until then; after that he is liable.
+    Open(Timestamp),
+    /// The claimant gets nothing, for this reason.
+    Dismissed(ErrorCode),
+    /// Somebody is liable, and so many units are still to be recovered from him.
+    Judged(Units),
+}
+
+/// An item of a mailbox.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Parcel {
+    /// Its number in this mailbox, rising.
+    pub number: u64,
+    /// From whom, about what.
+    pub item: Signed<MailItem>,
+    /// The envelope.
+    pub envelope: ByteBuf,
+}
+
+/// Bulletins and the keys behind them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BulletinPage {
+    /// Bulletins after the number asked for, at most [`BULLETINS_MAX`]; the newest alone if that one is too old.
+    pub bulletins: Vec<Signed<Bulletin>>,
+    /// The bank's working keys, certified by the master key.
+    pub keys: Vec<Signed<KeyCertificate>>,
+    /// Keys that the master key has revoked.
+    pub revoked: Vec<Signed<Revocation>>,
 }
 
 /// What the bank tells everybody about itself.
@@ -100,6 +239,28 @@ pub enum BankAnswer {
     NotSeen,
     /// A page of the directory.
     Directory(Box<DirectoryPage>),
+    /// How a reclaim stands.
+    Reclaim(Box<ReclaimState>),
+    /// The chains were looked at; so many units are reclaimed no more.
+    Contested(Units),
+    /// How cases stand.
+    Cases(Vec<CaseState>),
+    /// The item lies in the mailbox.
+    MailKept,
+    /// What lies in the mailbox, and whether there is more.
+    Mail(Vec<Parcel>, bool),
+    /// What became of an item.
+    MailWord(Signed<MailWord>),
+    /// So many requests lie there for payers.
+    RequestsLeft(u16),
+    /// A request of the payee's, or none is left.
+    OpenRequest(Option<Box<Signed<Request>>>),
+    /// How far the vault goes.
+    Vault(VaultHead),
+    /// Records of the vault, and how far it goes.
+    VaultRecords(Vec<ByteBuf>, VaultHead),
+    /// Bulletins.
+    Bulletins(Box<BulletinPage>),
     /// `Busy` and `Unavailable` leave it open, and so does `Expired` for a withdrawal: the same bytes may be taken
     /// later. Every other code says that it is not done, for good (SPEC §4).
     Error(ErrorCode),

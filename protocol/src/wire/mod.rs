@@ -7,7 +7,11 @@ mod bank;
 mod pay;
 
 pub use crate::error::ErrorCode;
-pub use bank::{BankAnswer, BankAsk, BankTerms, DirectoryPage, ENTRIES_MAX, Item, PROTOCOL as BANK_PROTOCOL};
+pub use bank::{
+    BULLETINS_MAX, BankAnswer, BankAsk, BankTerms, BulletinPage, CasePart, CaseState, CaseStep,
+    DirectoryPage, ENTRIES_MAX, Item, MAIL_MAX, PROTOCOL as BANK_PROTOCOL, Parcel, REQUESTS_MAX, ReclaimFate,
+    ReclaimPiece, ReclaimState,
+};
 pub use pay::{Hail, HailAnswer, Letterhead, Offer, PROTOCOL as PAY_PROTOCOL, PayAnswer, PayAsk};
 
 use serde::Serialize;

@@ -1,0 +1,114 @@
+//! Claims: who lost units to a clash shows whom he had them from (SPEC §4.10, threats X2, X3, X5).
+//!
+//! Chains carry no names. What names a payer is his signed order, and only his payee has it: so a claim is
+//! walked up from order to order, and ends at the signer of the key at which two chains part.
+
+use crate::body::{Body, Malformed, Reader, Writer};
+use crate::error::ErrorCode;
+use crate::id::{BankId, Digest, Key, RequestId};
+use crate::pay::{Mode, Order, Refusal, Request, list_of_notes};
+use crate::range::Range;
+use crate::sign::Signed;
+use crate::time::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// Claims units of a note that the bank would not redeem; signed by the claimant's owner key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// The bank.
+    pub bank: BankId,
+    /// Names this request; a repeat gets the same cases.
+    pub request: RequestId,
+    /// The claimant's owner key.
+    pub claimant: Key,
+    /// The tip of the refused note: its last link names a key of the claimant's.
+    pub note: Digest,
+    /// Which of its units.
+    pub range: Range,
+    /// When.
+    pub created: Timestamp,
+}
+
+impl Body for Claim {
+    const TYPE: &'static str = "claim";
+
+    fn write(&self, out: &mut Writer) {
+        out.u8(1).raw(&self.bank.0).raw(&self.request.0).raw(&self.claimant.0).raw(&self.note.0);
+        out.u64(self.range.start()).u64(self.range.end()).u64(self.created.0);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        from.version()?;
+        let bank = BankId(from.array()?);
+        let request = RequestId(from.array()?);
+        let claimant = Key(from.array()?);
+        let note = Digest(from.array()?);
+        let (start, end) = (from.u64()?, from.u64()?);
+        let range = Range::new(start, end).map_err(|_| from.flaw("not a range"))?;
+        Ok(Claim { bank, request, claimant, note, range, created: Timestamp(from.u64()?) })
+    }
+}
+
+/// The signer of a parting key says that the units are his to pay; signed by his owner key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// The bank.
+    pub bank: BankId,
+    /// The case.
+    pub case: u64,
+    /// Who admits it.
+    pub owner: Key,
+}
+
+impl Body for Admission {
+    const TYPE: &'static str = "admission";
+
+    fn write(&self, out: &mut Writer) {
+        out.u8(1).raw(&self.bank.0).u64(self.case).raw(&self.owner.0);
+    }
+
+    fn read(from: &mut Reader<'_>) -> Result<Self, Malformed> {
+        from.version()?;
+        Ok(Admission { bank: BankId(from.array()?), case: from.u64()?, owner: Key(from.array()?) })
+    }
+}
+
+/// The order by which somebody was paid a link, with what ties the two together.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The payer's order.
+    pub order: Signed<Order>,
+    /// The request that it answers: the payee's ticket in it names the link's key.
+    pub request: Signed<Request>,
+    /// Tips of all the payment's notes, in its order: the order has their digest.
+    pub tips: Vec<Digest>,
+}
+
+impl Evidence {
+    /// Who paid `payee` the link with digest `tip` that hands on to `key`, by his own signed order.
+    pub fn payer(&self, bank: BankId, payee: &Key, tip: &Digest, key: &Key) -> Result<Key, ErrorCode> {
+        let (order, request) = (self.order.unverified(), self.request.unverified());
+        if order.bank != bank || order.payee != *payee || request.payee() != *payee {
+            return Err(ErrorCode::NotMine);
+        }
+        if order.request != self.request.digest() || request.key() != *key {
+            return Err(ErrorCode::UnknownRequest);
+        }
+        if order.mode != Mode::Direct || list_of_notes(&self.tips) != order.list || !self.tips.contains(tip) {
+            return Err(ErrorCode::BadChain);
+        }
+        let signed = self.order.check_by(&order.payer).and_then(|()| request.ticket.check_by(payee));
+        signed.map(|()| order.payer).map_err(|_| ErrorCode::BadSignature)
+    }
+}
+
+/// What somebody who is asked about his order answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Defence {
+    /// He had the units from somebody else: the order for the chain one link shorter.
+    Upstream(Box<Evidence>),
+    /// The payee refused this very order.
+    Refused(Signed<Refusal>),
+    /// It is his to pay.
+    Admitted(Signed<Admission>),
+}
