@@ -18,6 +18,7 @@ pub mod directory;
 pub mod office;
 pub mod open_account;
 pub mod publish;
+pub mod query;
 pub mod redeem;
 pub mod standing;
 pub mod status;
@@ -216,6 +217,7 @@ impl Desk<'_> {
         let record = identity.unverified();
         account.member.identity = (record.generation, record.sequence);
         account.member.record = identity.digest();
+        account.member.node = Some(record.node);
         self.add_line(tx, DirectoryEntry::Identity(identity.clone()))
     }
 

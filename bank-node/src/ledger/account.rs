@@ -80,6 +80,8 @@ pub struct Membership {
     pub identity: (u32, u64),
     /// Its digest.
     pub record: Digest,
+    /// The node key in it: it signs what the owner's workstation asks while it is locked.
+    pub node: Option<Key>,
     /// The day of the last records, and how many came on it.
     pub published: (Day, u32),
     /// The day of the last refusals that were kept, and how many came on it.

@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The version of this layout.
-const FORMAT: &[u8] = &[2];
+const FORMAT: &[u8] = &[3];
 /// Above every key.
 const TOP: &[u8] = &[0xff; 40];
 
@@ -27,7 +27,7 @@ impl<S: Store> Ledger<S> {
     pub fn open(store: S) -> Result<Ledger<S>, Fault> {
         store.write(|shelf| match shelf.get(Table::Meta, b"format")?.as_deref() {
             Some(FORMAT) => Ok(()),
-            Some(_) => Err(Fault::Damaged("the books were written by a newer version".to_owned())),
+            Some(_) => Err(Fault::Damaged("the books were written by another version".to_owned())),
             None => {
                 let own =
                     [(CASH, AccountKind::Cash, "cash"), (OUTSTANDING, AccountKind::Outstanding, "notes")];
