@@ -6,6 +6,7 @@ mod anonymity;
 mod bad_input;
 mod crashes;
 mod hostile;
+mod lessons;
 mod link2;
 mod openrpc;
 mod tidy;

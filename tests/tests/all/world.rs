@@ -2,6 +2,7 @@
 
 mod banking;
 mod crashes;
+mod lessons;
 mod paying;
 mod receiving;
 mod schedules;

@@ -96,14 +96,14 @@ fn every_requirement_is_named_by_a_test() {
     assert!(unnamed.is_empty(), "no test names {unnamed:?}");
 }
 
-struct Scene {
-    name: String,
+pub(super) struct Scene {
+    pub(super) name: String,
     /// Its doc comment and what it says while it runs.
     about: String,
 }
 
 /// The tests of a file: everything from the doc comment to the next test.
-fn scenes(source: &Source) -> Vec<Scene> {
+pub(super) fn scenes(source: &Source) -> Vec<Scene> {
     let lines: Vec<&str> = source.text.lines().collect();
     let marks: Vec<usize> = (0..lines.len()).filter(|at| is_mark(lines[*at])).collect();
     let begins = |mark: usize| {
