@@ -150,8 +150,7 @@ impl Setting {
     pub fn write(&self, home: &Path, more: &str) -> io::Result<()> {
         fs::create_dir_all(home)?;
         let (listen, external) = (json!(self.listen), json!(self.external));
-        let network =
-            format!("[network]\nlisten = {listen}\nexternal = {external}\nmdns = {}\n", self.mdns);
+        let network = format!("[network]\nlisten = {listen}\nexternal = {external}\nmdns = {}\n", self.mdns);
         let text = format!("{network}\n[rpc]\nhttp = \"127.0.0.1:0\"\n\n{more}");
         fs::write(home.join("config.toml"), text)
     }

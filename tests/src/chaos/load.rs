@@ -51,7 +51,7 @@ fn pays(
     let sent = until(|| passed(wait(from.resident.rpc().pay(asked.clone()))));
     let name = from.resident.name();
     let id = sent.unwrap_or_else(|| panic!("{name} gets no answer to {key}")).payment;
-    Some(Begun { payer, payee, id })
+    Some(Begun { payer, id })
 }
 
 fn moves(who: &Station, key: &str, out: bool, units: u64) {

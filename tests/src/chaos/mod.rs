@@ -12,13 +12,14 @@ mod load;
 mod storm;
 mod wire;
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use daemon::rpc::api::Payment;
 use protocol::id::PaymentId;
 use serde::Serialize;
 
+use crate::demo::say;
 use crate::patience::{until_within, wait};
 use crate::people::{Community, Resident};
 use crate::world::Chance;
@@ -80,7 +81,6 @@ struct Station {
 /// A payment as its payer began it.
 struct Begun {
     payer: usize,
-    payee: usize,
     id: PaymentId,
 }
 
@@ -98,6 +98,7 @@ pub fn play(plan: Plan) -> Report {
             let _code = one.resident.finds(other.resident.name());
         }
     }
+    say("Everybody is there. The storm begins.");
     let over = AtomicBool::new(false);
     let storm = Storm { town: &town, bank_wire: &bank_wire, stations: &stations };
     let (toll, begun) = std::thread::scope(|threads| {
@@ -113,9 +114,11 @@ pub fn play(plan: Plan) -> Report {
         let begun = payers.into_iter().flat_map(|payer| payer.join().expect("a payer's calls are answered"));
         (toll, begun.collect::<Vec<Begun>>())
     });
+    say(&format!("{} payments, {toll:?}. Everything is mended now.", begun.len()));
     storm.clears();
     let seconds = plan.storm.as_secs();
-    let mut report = Report { seed: plan.seed, seconds, residents: plan.residents, toll, ..Report::default() };
+    let mut report =
+        Report { seed: plan.seed, seconds, residents: plan.residents, toll, ..Report::default() };
     reckon(&town, &stations, &begun, &mut report);
     report.ok = report.audited && report.conserved && report.wrong.is_empty();
     report
@@ -136,15 +139,18 @@ fn reckon(town: &Community, stations: &[Station], begun: &[Begun], report: &mut 
     report.payments = begun.len();
     for one in stations {
         let (name, resident) = (one.resident.name(), &one.resident);
-        let open = || wait(resident.rpc().payment_open(protocol::node::rpc::Empty {})).map(|open| open.payments);
+        let open =
+            || wait(resident.rpc().payment_open(protocol::node::rpc::Empty {})).map(|open| open.payments);
         let quiet = || resident.balance().held.is_empty() && open().is_ok_and(|open| open.is_empty());
         if until_within(CALM, || quiet().then_some(())).is_none() {
             report.wrong.push(format!("{name} still waits: {:?} {:?}", open(), resident.balance().held));
         }
         resident.has_refreshed();
     }
-    for payment in begun {
-        match both_sides(stations, payment) {
+    let moved = histories(stations);
+    for Begun { payer, id } in begun {
+        let Some(payer) = stations.get(*payer) else { continue };
+        match one_outcome(&payer.resident, *id, &moved) {
             Ok(true) => report.done += 1,
             Ok(false) => report.not_done += 1,
             Err(why) => report.wrong.push(why),
@@ -167,22 +173,37 @@ fn reckon(town: &Community, stations: &[Station], begun: &[Begun], report: &mut 
     }
 }
 
+/// What histories say of each payment: what left the payer for good, what came to the payee.
+#[derive(Default)]
+struct Moved {
+    sent: u64,
+    returned: u64,
+    received: u64,
+}
+
+fn histories(stations: &[Station]) -> HashMap<String, Moved> {
+    let mut moved: HashMap<String, Moved> = HashMap::new();
+    for line in stations.iter().flat_map(|one| one.resident.history()) {
+        let of = moved.entry(line.id).or_default();
+        match line.movement.as_str() {
+            "sent" => of.sent += line.units.get(),
+            "returned" => of.returned += line.units.get(),
+            "received" => of.received += line.units.get(),
+            _ => {}
+        }
+    }
+    moved
+}
+
 /// Whether a payment is done: what the payer is told, and what both histories say, must be one thing.
-fn both_sides(stations: &[Station], begun: &Begun) -> Result<bool, String> {
-    let (Some(payer), Some(payee)) = (stations.get(begun.payer), stations.get(begun.payee)) else {
-        return Err("nobody".to_owned());
-    };
-    let told: Payment = payer.resident.payment(begun.id);
-    let id = begun.id.to_string();
-    let sum = |who: &Resident, movement: &str| -> u64 {
-        let lines = who.history().into_iter().filter(|line| line.id == id && line.movement == movement);
-        lines.map(|line| line.units.get()).sum()
-    };
-    let sent = sum(&payer.resident, "sent") - sum(&payer.resident, "returned");
-    let received = sum(&payee.resident, "received");
-    match (told.outcome.as_str(), sent, received) {
-        ("done", sent, received) if sent == received && sent == told.units.get() => Ok(true),
-        ("not_done", 0, 0) => Ok(false),
-        _ => Err(format!("{}: sent {sent}, received {received}: {told:?}", payer.resident.name())),
+fn one_outcome(payer: &Resident, id: PaymentId, moved: &HashMap<String, Moved>) -> Result<bool, String> {
+    let told = payer.payment(id);
+    let nothing = Moved::default();
+    let Moved { sent, returned, received } = moved.get(&id.to_string()).unwrap_or(&nothing);
+    let (gone, units) = (sent - returned, told.units.get());
+    match told.outcome.as_str() {
+        "done" if gone == units && *received == units => Ok(true),
+        "not_done" if gone == 0 && *received == 0 => Ok(false),
+        _ => Err(format!("{}: sent {gone}, received {received}: {told:?}", payer.name())),
     }
 }
