@@ -24,6 +24,7 @@ fn house() -> House {
     let setting = |who: &str, port: u16| Setting {
         place: room.place(who),
         listen: vec![format!("/ip4/{}/tcp/{port}", room.address(who))],
+        external: Vec::new(),
         mdns: who != "bank",
     };
     let town = Community::open_at("Naxos", &setting("bank", free_port()));

@@ -4,6 +4,7 @@
 
 mod anonymity;
 mod bad_input;
+mod chaos;
 mod crashes;
 mod hostile;
 mod lessons;
