@@ -91,6 +91,7 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         | BankAnswer::Reissued(_)
         | BankAnswer::Balance(_)
         | BankAnswer::NotSeen
+        | BankAnswer::Noted
         | BankAnswer::Directory(_) => 0,
     }
 }
@@ -149,6 +150,7 @@ fn name(ask: &BankAsk) -> &'static str {
         BankAsk::Status(..) => "status",
         BankAsk::Balance(_) => "balance",
         BankAsk::Directory(_) => "directory",
+        BankAsk::Witness(_) => "witness",
     }
 }
 

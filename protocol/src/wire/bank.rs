@@ -39,6 +39,8 @@ pub enum BankAsk {
     Balance(Signed<AccountQuery>),
     /// The directory after this many entries.
     Directory(u64),
+    /// The bank's own word, shown to it: a bank that ends before the letter's number has old books, and stops.
+    Witness(Signed<Letter>),
 }
 
 /// What the bank tells everybody about itself.
@@ -100,6 +102,8 @@ pub enum BankAnswer {
     NotSeen,
     /// A page of the directory.
     Directory(Box<DirectoryPage>),
+    /// The bank knows of what it has signed.
+    Noted,
     /// `Busy` and `Unavailable` leave it open, and so does `Expired` for a withdrawal: the same bytes may be taken
     /// later. Every other code says that it is not done, for good (SPEC §4).
     Error(ErrorCode),
