@@ -20,7 +20,10 @@ pub enum Fault {
     #[error("the books are damaged: {0}")]
     Damaged(String),
     /// The bank's own signature is under a higher number: these are old books (threats X7).
-    #[error("the books end at journal entry {entry}, and the bank has signed for entry {said}: they are an old copy")]
+    #[error(
+        "the books end at journal entry {entry}, and the bank has signed for entry {said}: they are an old copy, and \
+         redeem what was redeemed before. Bring the newest redo log and use bank-node restore --from BACKUP"
+    )]
     Behind {
         /// Where the books end.
         entry: u64,

@@ -16,7 +16,7 @@ mod tables;
 #[cfg(test)]
 pub(crate) mod failing;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use memory::Memory;
 pub use redb::Redb;
