@@ -3,6 +3,7 @@
 mod joining;
 mod money;
 mod orders;
+mod witness;
 
 use super::counter::{Prepared, Sign, prepare};
 use super::office::{Done, Objection, Opening, Operation, Order, Ordered};
