@@ -1,6 +1,8 @@
 //! A backup of the open bank: a snapshot copied beside the work, read again and verified.
 
-use super::{BOOKS, BackupError, FACTS, KEYS, Manifest, copy_file, copy_folder, digest_of, io_at, sync_folder};
+use super::{
+    BOOKS, BackupError, FACTS, KEYS, Manifest, copy_file, copy_folder, digest_of, io_at, sync_folder,
+};
 use crate::home::Home;
 use crate::ledger::books::View;
 use crate::ledger::{Fault, audit};
@@ -101,7 +103,8 @@ pub(super) struct Ends {
 
 impl Ends {
     fn of(view: &impl View, mark: Mark, content: &blake3::Hasher) -> Result<Ends, Fault> {
-        let (journal, serial, directory) = (view.journal_head()?, view.last_serial()?, view.directory_head()?);
+        let (journal, serial, directory) =
+            (view.journal_head()?, view.last_serial()?, view.directory_head()?);
         Ok(Ends { mark, journal, serial, directory, content: Digest(*content.finalize().as_bytes()) })
     }
 }
@@ -130,11 +133,14 @@ pub(super) fn verify(file: &Path, bank: &Key) -> Result<Ends, BackupError> {
     Ok(Ends::of(&view, standing(&view, bank)?, &content)?)
 }
 
+/// What is done with a page of records.
+type WithPage<'p> = dyn FnMut(Table, &[Pair]) -> Result<(), Fault> + 'p;
+
 /// Every record in order, and all of them into the digest.
 fn each_page(
     shelf: &impl Shelf,
     content: &mut blake3::Hasher,
-    each: &mut dyn FnMut(Table, &[Pair]) -> Result<(), Fault>,
+    each: &mut WithPage<'_>,
 ) -> Result<(), Fault> {
     for table in Table::ALL {
         content.update(table.name().as_bytes());

@@ -1,7 +1,9 @@
 //! A bank from a backup and its redo log, opened only if nothing is missing.
 
 use super::make::verify;
-use super::{BOOKS, BackupError, FACTS, KEYS, Manifest, copy_file, copy_folder, digest_of, io_at, sync_folder};
+use super::{
+    BOOKS, BackupError, FACTS, KEYS, Manifest, copy_file, copy_folder, digest_of, io_at, sync_folder,
+};
 use crate::home::{Facts, Home, HomeError, facts_in};
 use crate::store::Redb;
 use crate::store::redo::{self, Mark, RedoError, standing};

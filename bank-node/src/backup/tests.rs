@@ -154,7 +154,8 @@ async fn a_changed_backup_is_refused() {
     fs::write(&books, &whole).unwrap();
 
     let other = Scene::new();
-    let elsewhere = restore(&other.home("bank"), &Source { backup: backup.folder.clone(), redo: None, said: None });
+    let elsewhere =
+        restore(&other.home("bank"), &Source { backup: backup.folder.clone(), redo: None, said: None });
     assert!(matches!(elsewhere, Err(BackupError::Taken(_))));
     let restored = scene.restore("new", &backup, None).unwrap();
     assert!(!restored.keys, "the keys have to be brought");

@@ -117,7 +117,9 @@ pub(super) fn restored(desktop: &Desktop, asked: &Restore) -> Result<Exit, Failu
     desktop.out.tell(&done, || {
         let keys = match done.keys {
             true => "there".to_owned(),
-            false => format!("MISSING: put your copy into {} before you open the bank", done.keys_folder.display()),
+            false => {
+                format!("MISSING: put your copy into {} before you open the bank", done.keys_folder.display())
+            }
         };
         let lines = facts([
             ("bank", done.name.clone()),

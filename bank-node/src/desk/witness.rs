@@ -41,6 +41,8 @@ fn bears_out(view: &impl View, letter: &Letter) -> Result<(), Fault> {
         return Ok(());
     }
     let number = letter.number;
-    let what = format!("the bank has signed another entry {number} than its books have: they are an old copy that went on");
+    let what = format!(
+        "the bank has signed another entry {number} than its books have: they are an old copy that went on"
+    );
     Err(Fault::Damaged(what))
 }

@@ -2,9 +2,8 @@
 
 use super::{
     AccountLetter, AccountList, AccountOpen, AccountPage, AccountShow, AccountShown, BackupAsked, BackupMade,
-    BankOffice, Booked,
-    Cash, Decision, DirectoryList, DirectoryShown, ERRORS, EntryShown, Event, KeyList, KeyShown, LetterMade,
-    LineShown, PAGE_MAX, Statement, Status,
+    BankOffice, Booked, Cash, Decision, DirectoryList, DirectoryShown, ERRORS, EntryShown, Event, KeyList,
+    KeyShown, LetterMade, LineShown, PAGE_MAX, Statement, Status,
 };
 use crate::backup::{BackupError, Backups, Made};
 use crate::desk::office::{Done, Objection, Opening, Operation, Order};

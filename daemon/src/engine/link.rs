@@ -142,7 +142,8 @@ impl BankLink {
     /// second time (threats X7). Who has no letter has nothing to show.
     async fn bear_witness(&self) {
         let store = self.engine.shared.store.clone();
-        let newest = tokio::task::spawn_blocking(move || store.letters(Page { before: None, limit: 1 })).await;
+        let newest =
+            tokio::task::spawn_blocking(move || store.letters(Page { before: None, limit: 1 })).await;
         let Ok(Ok(letters)) = newest else { return };
         for letter in letters {
             let number = letter.unverified().number;

@@ -74,7 +74,8 @@ fn killed_and_restored_it_is_the_same_bank() {
     for round in 0..6 {
         let asked = alice.tries_to_withdraw_later(10 + round);
         std::thread::scope(|threads| {
-            let office = threads.spawn(|| (0..8).map(|n| pays_in(&town, 1001, 8 * round + n)).collect::<Vec<_>>());
+            let office =
+                threads.spawn(|| (0..8).map(|n| pays_in(&town, 1001, 8 * round + n)).collect::<Vec<_>>());
             let_pass(Duration::from_millis(chance.below(60)));
             bank.is_killed();
             bank.opens();

@@ -69,8 +69,10 @@ impl Writes {
     /// The frame after `last` that holds them, as bytes, and where the books stand with it.
     pub(super) fn frame(&self, last: &Mark, term: u64) -> Result<(Vec<u8>, Mark), Fault> {
         let length = u32::try_from(self.bytes.len()).ok().filter(|_| self.bytes.len() <= WRITES_MAX);
-        let length = length.ok_or_else(|| Fault::Store("a commit is too large for the redo log".to_owned()))?;
-        let frame = last.frame.checked_add(1).ok_or_else(|| Fault::Store("no frame number left".to_owned()))?;
+        let length =
+            length.ok_or_else(|| Fault::Store("a commit is too large for the redo log".to_owned()))?;
+        let frame =
+            last.frame.checked_add(1).ok_or_else(|| Fault::Store("no frame number left".to_owned()))?;
         let entry = self.entry.unwrap_or(0).max(last.entry);
         let mut bytes = Vec::with_capacity(HEAD_BYTES + self.bytes.len() + 32);
         bytes.extend(length.to_be_bytes());
@@ -165,7 +167,8 @@ fn part(left: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(super) fn holds_frame_above(bytes: &[u8], number: u64) -> bool {
     (0..bytes.len()).any(|at| {
         let bytes = bytes.get(at..).unwrap_or_default();
-        let named = bytes.get(4..12).and_then(|named| named.first_chunk::<8>()).map(|n| u64::from_be_bytes(*n));
+        let named =
+            bytes.get(4..12).and_then(|named| named.first_chunk::<8>()).map(|n| u64::from_be_bytes(*n));
         let near = named.is_some_and(|named| named > number && named - number < 1 << 20);
         near && {
             let mut from = bytes;

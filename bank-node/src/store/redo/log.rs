@@ -56,7 +56,10 @@ impl Log {
             let file = options.append(true).open(&segment.path).map_err(io)?;
             if end.torn {
                 file.set_len(*length).and_then(|()| file.sync_all()).map_err(io)?;
-                tracing::warn!(frame = end.mark.frame, "the redo log's torn end was cut off: nobody was answered for it");
+                tracing::warn!(
+                    frame = end.mark.frame,
+                    "the redo log's torn end was cut off: nobody was answered for it"
+                );
             }
             Ok(Open { path: segment.path.clone(), file, length: *length })
         };

@@ -56,8 +56,13 @@ impl Media {
     }
 
     fn open_as(&self, place: &Place) -> Result<Logged<Memory>, RedoError> {
-        let new = !is_there(&place.log).unwrap() && self.books.read().unwrap().from(Table::Meta, b"", 1).unwrap().is_empty();
-        Logged::open_on(self.books.clone(), &Place { new: new || place.new, ..place.clone() }, Box::new(Quick))
+        let new = !is_there(&place.log).unwrap()
+            && self.books.read().unwrap().from(Table::Meta, b"", 1).unwrap().is_empty();
+        Logged::open_on(
+            self.books.clone(),
+            &Place { new: new || place.new, ..place.clone() },
+            Box::new(Quick),
+        )
     }
 
     fn try_open(&self) -> Result<Logged<Memory>, RedoError> {
@@ -77,7 +82,8 @@ impl Media {
         let (copy, now) = (Memory::new(), self.books.read().unwrap());
         let every = Table::ALL.into_iter().map(|table| (table, now.from(table, b"", usize::MAX).unwrap()));
         for (table, pairs) in every {
-            copy.write(|shelf| pairs.iter().try_for_each(|(key, value)| shelf.put(table, key, value))).unwrap();
+            copy.write(|shelf| pairs.iter().try_for_each(|(key, value)| shelf.put(table, key, value)))
+                .unwrap();
         }
         copy
     }
@@ -105,7 +111,8 @@ impl Media {
 /// All records but the mark, which says only how often the books were opened.
 fn content(books: &Memory) -> Vec<(Table, Vec<Pair>)> {
     let now = books.read().unwrap();
-    let mut tables: Vec<_> = Table::ALL.into_iter().map(|t| (t, now.from(t, b"", usize::MAX).unwrap())).collect();
+    let mut tables: Vec<_> =
+        Table::ALL.into_iter().map(|t| (t, now.from(t, b"", usize::MAX).unwrap())).collect();
     tables.iter_mut().for_each(|(_, pairs)| pairs.retain(|(key, _)| key != MARK));
     tables
 }
@@ -272,7 +279,10 @@ fn books_behind_the_bank_s_word_are_refused() {
     let told = |said| Place { said: Some(said), ..media.place() };
     assert!(matches!(media.open_as(&told(1)), Err(RedoError::Behind { .. })), "the heads know better");
     let media = media.with_books(new);
-    assert!(matches!(media.try_open(), Err(RedoError::LogBehind { log: 0, .. })), "nobody knows whether they are the newest");
+    assert!(
+        matches!(media.try_open(), Err(RedoError::LogBehind { log: 0, .. })),
+        "nobody knows whether they are the newest"
+    );
     let told = |said| Place { said: Some(said), ..media.place() };
     assert!(matches!(media.open_as(&told(entry + 1)), Err(RedoError::Behind { .. })));
     drop(media.open_as(&told(entry)).unwrap());
@@ -335,7 +345,10 @@ fn a_log_belongs_to_its_books() {
     let stranger = Place { bank: Key([8; 32]), ..media.place() };
     let empty = Media::new();
     let taken = Place { new: true, data: empty.place().data, ..media.place() };
-    assert!(matches!(empty.open_as(&taken), Err(RedoError::NotEmpty(_))), "a new bank wants a folder of its own");
+    assert!(
+        matches!(empty.open_as(&taken), Err(RedoError::NotEmpty(_))),
+        "a new bank wants a folder of its own"
+    );
     let foreign = Place { data: empty.place().data, ..stranger };
     assert!(matches!(empty.open_as(&foreign), Err(RedoError::Parted { frame: 1 })));
 
@@ -355,7 +368,10 @@ fn a_log_belongs_to_its_books() {
     drop(bank);
     assert_eq!(Bank::on(older.open()).audit().cash, units(150));
     let lost = older.with_books(Memory::new());
-    assert!(matches!(lost.try_open(), Err(RedoError::Parted { frame: 1 })), "the log does not have those before it");
+    assert!(
+        matches!(lost.try_open(), Err(RedoError::Parted { frame: 1 })),
+        "the log does not have those before it"
+    );
 }
 
 /// B9: no books, no log: a bank is not made of nothing.
