@@ -8,7 +8,7 @@ use crate::home::{Home, Kept};
 use crate::ledger::books::{Books as _, View as _};
 use crate::ledger::{Audit, CustomerKind, audit};
 use crate::service::{Bank, World, start};
-use crate::store::shelf::{Shelf as _, Table};
+use crate::store::shelf::{Pair, Shelf as _, Table};
 use protocol::money::Currency;
 use protocol::node::clock::Clock;
 
@@ -72,7 +72,7 @@ async fn closes(bank: Bank<Kept>) {
     bank.stop().await;
 }
 
-fn looked_at(home: &Home) -> (Audit, Vec<(Table, Vec<(Vec<u8>, Vec<u8>)>)>) {
+fn looked_at(home: &Home) -> (Audit, Vec<(Table, Vec<Pair>)>) {
     let books = home.books().unwrap();
     let view = books.snapshot().unwrap();
     let tables = Table::ALL.into_iter().filter(|table| *table != Table::Meta);
