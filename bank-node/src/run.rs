@@ -78,7 +78,7 @@ pub enum RunError {
     Serve(#[from] ServeError),
     /// The store failed.
     #[error(
-        "{0}; the bank has closed. Look at the disk, then start it again: it will ask its books what was done"
+        "{0}. The bank has closed; when that is mended, start it again: it will ask its books what was done"
     )]
     Fault(#[from] Fault),
 }

@@ -137,11 +137,7 @@ pub(super) fn verify(file: &Path, bank: &Key) -> Result<Ends, BackupError> {
 type WithPage<'p> = dyn FnMut(Table, &[Pair]) -> Result<(), Fault> + 'p;
 
 /// Every record in order, and all of them into the digest.
-fn each_page(
-    shelf: &impl Shelf,
-    content: &mut blake3::Hasher,
-    each: &mut WithPage<'_>,
-) -> Result<(), Fault> {
+fn each_page(shelf: &impl Shelf, content: &mut blake3::Hasher, each: &mut WithPage<'_>) -> Result<(), Fault> {
     for table in Table::ALL {
         content.update(table.name().as_bytes());
         let mut from = Vec::new();

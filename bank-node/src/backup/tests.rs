@@ -124,9 +124,12 @@ async fn backup_and_log_are_the_bank_as_it_closed() {
     assert!(restored.keys && restored.frames > 0);
     assert_eq!((restored.backup_journal, restored.journal), (backup.manifest.journal, 70));
     let (again, same) = looked_at(&scene.home("new"));
-    assert_eq!(again, audit);
-    assert!(same == records, "equal in every record");
+    assert!((&again, &same) == (&audit, &records), "equal in every record");
     assert!(matches!(scene.restore("new", &backup, None), Err(BackupError::Taken(_))), "never written over");
+    let moved = Home::find(Some(&scene.folder.path().join("moved"))).unwrap();
+    let source = Source { backup: backup.folder.clone(), redo: Some(scene.redo()), said: None };
+    assert_eq!(restore(&moved, &source).unwrap().journal, 70, "the log may go on elsewhere");
+    assert!(looked_at(&moved) == (audit, records) && looked_at(&moved).0.ok);
     let old = home.books();
     assert!(old.is_ok(), "the old home's books are brought up to the same log: {:?}", old.err());
 }

@@ -87,6 +87,10 @@ impl Keys {
 struct Failed(Arc<watch::Sender<Option<Fault>>>);
 
 impl Failed {
+    fn has_happened(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
     fn with(&self, fault: Fault) {
         self.0.send_if_modified(|first| {
             let new = first.is_none();

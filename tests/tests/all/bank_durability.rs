@@ -1,6 +1,7 @@
 //! The bank through SIGKILL, lost disks, old copies and second processes, as its operators meet them (SPEC §4.10).
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -28,12 +29,10 @@ fn copy_all(from: &Path, to: &Path) {
 /// A bank whose redo log was moved to another disk, as the manual says.
 fn town_with_two_disks(name: &str) -> (Community, PathBuf) {
     let town = Community::open(name);
-    let (home, second) = (town.bank().program().home().to_owned(), town.folder().join("second-disk"));
-    town.bank().closes();
-    fs::rename(home.join("data/redo"), &second).unwrap();
-    let config = fs::read_to_string(home.join("config.toml")).unwrap();
-    fs::write(home.join("config.toml"), format!("{config}\n[redo]\npath = {:?}\n", second)).unwrap();
-    town.bank().opens();
+    let second = town.folder().join("second-disk");
+    fs::create_dir(&second).unwrap();
+    fs::set_permissions(&second, fs::Permissions::from_mode(0o700)).unwrap();
+    town.bank().keeps_its_redo_log_in(&second);
     (town, second)
 }
 

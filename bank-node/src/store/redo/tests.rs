@@ -374,6 +374,24 @@ fn a_log_belongs_to_its_books() {
     );
 }
 
+/// B9: segments that a backup covers may be removed; the newest ones are enough to go on.
+#[test]
+fn old_segments_may_go() {
+    let media = Media::new();
+    let bank = media.bank();
+    let alice = busy(&bank);
+    let key = bank.signer();
+    while media.segments().len() < 3 {
+        bank.ask(BankAsk::Withdraw(bank.withdrawal(&alice, &[(&key, 1)])));
+    }
+    let balance = bank.balance(&alice);
+    drop(bank);
+    let backup = media.copied();
+    media.segments().iter().take(2).for_each(|old| fs::remove_file(old).unwrap());
+    assert_eq!(media.bank().balance(&alice), balance);
+    assert_eq!(media.with_books(backup).bank().balance(&alice), balance);
+}
+
 /// B9: no books, no log: a bank is not made of nothing.
 #[test]
 fn nothing_is_no_bank() {
