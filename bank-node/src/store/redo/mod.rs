@@ -7,15 +7,19 @@
 //! Rules and books know nothing of it: it stands between them and the shelf. It is not the ledger's *journal*,
 //! which has an entry for each thing done; a frame holds whatever a commit wrote, entries among it.
 
+mod error;
 mod frame;
 mod head;
 mod log;
+mod place;
 mod read;
 
 #[cfg(test)]
 mod tests;
 
+pub use error::RedoError;
 pub use frame::Mark;
+pub use place::Place;
 
 use self::frame::{Frame, Writes};
 use self::head::HeadFile;
@@ -24,10 +28,10 @@ use crate::ledger::Fault;
 use crate::store::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use protocol::body::{Body as _, digest};
 use protocol::id::Key;
-use protocol::node::host::lock::{InstanceLock, LockError};
-use protocol::node::host::paths::{PathsError, private_folder};
+use protocol::node::host::lock::InstanceLock;
+use protocol::node::host::paths::private_folder;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A segment that has grown to this takes no more frames.
@@ -39,122 +43,6 @@ const SEGMENT_BYTES: u64 = 16 << 10;
 const REDO_AT_ONCE: usize = 256;
 /// Where the books say at which frame they are.
 const MARK: &[u8] = b"redo";
-
-/// Why books and redo log can't be opened together. Nothing was changed that the books had.
-#[derive(Debug, thiserror::Error)]
-pub enum RedoError {
-    /// Another bank-node has the log open.
-    #[error("the redo log: {0}")]
-    Lease(#[from] LockError),
-    /// The log's folder.
-    #[error("the redo log: {0}")]
-    Folder(#[from] PathsError),
-    /// The store.
-    #[error(transparent)]
-    Fault(#[from] Fault),
-    /// The disk said no.
-    #[error("the redo log, {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-    /// A frame in the middle can't be read, or does not follow on the one before.
-    #[error(
-        "{} is damaged after frame {after}, and what follows was answered for: nothing was changed. Bring an undamaged \
-         copy of the redo log, or go on with a newer backup: bank-node restore --from BACKUP", path.display()
-    )]
-    Damaged {
-        /// The segment.
-        path: PathBuf,
-        /// The last frame that is good.
-        after: u64,
-    },
-    /// Books and log have different pasts.
-    #[error(
-        "books and redo log part at frame {frame}: one of them is another bank's, or a copy of this bank was opened \
-         elsewhere. Put those together that belong together; nothing was changed"
-    )]
-    Parted {
-        /// The first frame that differs.
-        frame: u64,
-    },
-    /// Frames between books and log are missing.
-    #[error(
-        "the books end at frame {books} and the redo log in {} begins at frame {log}: bring the segments between, or \
-         restore a newer backup", folder.display()
-    )]
-    Gap {
-        /// The books' frame.
-        books: u64,
-        /// The log's first.
-        log: u64,
-        /// The log's folder.
-        folder: PathBuf,
-    },
-    /// The log has less than the books, or nothing.
-    #[error(
-        "the redo log in {} ends at frame {log} and the books at frame {books}: its medium is not mounted, or is an \
-         older copy. Bring the right one. If it is lost for good, move what is left of it away and open the bank with \
-         the newest journal number that it has signed, from its last bulletin or a customer's newest letter: \
-         bank-node run --said NUMBER", folder.display()
-    )]
-    LogBehind {
-        /// The log's folder.
-        folder: PathBuf,
-        /// Its last frame.
-        log: u64,
-        /// The books' frame.
-        books: u64,
-    },
-    /// Books and log together have less than the bank has signed for.
-    #[error(
-        "the books end at journal entry {entry} (frame {frame}), and the bank has answered up to entry {said} (frame \
-         {said_frame}): whoever opens old books pays today's money out again. Bring the newest redo log back and \
-         run: bank-node restore --from BACKUP --redo FOLDER"
-    )]
-    Behind {
-        /// The books' newest journal entry.
-        entry: u64,
-        /// Their frame.
-        frame: u64,
-        /// What was said.
-        said: u64,
-        /// At which frame.
-        said_frame: u64,
-    },
-    /// No books, and no log from the beginning to write them from.
-    #[error("{} holds no books: bring them back with bank-node restore --from BACKUP", .0.display())]
-    NoBooks(PathBuf),
-    /// A new bank wants an empty folder.
-    #[error(
-        "{} holds a redo log already, of another bank or of an init that did not finish: choose another redo.path, or \
-         move it away", .0.display()
-    )]
-    NotEmpty(PathBuf),
-    /// The small file can't be read.
-    #[error(
-        "{} is damaged: it says how far the bank has come. If the one beside the books or the log is whole, remove this one",
-        .0.display()
-    )]
-    BadHead(PathBuf),
-}
-
-/// Where books and log are, and how they are to be opened.
-#[derive(Clone, Debug)]
-pub struct Place {
-    /// The folder of the books, which keeps a head.
-    pub data: PathBuf,
-    /// The log's folder, best on another disk.
-    pub log: PathBuf,
-    /// The bank's master key: a log is one bank's.
-    pub bank: Key,
-    /// A new bank: there must be nothing yet.
-    pub new: bool,
-    /// A journal number that the bank is known to have signed: needed to go on without the log that was.
-    pub said: Option<u64>,
-}
 
 /// A store whose every commit is in the redo log first.
 pub struct Logged<S> {
@@ -326,29 +214,6 @@ impl<S: Store> Logged<S> {
             keeping.failed = false;
         }
         Ok(done)
-    }
-}
-
-impl Place {
-    /// Whether the bank may be opened where its log ends; says where.
-    fn admit(&self, base: &Mark, end: &read::End, said: Option<(u64, u64)>) -> Result<Mark, RedoError> {
-        let mark = &end.mark;
-        let (frame, entry) = said.unwrap_or_default();
-        let entry = entry.max(self.said.unwrap_or(0));
-        let needed = frame.max(base.frame);
-        if let (Some((segment, _)), true, true) = (&end.segment, end.torn, mark.frame < needed) {
-            return Err(RedoError::Damaged { path: segment.path.clone(), after: mark.frame });
-        }
-        let begins_anew = end.segment.is_none() && (base.frame == 0 || self.said.is_some());
-        if mark.frame < base.frame || (end.segment.is_none() && !begins_anew) {
-            let log = if end.segment.is_none() { 0 } else { mark.frame };
-            return Err(RedoError::LogBehind { folder: self.log.clone(), log, books: base.frame });
-        }
-        if mark.frame < frame || mark.entry < entry {
-            let (said, said_frame) = (entry.max(mark.entry), frame.max(mark.frame));
-            return Err(RedoError::Behind { entry: mark.entry, frame: mark.frame, said, said_frame });
-        }
-        Ok(mark.clone())
     }
 }
 

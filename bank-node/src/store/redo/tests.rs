@@ -10,6 +10,7 @@ use crate::store::{Ledger, Memory};
 use protocol::wire::{BankAnswer, BankAsk, encode};
 use std::fs::{self, File};
 use std::io::Write as _;
+use std::path::PathBuf;
 
 /// A disk that syncs in no time.
 struct Quick;
