@@ -4,6 +4,7 @@
 
 mod anonymity;
 mod bad_input;
+mod bank_durability;
 mod chaos;
 mod crashes;
 mod hostile;

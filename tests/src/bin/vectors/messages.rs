@@ -126,6 +126,7 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Balance", BankAsk::Balance(owner.sign(papers::query(bank, bob))));
     ask("Directory", BankAsk::Directory(0));
     ask("Directory", BankAsk::Directory(70_000));
+    ask("Witness", BankAsk::Witness(bank.attest.sign(papers::letter(bank, bob, LetterKind::Balance))));
     v.odd_forms("BankAsk", &bytes);
 }
 
@@ -168,6 +169,7 @@ fn answers(v: &mut Vectors, scene: &Scene) {
     ];
     let head = bank.attest.sign(papers::head(bank));
     answer("Directory", BankAnswer::Directory(Box::new(DirectoryPage { entries, head, keys })));
+    answer("Noted", BankAnswer::Noted);
     answer("Error", BankAnswer::Error(ErrorCode::Busy));
     v.odd_forms("BankAnswer", &bytes);
 }
