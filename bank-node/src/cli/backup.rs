@@ -110,7 +110,7 @@ pub(super) fn restored(desktop: &Desktop, asked: &Restore) -> Result<Exit, Failu
         Some(home) => Home::find(Some(home))?,
         None => desktop.home.clone(),
     };
-    let at_home = Desktop { home: home.clone(), out: desktop.out, log: None };
+    let at_home = Desktop { home: home.clone(), out: desktop.out, log: None, token: None };
     let home = home.with_redo(at_home.config(Vec::new())?.text("redo.path"));
     let source = Source { backup: asked.from.clone(), redo: asked.redo.clone(), said: asked.said };
     let done = restore(&home, &source)?;

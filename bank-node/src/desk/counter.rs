@@ -1,11 +1,12 @@
 //! Where requests come in: what needs no commit is answered, the rest becomes work for the batch.
 
 use super::activate::{self, Attempts, Claim};
+use super::query::examine_query;
 use super::redeem::{self, Examined, Ready};
-use super::{Desk, Reply, publish, settle, status, withdraw};
+use super::{Desk, Reply, claim, publish, reclaim, settle, status, withdraw};
 use crate::ledger::books::{Fault, Tx, View};
-use protocol::bank::{Identity, Withdrawal};
-use protocol::money::Currency;
+use protocol::bank::{Defence, Identity, Purpose, Withdrawal};
+use protocol::money::{Currency, Units};
 use protocol::sign::Verified;
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
 
@@ -20,6 +21,14 @@ pub enum Work {
     Withdraw(Box<Verified<Withdrawal>>),
     /// Notes to an account or to new notes.
     Redeem(Box<Examined>),
+    /// Units back whose fate is not known.
+    Reclaim(Box<reclaim::Examined>),
+    /// Chains that go on from reclaimed keys.
+    Contest(Vec<reclaim::Proof>),
+    /// Units that somebody else redeemed.
+    Claim(Box<claim::Examined>),
+    /// An answer in a case.
+    Defend(u64, Box<Defence>),
 }
 
 /// What the counter can do with a request.
@@ -72,13 +81,36 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
             Ok(Ready::Examined(examined)) => Ok(Work::Redeem(examined)),
             Err(stop) => Err(stop),
         },
+        BankAsk::Reclaim(asked, notes) => match reclaim::examine(bank, now, view, asked, notes) {
+            Ok(reclaim::Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+            Ok(reclaim::Ready::Examined(examined)) => Ok(Work::Reclaim(examined)),
+            Err(stop) => Err(stop),
+        },
+        BankAsk::Contest(notes) => match reclaim::examine_contest(view, notes) {
+            Ok(Some(proofs)) => Ok(Work::Contest(proofs)),
+            Ok(None) => return answer(Ok(BankAnswer::Contested(Units::ZERO))),
+            Err(stop) => Err(stop),
+        },
+        BankAsk::Claim(asked, notes, evidence) => {
+            match claim::examine(bank, now, view, asked, notes, *evidence) {
+                Ok(claim::Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+                Ok(claim::Ready::Examined(examined)) => Ok(Work::Claim(examined)),
+                Err(stop) => Err(stop),
+            }
+        }
+        BankAsk::Defend(case, defence) => match claim::examine_defence(bank, view, case, &defence) {
+            Ok(Some(told)) => return answer(Ok(told)),
+            Ok(None) => Ok(Work::Defend(case, Box::new(defence))),
+            Err(stop) => Err(stop),
+        },
+        BankAsk::Cases(query) => {
+            let asked = examine_query(bank, now, view, query, Purpose::Cases);
+            return answer(
+                asked.and_then(|(account, query)| Ok(claim::cases(view, account.number, query.number)?)),
+            );
+        }
         // Rooms that are being built: each is answered where it is made.
-        BankAsk::Reclaim(..)
-        | BankAsk::Contest(_)
-        | BankAsk::Claim(..)
-        | BankAsk::Defend(..)
-        | BankAsk::Cases(_)
-        | BankAsk::Mail(..)
+        BankAsk::Mail(..)
         | BankAsk::Collect(_)
         | BankAsk::MailBack(_)
         | BankAsk::LeaveRequests(..)
@@ -107,6 +139,10 @@ impl Work {
             Work::Publish(identity) => settle(desk.publish(tx, identity)),
             Work::Withdraw(asked) => settle(desk.withdraw(tx, asked)),
             Work::Redeem(examined) => settle(desk.redeem(tx, examined)),
+            Work::Reclaim(examined) => settle(desk.reclaim(tx, examined)),
+            Work::Contest(proofs) => settle(desk.contest(tx, proofs)),
+            Work::Claim(examined) => settle(desk.claim(tx, examined)),
+            Work::Defend(case, defence) => settle(desk.defend(tx, *case, defence)),
         }
     }
 }

@@ -23,11 +23,27 @@ pub enum Table {
     Answers,
     /// line number → directory line.
     Directory,
+    /// number → reclaim.
+    Reclaims,
+    /// serial, number → nothing.
+    ReclaimsOver,
+    /// number → case.
+    Cases,
+    /// serial, number → nothing.
+    CasesOver,
+    /// account number, case number → nothing.
+    CasesOf,
+    /// account number, case number → whether something is owed.
+    Debts,
+    /// time, kind, number → nothing.
+    Due,
+    /// name → operator.
+    Operators,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 17] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -37,6 +53,14 @@ impl Table {
         Table::Redeemed,
         Table::Answers,
         Table::Directory,
+        Table::Reclaims,
+        Table::ReclaimsOver,
+        Table::Cases,
+        Table::CasesOver,
+        Table::CasesOf,
+        Table::Debts,
+        Table::Due,
+        Table::Operators,
     ];
 
     /// Its name in files.
@@ -51,6 +75,14 @@ impl Table {
             Table::Redeemed => "redeemed",
             Table::Answers => "answers",
             Table::Directory => "directory",
+            Table::Reclaims => "reclaims",
+            Table::ReclaimsOver => "reclaims_over",
+            Table::Cases => "cases",
+            Table::CasesOver => "cases_over",
+            Table::CasesOf => "cases_of",
+            Table::Debts => "debts",
+            Table::Due => "due",
+            Table::Operators => "operators",
         }
     }
 }

@@ -1,9 +1,9 @@
 //! The ledger's records as keys and values: whatever has a shelf can answer the questions of `ledger::books`.
 
 use super::shelf::{Pair, Shelf, ShelfMut, Store, Table};
-use crate::ledger::books::{Books, Fault, Line, Tx, View};
+use crate::ledger::books::{Books, Fault, Line, Operator, Tx, View};
 use crate::ledger::{Account, AccountKind, AccountNumber, Answer, Asked, Entry, Issued, Redeemed};
-use crate::ledger::{CASH, OUTSTANDING};
+use crate::ledger::{CASH, GUARANTEE, OUTSTANDING};
 use protocol::id::{Digest, Key};
 use protocol::range::Range;
 use protocol::sign::Signed;
@@ -29,8 +29,11 @@ impl<S: Store> Ledger<S> {
             Some(FORMAT) => Ok(()),
             Some(_) => Err(Fault::Damaged("the books were written by another version".to_owned())),
             None => {
-                let own =
-                    [(CASH, AccountKind::Cash, "cash"), (OUTSTANDING, AccountKind::Outstanding, "notes")];
+                let own = [
+                    (CASH, AccountKind::Cash, "cash"),
+                    (OUTSTANDING, AccountKind::Outstanding, "notes"),
+                    (GUARANTEE, AccountKind::Guarantee, "guarantee"),
+                ];
                 for (number, kind, name) in own {
                     shelf.keep_account(&Account::new(number, kind, name, Timestamp(0)))?;
                 }
@@ -70,7 +73,7 @@ struct RedeemedValue {
     links: Vec<Signed<protocol::note::Link>>,
 }
 
-fn write<T: Serialize>(record: &T) -> Result<Vec<u8>, Fault> {
+pub(super) fn write<T: Serialize>(record: &T) -> Result<Vec<u8>, Fault> {
     rmp_serde::to_vec(record).map_err(|why| Fault::Damaged(why.to_string()))
 }
 
@@ -78,12 +81,12 @@ fn read<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, Fault> {
     rmp_serde::from_slice(bytes).map_err(|why| Fault::Damaged(format!("a record in {}: {why}", table.name())))
 }
 
-fn number_in(table: Table, bytes: &[u8]) -> Result<u64, Fault> {
+pub(super) fn number_in(table: Table, bytes: &[u8]) -> Result<u64, Fault> {
     let array = bytes.try_into();
     array.map(u64::from_be_bytes).map_err(|_| Fault::Damaged(format!("a key in {}", table.name())))
 }
 
-fn pair_key(first: u64, second: u64) -> [u8; 16] {
+pub(super) fn pair_key(first: u64, second: u64) -> [u8; 16] {
     let mut key = [0; 16];
     let (high, low) = key.split_at_mut(8);
     high.copy_from_slice(&first.to_be_bytes());
@@ -110,14 +113,14 @@ fn redeemed(pair: &Pair) -> Result<Redeemed, Fault> {
     Ok(Redeemed { serial, range, request, entry, links })
 }
 
-fn last_key<S: Shelf>(shelf: &S, table: Table) -> Result<u64, Fault> {
+pub(super) fn last_key<S: Shelf>(shelf: &S, table: Table) -> Result<u64, Fault> {
     match shelf.before(table, TOP)? {
         Some((key, _)) => number_in(table, &key),
         None => Ok(0),
     }
 }
 
-fn records_after<S: Shelf, T: DeserializeOwned>(
+pub(super) fn records_after<S: Shelf, T: DeserializeOwned>(
     shelf: &S,
     table: Table,
     number: u64,
@@ -127,7 +130,11 @@ fn records_after<S: Shelf, T: DeserializeOwned>(
     shelf.from(table, &from, limit)?.iter().map(|(_, value)| read(table, value)).collect()
 }
 
-fn record<S: Shelf, T: DeserializeOwned>(shelf: &S, table: Table, key: &[u8]) -> Result<Option<T>, Fault> {
+pub(super) fn record<S: Shelf, T: DeserializeOwned>(
+    shelf: &S,
+    table: Table,
+    key: &[u8],
+) -> Result<Option<T>, Fault> {
     shelf.get(table, key)?.map(|value| read(table, &value)).transpose()
 }
 
@@ -199,6 +206,15 @@ impl<S: Shelf> View for S {
         self.from(Table::Redeemed, &pair_key(serial, start), limit)?.iter().map(redeemed).collect()
     }
 
+    fn operator(&self, name: &str) -> Result<Option<Operator>, Fault> {
+        record(self, Table::Operators, name.as_bytes())
+    }
+
+    fn operators(&self) -> Result<Vec<Operator>, Fault> {
+        let all = self.from(Table::Operators, &[], usize::MAX)?;
+        all.iter().map(|(_, value)| read(Table::Operators, value)).collect()
+    }
+
     fn directory_head(&self) -> Result<(u64, Digest), Fault> {
         match self.before(Table::Directory, TOP)? {
             Some((_, value)) => read::<Line>(Table::Directory, &value).map(|line| (line.number, line.head)),
@@ -244,6 +260,10 @@ impl<S: ShelfMut> Tx for S {
         let Redeemed { serial, range, request, entry, links } = redeemed.clone();
         let value = RedeemedValue { range, request, entry, links };
         self.put(Table::Redeemed, &pair_key(serial, range.start()), &write(&value)?)
+    }
+
+    fn keep_operator(&mut self, operator: &Operator) -> Result<(), Fault> {
+        self.put(Table::Operators, operator.name.as_bytes(), &write(operator)?)
     }
 
     fn keep_line(&mut self, line: &Line) -> Result<(), Fault> {

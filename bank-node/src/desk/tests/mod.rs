@@ -1,13 +1,16 @@
 //! The desk from a customer's side: a bank in memory, and people with keys.
 
+mod claims;
 mod joining;
 mod money;
 mod orders;
 mod queries;
+mod reclaims;
 mod witness;
 
 use super::counter::{Prepared, Sign, prepare};
 use super::office::{Done, Objection, Opening, Operation, Order, Ordered};
+use super::standing::Change;
 use super::*;
 use crate::desk::activate::Attempts;
 use crate::keys::{MasterKey, make_all};
@@ -50,6 +53,7 @@ pub(crate) struct Bank<S: Store = Memory> {
     pub(crate) ledger: Ledger<S>,
     pub(crate) keys: WorkingKeys,
     pub(crate) now: Cell<Timestamp>,
+    pub(crate) rules: Cell<Rules>,
     pub(crate) attempts: RefCell<Attempts>,
     next: Cell<u64>,
 }
@@ -70,6 +74,7 @@ impl<S: Store> Bank<S> {
             ledger: Ledger::open(store)?,
             keys: keys_of_a_new_bank(NOON.day()),
             now: Cell::new(NOON),
+            rules: Cell::default(),
             attempts: RefCell::default(),
             next: Cell::new(1),
         })
@@ -80,7 +85,7 @@ impl<S: Store> Bank<S> {
     }
 
     fn desk(&self) -> Desk<'_> {
-        Desk { keys: &self.keys, now: self.now.get() }
+        Desk { keys: &self.keys, now: self.now.get(), rules: self.rules.get() }
     }
 
     pub(crate) fn try_ask(&self, ask: BankAsk) -> Result<BankAnswer, Fault> {
@@ -97,6 +102,17 @@ impl<S: Store> Bank<S> {
         self.try_ask(ask).unwrap()
     }
 
+    /// The calendar's look at the books.
+    pub(crate) fn turn(&self) {
+        while self.ledger.in_one_commit(|tx| self.desk().turn(tx)).unwrap() {}
+    }
+
+    /// So many seconds later, with a look at the calendar.
+    pub(crate) fn later(&self, seconds: u64) {
+        self.now.set(self.now.get().plus_seconds(seconds));
+        self.turn();
+    }
+
     pub(crate) fn order(&self, key: Option<&str>, operation: Operation) -> Result<Done, Objection> {
         self.try_order(key, operation).unwrap()
     }
@@ -104,6 +120,16 @@ impl<S: Store> Bank<S> {
     pub(crate) fn try_order(&self, key: Option<&str>, operation: Operation) -> Ordered {
         let order = Order { key: key.map(str::to_owned), operation };
         self.ledger.in_one_commit(|tx| self.desk().order(tx, &order))
+    }
+
+    pub(crate) fn suspend(&self, account: AccountNumber) {
+        self.decide(account, Change::Suspend).unwrap();
+    }
+
+    /// What two operators have decided.
+    pub(crate) fn decide(&self, account: AccountNumber, change: Change) -> Result<Done, Objection> {
+        self.order(None, proposal(account, change, "anna", "case 7"))?;
+        self.order(None, Operation::Confirm { account, change, by: "bruno".to_owned() })
     }
 
     /// A fresh number: names a request or a key.
@@ -230,6 +256,10 @@ impl<S: Store> Bank<S> {
         assert_eq!(told, code);
         assert_eq!(self.journal(), before, "a refusal writes no entry");
     }
+}
+
+pub(crate) fn proposal(account: AccountNumber, change: Change, by: &str, reason: &str) -> Operation {
+    Operation::Propose { account, change, by: by.to_owned(), reason: reason.to_owned() }
 }
 
 pub(crate) fn outcomes_of(outcomes: &[(&Signer, u64)]) -> Vec<Outcome> {
