@@ -102,7 +102,8 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         | BankAnswer::OpenRequest(_)
         | BankAnswer::Vault(_)
         | BankAnswer::VaultRecords(..)
-        | BankAnswer::Bulletins(_) => 0,
+        | BankAnswer::Bulletins(_)
+        | BankAnswer::RootPath(_) => 0,
     }
 }
 
@@ -174,6 +175,7 @@ fn name(ask: &BankAsk) -> &'static str {
         BankAsk::VaultHead(_) => "vault_head",
         BankAsk::VaultRead(..) => "vault_read",
         BankAsk::Bulletins(_) => "bulletins",
+        BankAsk::RootPath(_) => "root_path",
     }
 }
 
@@ -184,8 +186,8 @@ fn log(what: &'static str, peer: PeerId, told: &BankAnswer) {
         _ => None,
     };
     match (what, refused) {
-        ("reissue" | "status" | "contest", None) => tracing::debug!(what, "answered"),
-        ("reissue" | "status" | "contest", Some(code)) => tracing::info!(what, code, "refused"),
+        ("reissue" | "status" | "contest" | "root_path", None) => tracing::debug!(what, "answered"),
+        ("reissue" | "status" | "contest" | "root_path", Some(code)) => tracing::info!(what, code, "refused"),
         (what, None) => tracing::debug!(what, %peer, "answered"),
         (what, Some(code)) => tracing::info!(what, %peer, code, "refused"),
     }

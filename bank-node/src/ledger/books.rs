@@ -6,8 +6,9 @@
 use super::account::{Account, AccountNumber};
 use super::outstanding::{Issued, Redeemed};
 use super::posting::{Answer, Asked, Entry};
-use protocol::bank::DirectoryEntry;
+use protocol::bank::{Bulletin, DirectoryEntry, Reclaimed};
 use protocol::id::{Digest, Key};
+use protocol::sign::Signed;
 use serde::{Deserialize, Serialize};
 
 /// The disk's fault or the books': nobody's request is to blame, and the program has to stop.
@@ -64,6 +65,12 @@ pub trait View {
     fn directory_head(&self) -> Result<(u64, Digest), Fault>;
     /// Directory lines with higher numbers, in order.
     fn directory_after(&self, number: u64, limit: usize) -> Result<Vec<Line>, Fault>;
+    /// The newest bulletin.
+    fn last_bulletin(&self) -> Result<Option<Signed<Bulletin>>, Fault>;
+    /// Bulletins with higher numbers, in order.
+    fn bulletins_after(&self, number: u64, limit: usize) -> Result<Vec<Signed<Bulletin>>, Fault>;
+    /// Units that are being reclaimed, the latest first: the bulletin's question.
+    fn open_reclaims(&self, limit: usize) -> Result<Vec<Reclaimed>, Fault>;
 }
 
 /// Writing; all of a batch or nothing.
@@ -80,6 +87,8 @@ pub trait Tx: View {
     fn keep_redeemed(&mut self, redeemed: &Redeemed) -> Result<(), Fault>;
     /// Appends to the directory.
     fn keep_line(&mut self, line: &Line) -> Result<(), Fault>;
+    /// Appends to the bulletins.
+    fn keep_bulletin(&mut self, bulletin: &Signed<Bulletin>) -> Result<(), Fault>;
 }
 
 /// A store.

@@ -6,11 +6,13 @@
 //! | [`posting`] | double entry and the journal |
 //! | [`outstanding`] | the issue register, the redeemed intervals, the double-spend rule |
 //! | [`books`] | what the rules ask of a store, a question each |
+//! | [`bulletin`] | what the bank says of itself every hour |
 //! | [`mod@audit`] | every invariant, recomputed from the records |
 
 pub mod account;
 pub mod audit;
 pub mod books;
+pub mod bulletin;
 pub mod outstanding;
 pub mod posting;
 

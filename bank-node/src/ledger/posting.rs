@@ -4,7 +4,7 @@
 //! entry's answer is stored under the request that asked for it. A letter carries the number.
 
 use super::account::{Account, AccountNumber, CASH, OUTSTANDING, Unposted};
-use super::books::{Fault, Tx};
+use super::books::{Fault, Tx, View};
 use protocol::id::{Digest, RequestId};
 use protocol::money::Units;
 use protocol::time::Timestamp;
@@ -120,6 +120,23 @@ pub struct Booking {
 }
 
 impl EntryKind {
+    /// Whether others have to hear of it at once, by a bulletin.
+    pub fn is_news(self) -> bool {
+        match self {
+            EntryKind::Suspend | EntryKind::Reinstate => true,
+            EntryKind::Open
+            | EntryKind::Activate
+            | EntryKind::PayIn
+            | EntryKind::PayOut
+            | EntryKind::Withdraw
+            | EntryKind::Decline
+            | EntryKind::Deposit
+            | EntryKind::Reissue
+            | EntryKind::Clash
+            | EntryKind::Letter => false,
+        }
+    }
+
     /// Which accounts an operation of this kind moves money between.
     fn sides(self, account: AccountNumber) -> Option<(AccountNumber, AccountNumber)> {
         match self {
@@ -196,6 +213,6 @@ pub fn next(number: u64) -> Result<u64, Fault> {
 }
 
 /// An account that must be there.
-pub fn known(tx: &impl Tx, number: AccountNumber) -> Result<Account, Fault> {
+pub fn known(tx: &impl View, number: AccountNumber) -> Result<Account, Fault> {
     tx.account(number)?.ok_or_else(|| Fault::Damaged(format!("account {number} is missing")))
 }

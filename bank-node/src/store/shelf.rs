@@ -23,11 +23,13 @@ pub enum Table {
     Answers,
     /// line number → directory line.
     Directory,
+    /// number → bulletin.
+    Bulletins,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 10] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -37,6 +39,7 @@ impl Table {
         Table::Redeemed,
         Table::Answers,
         Table::Directory,
+        Table::Bulletins,
     ];
 
     /// Its name in files.
@@ -51,6 +54,7 @@ impl Table {
             Table::Redeemed => "redeemed",
             Table::Answers => "answers",
             Table::Directory => "directory",
+            Table::Bulletins => "bulletins",
         }
     }
 }

@@ -4,6 +4,7 @@ use super::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use crate::ledger::books::{Books, Fault, Line, Tx, View};
 use crate::ledger::{Account, AccountKind, AccountNumber, Answer, Asked, Entry, Issued, Redeemed};
 use crate::ledger::{CASH, OUTSTANDING};
+use protocol::bank::{Bulletin, Reclaimed};
 use protocol::id::{Digest, Key};
 use protocol::range::Range;
 use protocol::sign::Signed;
@@ -205,6 +206,19 @@ impl<S: Shelf> View for S {
     fn directory_after(&self, number: u64, limit: usize) -> Result<Vec<Line>, Fault> {
         records_after(self, Table::Directory, number, limit)
     }
+
+    fn last_bulletin(&self) -> Result<Option<Signed<Bulletin>>, Fault> {
+        let last = self.before(Table::Bulletins, TOP)?;
+        last.map(|(_, value)| read(Table::Bulletins, &value)).transpose()
+    }
+
+    fn bulletins_after(&self, number: u64, limit: usize) -> Result<Vec<Signed<Bulletin>>, Fault> {
+        records_after(self, Table::Bulletins, number, limit)
+    }
+
+    fn open_reclaims(&self, _: usize) -> Result<Vec<Reclaimed>, Fault> {
+        Ok(Vec::new())
+    }
 }
 
 impl<S: ShelfMut> Tx for S {
@@ -244,5 +258,9 @@ impl<S: ShelfMut> Tx for S {
 
     fn keep_line(&mut self, line: &Line) -> Result<(), Fault> {
         self.put(Table::Directory, &line.number.to_be_bytes(), &write(line)?)
+    }
+
+    fn keep_bulletin(&mut self, bulletin: &Signed<Bulletin>) -> Result<(), Fault> {
+        self.put(Table::Bulletins, &bulletin.unverified().number.to_be_bytes(), &write(bulletin)?)
     }
 }
