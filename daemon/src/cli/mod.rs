@@ -18,6 +18,7 @@ mod secret;
 mod session;
 mod show;
 mod token;
+mod told;
 
 use crate::settings::Place;
 use clap::Parser;
@@ -102,6 +103,8 @@ enum Command {
     Letter(bank::LetterWords),
     #[command(subcommand)]
     Directory(bank::DirectoryWords),
+    /// What the bank last told everybody, and whether its words fit together
+    Bulletin,
     #[command(subcommand)]
     Policy(policy::PolicyWords),
     #[command(subcommand)]
@@ -138,6 +141,7 @@ impl Command {
             Command::History(words) => words.run(session).await,
             Command::Letter(words) => words.run(session).await,
             Command::Directory(words) => words.run(session).await,
+            Command::Bulletin => told::bulletin(session).await,
             Command::Policy(words) => words.run(session).await,
             Command::Token(words) => words.run(session).await,
             Command::Events(words) => words.run(session).await,

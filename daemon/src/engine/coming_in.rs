@@ -104,7 +104,7 @@ impl Core {
     fn answer_offer(&mut self, party: &Party, offer: &Offer) -> Result<PayAnswer, StoreFault> {
         let now = self.now();
         let (payer, limit) = (party.owner(), party.certificate.offline_limit);
-        let mode = self.wallet.mode_for(&payer, limit, offer.amount);
+        let mode = self.wallet.mode_for(&payer, limit, offer.amount, now);
         if payer == self.wallet.owner().key {
             return Ok(PayAnswer::Error(ErrorCode::SelfPayment));
         }

@@ -4,14 +4,15 @@ use super::jobs::Flight;
 use crate::keyring::{Attempt, UnlockRefusal};
 use crate::store::StoreFault;
 use crate::wallet::banking::{BankRefusal, CallKey};
+use crate::wallet::bulletins::{Source, Worth};
 use crate::wallet::paying::{NewPayment, NotDone, PayRefusal};
 use crate::wallet::policy::Policy;
 use crate::wallet::token::Token;
 use crate::wallet::{OpenKeys, Wallet};
-use protocol::bank::{AccountQuery, Letter, Party};
+use protocol::bank::{AccountQuery, Bulletin, Letter, Party};
 use protocol::body::Text;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
-use protocol::key::bank::KeyCertificate;
+use protocol::key::bank::{KeyCertificate, Revocation};
 use protocol::key::lock::LockFlaw;
 use protocol::money::Units;
 use protocol::pay::{AmountRule, Receipt, Request, VerifiedPayment};
@@ -162,6 +163,12 @@ pub enum Input {
     MakeRequest(RequestOrder, CallKey, Reply<Result<RequestId, CallFault>>),
     /// Keys that the bank's master key has certified.
     BankKeys(Vec<Signed<KeyCertificate>>),
+    /// Keys that the bank's master key has revoked.
+    Revoked(Vec<Signed<Revocation>>),
+    /// A bulletin; what it was worth is told once it is on disk.
+    Bulletin(Box<Signed<Bulletin>>, Source, Reply<Worth>),
+    /// The bank's newest bulletin, which is older than one that we have.
+    BankBehind(Box<Signed<Bulletin>>),
     /// Other rules for taking money directly.
     SetPolicy(Policy, Reply<()>),
     /// A new token.

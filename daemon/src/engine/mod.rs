@@ -7,6 +7,7 @@
 //! around it. If the disk fails, what is in memory is ahead of it: callers are told, and the program ends.
 
 mod at_bank;
+pub mod bulletins;
 mod calls;
 mod coming_in;
 pub mod contact;
@@ -141,6 +142,12 @@ impl Core {
             Input::Letter(letter, reply) => self.letter(letter, reply),
             Input::MakeRequest(order, key, reply) => self.make_request(order, key, reply)?,
             Input::BankKeys(certificates) => self.learn_keys(certificates),
+            Input::Revoked(revocations) => self.revoked(revocations)?,
+            Input::Bulletin(bulletin, source, reply) => reply.now(self.bulletin(*bulletin, source)?),
+            Input::BankBehind(shown) => {
+                let decision = self.wallet.bank_is_behind(*shown, self.now());
+                let _ = self.take(decision);
+            }
             Input::SetPolicy(policy, reply) => {
                 self.change(|wallet, now| wallet.set_policy(policy, now), reply)
             }
@@ -218,6 +225,7 @@ impl Core {
         self.shared.newest_event.send_if_modified(|known| std::mem::replace(known, newest) != newest);
         self.shared.waiting.changed(&names);
         self.shared.learn(self.wallet.keys());
+        self.shared.hear(self.wallet.heard());
         for effect in effects {
             if effect == Effect::Refresh {
                 self.refresh_due = true;

@@ -5,6 +5,7 @@ mod code;
 mod gate;
 mod moves;
 mod server;
+mod told;
 mod view;
 
 pub use code::{ERRORS, reason_of};

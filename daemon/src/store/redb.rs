@@ -5,6 +5,7 @@
 
 use super::{Page, Store, StoreFault};
 use crate::wallet::banking::BankOp;
+use crate::wallet::bulletins::KEPT;
 use crate::wallet::change::{Answered, Change, Event};
 use crate::wallet::history::{Entry, HistoryFlaw, HistoryHead};
 use crate::wallet::paying::Outgoing;
@@ -42,6 +43,9 @@ const TICKETS: Numbered = Numbered::new("tickets");
 const LETTERS: Numbered = Numbered::new("letters");
 const BANK_KEYS: Bytes = Bytes::new("bank_keys");
 const TOKENS: Bytes = Bytes::new("tokens");
+const REVOCATIONS: Bytes = Bytes::new("revocations");
+const BULLETINS: Numbered = Numbered::new("bulletins");
+const BANK_FAULTS: Bytes = Bytes::new("bank_faults");
 pub(super) const META: Bytes = Bytes::new("meta");
 pub(super) const CERTIFICATES: Bytes = Bytes::new("certificates");
 pub(super) const IDENTITIES: Bytes = Bytes::new("identities");
@@ -109,7 +113,7 @@ impl RedbStore {
 
     fn prepare(self) -> Result<RedbStore, StoreFault> {
         let tx = self.db.begin_write().map_err(broken)?;
-        for table in [LIVE_NOTES, SPENT_NOTES, HISTORY, EVENTS, TICKETS, LETTERS] {
+        for table in [LIVE_NOTES, SPENT_NOTES, HISTORY, EVENTS, TICKETS, LETTERS, BULLETINS] {
             tx.open_table(table).map_err(broken)?;
         }
         let named = [
@@ -127,6 +131,8 @@ impl RedbStore {
             IDENTITIES,
             ADDRESSES,
             TOKENS,
+            REVOCATIONS,
+            BANK_FAULTS,
         ];
         for table in named {
             tx.open_table(table).map_err(broken)?;
@@ -162,6 +168,17 @@ impl RedbStore {
         for bytes in all_named(&tx, BANK_KEYS)? {
             let certificate = Signed::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("bank_keys"))?;
             wallet.apply(&Change::BankKey(certificate));
+        }
+        for bytes in all_named(&tx, REVOCATIONS)? {
+            let revocation = Signed::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("revocations"))?;
+            wallet.apply(&Change::Revocation(revocation));
+        }
+        for (_, bytes) in all_numbered(&tx, BULLETINS)? {
+            let bulletin = Signed::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("bulletins"))?;
+            wallet.apply(&Change::Bulletin(bulletin));
+        }
+        for bytes in all_named(&tx, BANK_FAULTS)? {
+            wallet.apply(&Change::BankFault(unpack("bank_faults", &bytes)?));
         }
         for (_, bytes) in all_numbered(&tx, LIVE_NOTES)? {
             wallet.apply(&Change::Note(unpack("live_notes", &bytes)?));
@@ -341,6 +358,18 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
             put(tx, META, TICKETS_TAKEN, &pack(up_to))
         }
         Change::BankKey(certificate) => put(tx, BANK_KEYS, &certificate.digest().0, &certificate.to_bytes()),
+        Change::Revocation(revocation) => put(tx, REVOCATIONS, &revocation.digest().0, &revocation.to_bytes()),
+        Change::Bulletin(bulletin) => {
+            let number = bulletin.unverified().number;
+            let mut kept = tx.open_table(BULLETINS).map_err(broken)?;
+            kept.retain_in(..=number.saturating_sub(KEPT), |_, _| false).map_err(broken)?;
+            drop(kept);
+            put_numbered(tx, BULLETINS, number, &bulletin.to_bytes())
+        }
+        Change::BankFault(fault) => {
+            let name = format!("{}/{}", fault.kind.word(), fault.number);
+            put(tx, BANK_FAULTS, name.as_bytes(), &pack(fault))
+        }
         Change::Letter(letter) => put_numbered(tx, LETTERS, letter.unverified().number, &letter.to_bytes()),
         Change::Account(balance) => put(tx, META, ACCOUNT, &pack(balance)),
         Change::Policy(policy) => put(tx, META, POLICY, &pack(policy)),
@@ -454,6 +483,8 @@ mod tests {
             Happening::Confirmed { payment, units },
             Happening::Bank { request, operation: "deposit".to_owned(), state: "asked".to_owned(), units },
             Happening::Lost { units, request },
+            Happening::BankFault { kind: "behind".to_owned(), number: 3 },
+            Happening::KeyRevoked { key: payer },
         ];
         let store = RedbStore::in_memory().unwrap();
         let events: Vec<Event> =
@@ -464,6 +495,6 @@ mod tests {
         assert_eq!(store.events(3, 1).unwrap(), events[3..4]);
         let owner = Owner { key: payer, name: "Alice".to_owned(), account: 1, currency: Currency::default() };
         let wallet = store.load(owner, BankKeys::pinned(payer), Policy::of(&Currency::default())).unwrap();
-        assert_eq!(wallet.newest_event(), 5);
+        assert_eq!(wallet.newest_event(), 7);
     }
 }

@@ -57,7 +57,8 @@ impl Wallet {
             | BankAnswer::OpenRequest(_)
             | BankAnswer::Vault(_)
             | BankAnswer::VaultRecords(..)
-            | BankAnswer::Bulletins(_) => return Err(BankFlaw::DoesNotFit),
+            | BankAnswer::Bulletins(_)
+            | BankAnswer::RootPath(_) => return Err(BankFlaw::DoesNotFit),
         }
         Ok(Decision::new(draft, ()))
     }

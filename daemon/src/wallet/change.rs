@@ -7,16 +7,17 @@ use super::AccountBalance;
 use super::Wallet;
 use super::banking::BankOp;
 use super::books::{Store, StoreFault};
+use super::bulletins::BankFault;
 use super::history::Entry;
 use super::paying::Outgoing;
 use super::policy::Policy;
 use super::receiving::{Incoming, RequestRecord};
 use super::reserve::OwnNote;
 use super::token::Token;
-use protocol::bank::Letter;
+use protocol::bank::{Bulletin, Letter};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;
-use protocol::key::bank::KeyCertificate;
+use protocol::key::bank::{KeyCertificate, Revocation};
 use protocol::money::Units;
 use protocol::range::Range;
 use protocol::sign::Signed;
@@ -49,6 +50,12 @@ pub enum Change {
     TicketsTaken(u64),
     /// A key that the bank's master key certified.
     BankKey(Signed<KeyCertificate>),
+    /// A key that the bank's master key revoked.
+    Revocation(Signed<Revocation>),
+    /// The newest bulletin.
+    Bulletin(Signed<Bulletin>),
+    /// Two words of the bank that contradict each other.
+    BankFault(BankFault),
     /// A letter from the bank.
     Letter(Signed<Letter>),
     /// The account's balance.
@@ -144,6 +151,18 @@ pub enum Happening {
         units: Units,
         /// The request to the bank that showed it.
         request: RequestId,
+    },
+    /// Two words of the bank contradict each other.
+    BankFault {
+        /// In what.
+        kind: String,
+        /// The bulletin's number.
+        number: u64,
+    },
+    /// The bank's master key has revoked a key.
+    KeyRevoked {
+        /// Which.
+        key: Key,
     },
 }
 

@@ -15,12 +15,14 @@
 //! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take |
 //! | [`history`] | the chain of movements with both balances |
 //! | [`policy`] | what is taken directly, what only certified |
+//! | [`bulletins`] | what the bank tells everybody, and whether it fits together |
 //! | [`token`] | what programs may spend |
 //! | [`change`] | what a decision is, and how it becomes durable before it has effects |
 
 mod answers;
 pub mod banking;
 pub mod books;
+pub mod bulletins;
 pub mod change;
 pub mod history;
 mod losing;
@@ -34,6 +36,7 @@ mod tickets;
 pub mod token;
 
 use banking::BankOp;
+use bulletins::Heard;
 use change::Change;
 use history::HistoryHead;
 use paying::Outgoing;
@@ -113,6 +116,7 @@ pub struct Wallet {
     account: Option<AccountBalance>,
     next_event: u64,
     tokens: BTreeMap<String, Token>,
+    heard: Heard,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
     unconfirmed: HashMap<Key, Units>,
 }
@@ -135,6 +139,7 @@ impl Wallet {
             account: None,
             next_event: 1,
             tokens: BTreeMap::new(),
+            heard: Heard::default(),
             unconfirmed: HashMap::new(),
         }
     }
@@ -170,6 +175,13 @@ impl Wallet {
                 // It was verified when it was learned; a second one for an epoch is refused there.
                 let _ = self.keys.learn(certificate.clone());
             }
+            Change::Revocation(revocation) => {
+                // Verified when it was learned, as above.
+                let _ = self.keys.revoke(revocation.clone());
+                self.heard.forget_unsigned(&self.keys);
+            }
+            Change::Bulletin(bulletin) => self.heard.keep(bulletin.clone(), &self.keys),
+            Change::BankFault(fault) => self.heard.keep_fault(fault.clone()),
             Change::Account(balance) => self.account = Some(*balance),
             Change::Policy(policy) => self.policy = policy.clone(),
             Change::Token(token) => {

@@ -21,6 +21,7 @@ use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
 use protocol::wire::ErrorCode;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// A payment that came in.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -157,15 +158,24 @@ impl Wallet {
                 code => Verdict::Error(code),
             });
         }
-        if payment.order().mode < self.least_mode(payment) {
+        if payment.order().mode < self.least_mode(payment, now) {
             return self.want_certified(payment, order, known, now);
         }
         self.credit(payment, order, known, node, now)
     }
 
     /// What we would take from somebody: asked when he offers, and again when the money comes.
-    pub fn mode_for(&self, payer: &Key, payer_limit: Units, units: Units) -> Mode {
-        self.policy().mode_for(units, payer_limit, self.unconfirmed_from(payer), self.unconfirmed_total())
+    pub fn mode_for(&self, payer: &Key, payer_limit: Units, units: Units, now: Timestamp) -> Mode {
+        let policy = self.policy_now(now);
+        policy.mode_for(units, payer_limit, self.unconfirmed_from(payer), self.unconfirmed_total())
+    }
+
+    /// The limits that hold now: less is taken from who may have been suspended in the meantime.
+    pub fn policy_now(&self, now: Timestamp) -> Cow<'_, Policy> {
+        if self.is_stale(now) {
+            return Cow::Owned(self.policy().when_stale());
+        }
+        Cow::Borrowed(self.policy())
     }
 
     /// Keeps a request that the owner made.
@@ -192,9 +202,9 @@ impl Wallet {
         Decision::new(draft, ())
     }
 
-    fn least_mode(&self, payment: &VerifiedPayment) -> Mode {
+    fn least_mode(&self, payment: &VerifiedPayment, now: Timestamp) -> Mode {
         let payer = payment.payer();
-        self.mode_for(&payer.owner(), payer.certificate.offline_limit, payment.order().amount)
+        self.mode_for(&payer.owner(), payer.certificate.offline_limit, payment.order().amount, now)
     }
 
     /// Room under the limits comes and goes; the answer to this order does not.

@@ -190,6 +190,7 @@ impl Wallet {
             Taker::Payee(now) => {
                 note.note.links.len() + 1 < LINKS_MAX
                     && now.day() <= note.note.root.unverified().direct_until_day
+                    && self.signer_counts(note)
             }
         };
         let mut pieces: Vec<(bool, Piece)> = self
@@ -219,6 +220,13 @@ impl Wallet {
         Ok(taken)
     }
 
+    /// Whether payees take the key that signed the note's root: they do not take a revoked one. The bank, whose
+    /// register has the root, does.
+    fn signer_counts(&self, note: &OwnNote) -> bool {
+        let root = note.note.root.unverified();
+        self.keys().issue(root.epoch, root.issued_day).is_some()
+    }
+
     /// As many of the pieces, in their order, as one message carries when each has got its last link.
     fn that_fit_a_message(&self, pieces: impl Iterator<Item = Piece>) -> Vec<Piece> {
         let mut links = 0;
@@ -236,7 +244,9 @@ impl Wallet {
             .notes
             .values()
             .filter(|n| n.note.links.len() < LINKS_MAX)
-            .filter(|n| !n.confirmed || scattered || n.note.links.len() > MERGE_LINKS)
+            .filter(|n| {
+                !n.confirmed || scattered || n.note.links.len() > MERGE_LINKS || !self.signer_counts(n)
+            })
             .flat_map(|n| {
                 n.free.iter().map(|range| (n.confirmed, range.units(), Piece { note: n.number, range }))
             })

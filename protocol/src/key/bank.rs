@@ -238,6 +238,13 @@ impl BankKeys {
         }
     }
 
+    /// Whether one of the keys under `usage` signed it on `day`, revoked since or not: a list that only grows has such
+    /// lines, and they count for nothing but the list's digest.
+    pub fn was_signed<T: Body>(&self, usage: Usage, day: Day, signed: &Signed<T>) -> bool {
+        let then = self.others.iter().filter(|c| c.usage == usage && c.from_day <= day && day <= c.until_day);
+        then.into_iter().any(|c| signed.check_by(&c.key).is_ok())
+    }
+
     /// Every certificate known, to store or pass on.
     pub fn certificates(&self) -> impl Iterator<Item = &Verified<KeyCertificate>> {
         self.issue.values().chain(&self.others)

@@ -228,7 +228,7 @@ impl Person {
         chance: &mut Chance,
         now: Timestamp,
     ) -> Result<PayAnswer, Down> {
-        let mode = self.wallet.mode_for(&party.owner(), party.certificate.offline_limit, offer.amount);
+        let mode = self.wallet.mode_for(&party.owner(), party.certificate.offline_limit, offer.amount, now);
         if let Some(id) = offer.request {
             return Ok(match self.store()?.request(&id)? {
                 None => PayAnswer::Error(ErrorCode::UnknownRequest),
