@@ -129,7 +129,8 @@ impl WorkingKeys {
                 issue.insert(one.epoch, Signer::from_secret(&one.secret));
             }
         }
-        let secret = |usage| made.iter().find(|one| one.usage == usage).map(|one| one.secret.clone());
+        // The last of a kind: it may have taken the place of one that is revoked.
+        let secret = |usage| made.iter().rev().find(|one| one.usage == usage).map(|one| one.secret.clone());
         Some(WorkingKeys {
             public,
             attest: Signer::from_secret(&*secret(Usage::Attest)?),

@@ -135,8 +135,8 @@ pub async fn keep_bulletins(
             rumour = heard.recv() => match rumour {
                 Some(Heard::Bulletin(bulletin)) => take(&engine, *bulletin, Source::Pushed).await == Some(Worth::Gap),
                 Some(Heard::Revocation(revocation)) => {
-                    engine.tell(Input::Revoked(vec![revocation])).await;
-                    false
+                    // The bank has renewed what the key had signed.
+                    engine.ask(|reply| Input::Revoked(vec![revocation], reply)).await.unwrap_or(false)
                 }
                 None => return,
             },
@@ -182,8 +182,12 @@ async fn pull_all(engine: &Engine, link: &BankLink) {
 /// Keys first, then what is revoked, then what they have signed. True if there may be more.
 async fn take_page(engine: &Engine, page: BulletinPage, after: u64) -> bool {
     engine.tell(Input::BankKeys(page.keys)).await;
-    if !page.revoked.is_empty() {
-        engine.tell(Input::Revoked(page.revoked)).await;
+    if !page.revoked.is_empty() && engine.ask(|reply| Input::Revoked(page.revoked, reply)).await.is_err() {
+        return false;
+    }
+    if engine.shared.heard().number() < after {
+        // What we had was signed by a key that is revoked now: asked again from where that leaves us.
+        return true;
     }
     let mut more = false;
     for bulletin in page.bulletins {
@@ -195,7 +199,7 @@ async fn take_page(engine: &Engine, page: BulletinPage, after: u64) -> bool {
         };
         more = worth == Some(Worth::Taken);
         if worth == Some(Worth::False) {
-            tracing::error!(number, "the bank shows a bulletin that it has not signed");
+            tracing::warn!(number, "a bulletin that no key of the bank's has signed, or one that is revoked");
         }
     }
     more
@@ -220,14 +224,15 @@ impl Core {
         Ok(())
     }
 
-    pub(super) fn revoked(&mut self, revocations: Vec<Signed<Revocation>>) -> Result<(), StoreFault> {
+    pub(super) fn revoked(&mut self, revocations: Vec<Signed<Revocation>>) -> Result<bool, StoreFault> {
         let attest = revocations.iter().any(|word| word.unverified().usage == Usage::Attest);
         let decision = self.wallet.obey(revocations, self.now());
         let news = self.take(decision);
         let committed = self.flush()?;
-        if news.open(&committed) {
+        let news = news.open(&committed);
+        if news {
             tracing::warn!(attest, "the bank has revoked a key");
         }
-        Ok(())
+        Ok(news)
     }
 }

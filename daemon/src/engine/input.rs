@@ -163,8 +163,8 @@ pub enum Input {
     MakeRequest(RequestOrder, CallKey, Reply<Result<RequestId, CallFault>>),
     /// Keys that the bank's master key has certified.
     BankKeys(Vec<Signed<KeyCertificate>>),
-    /// Keys that the bank's master key has revoked.
-    Revoked(Vec<Signed<Revocation>>),
+    /// Keys that the bank's master key has revoked; whether any was news is told once it is on disk.
+    Revoked(Vec<Signed<Revocation>>, Reply<bool>),
     /// A bulletin; what it was worth is told once it is on disk.
     Bulletin(Box<Signed<Bulletin>>, Source, Reply<Worth>),
     /// The bank's newest bulletin, which is older than one that we have.

@@ -142,7 +142,7 @@ impl Core {
             Input::Letter(letter, reply) => self.letter(letter, reply),
             Input::MakeRequest(order, key, reply) => self.make_request(order, key, reply)?,
             Input::BankKeys(certificates) => self.learn_keys(certificates),
-            Input::Revoked(revocations) => self.revoked(revocations)?,
+            Input::Revoked(revocations, reply) => reply.now(self.revoked(revocations)?),
             Input::Bulletin(bulletin, source, reply) => reply.now(self.bulletin(*bulletin, source)?),
             Input::BankBehind(shown) => {
                 let decision = self.wallet.bank_is_behind(*shown, self.now());

@@ -11,6 +11,7 @@ mod chance;
 mod disk;
 mod person;
 mod post;
+mod told;
 mod truth;
 
 pub use bank::Bank;

@@ -248,7 +248,12 @@ impl Person {
 
     /// What the directory, as he has copied it, says of somebody.
     pub fn standing(&self, owner: &Key) -> Result<Option<Standing>, Down> {
-        Ok(self.store()?.contact(owner)?.map(|contact| contact.certificate.unverified().standing))
+        let listed = self.store()?.contact(owner)?;
+        let listed = listed.as_ref().map(|contact| contact.certificate.unverified());
+        if self.wallet.heard().suspends(owner, listed.map(|certificate| certificate.sequence)) {
+            return Ok(Some(Standing::Suspended));
+        }
+        Ok(listed.map(|certificate| certificate.standing))
     }
 
     /// Takes a payment, or says why not: the checks in the SPEC's order.
