@@ -76,13 +76,13 @@ fn the_next_day_s_key_comes_with_the_notes() {
     super::nobody_refreshes(&mut world);
     // He knew tomorrow's key when he joined.
     world.wait(DAY_SECONDS);
-    for day in 2..=6u64 {
+    for day in 2..=5u64 {
         world.wait(DAY_SECONDS);
         world.learn_keys(alice).unwrap();
-        world.withdraw(alice, 40).unwrap();
+        world.withdraw(alice, 30).unwrap();
         world.settles();
         let known = world.person(bob).wallet().keys().certificates().count();
-        let id = pays(&mut world, alice, bob, 40);
+        let id = pays(&mut world, alice, bob, 30);
         assert_eq!(world.state(alice, &id), State::Receipted, "day {day}");
         assert!(world.person(bob).wallet().keys().certificates().count() > known, "day {day}");
     }
