@@ -4,9 +4,11 @@
 //! it is there until [`Books::in_one_commit`] has returned.
 
 use super::account::{Account, AccountNumber};
+use super::cases::{CaseTx, CaseView, DueTx, DueView};
 use super::outstanding::{Issued, Redeemed};
 use super::posting::{Answer, Asked, Entry};
-use protocol::bank::{Bulletin, DirectoryEntry, Reclaimed};
+use super::reclaims::{ReclaimTx, ReclaimView};
+use protocol::bank::{Bulletin, DirectoryEntry};
 use protocol::id::{Digest, Key};
 use protocol::sign::Signed;
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,7 @@ pub struct Line {
 }
 
 /// Reading.
-pub trait View {
+pub trait View: ReclaimView + CaseView + DueView {
     /// The account of this number.
     fn account(&self, number: AccountNumber) -> Result<Option<Account>, Fault>;
     /// The account that this owner key has activated.
@@ -69,12 +71,10 @@ pub trait View {
     fn last_bulletin(&self) -> Result<Option<Signed<Bulletin>>, Fault>;
     /// Bulletins with higher numbers, in order.
     fn bulletins_after(&self, number: u64, limit: usize) -> Result<Vec<Signed<Bulletin>>, Fault>;
-    /// Units that are being reclaimed, the latest first: the bulletin's question.
-    fn open_reclaims(&self, limit: usize) -> Result<Vec<Reclaimed>, Fault>;
 }
 
 /// Writing; all of a batch or nothing.
-pub trait Tx: View {
+pub trait Tx: View + ReclaimTx + CaseTx + DueTx {
     /// Writes an account, and finds it by its owner from now on.
     fn keep_account(&mut self, account: &Account) -> Result<(), Fault>;
     /// Writes an answer.

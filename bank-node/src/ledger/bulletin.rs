@@ -4,7 +4,8 @@ use super::books::{Fault, View};
 use super::posting::{known, next};
 use super::{AccountNumber, OUTSTANDING};
 use protocol::bank::merkle::Tree;
-use protocol::bank::{Bulletin, LISTED_MAX};
+use super::cases::Due;
+use protocol::bank::{Bulletin, LISTED_MAX, Reclaimed};
 use protocol::id::{BankId, Digest, Key};
 use protocol::money::Units;
 use protocol::time::{Day, Timestamp};
@@ -93,7 +94,7 @@ pub fn next_bulletin(
         day,
         roots,
         suspended: suspended(view)?,
-        reclaimed: view.open_reclaims(LISTED_MAX)?,
+        reclaimed: open_reclaims(view)?,
     })
 }
 
@@ -117,4 +118,24 @@ fn suspended(view: &impl View) -> Result<Vec<Key>, Fault> {
     found.sort_by_key(|(since, owner)| (std::cmp::Reverse(*since), *owner));
     found.truncate(LISTED_MAX);
     Ok(found.into_iter().map(|(_, owner)| owner).collect())
+}
+
+/// Units that are being reclaimed. If too many, those that were filed last: each stands in one bulletin at least.
+fn open_reclaims(view: &impl View) -> Result<Vec<Reclaimed>, Fault> {
+    let due = view.due(usize::MAX)?.into_iter();
+    let mut open: Vec<u64> = due
+        .filter_map(|(_, due)| match due {
+            Due::Reclaim(number) => Some(number),
+            Due::Case(_) => None,
+        })
+        .collect();
+    open.sort_unstable();
+    let mut listed = Vec::new();
+    while let Some(number) = open.pop().filter(|_| listed.len() < LISTED_MAX) {
+        let filed = view.reclaim(number)?.filter(|filed| filed.is_open());
+        let notes = filed.into_iter().flat_map(|filed| filed.notes);
+        listed.extend(notes.map(|note| Reclaimed { root: note.root, tip: note.tip(), range: note.range }));
+    }
+    listed.truncate(LISTED_MAX);
+    Ok(listed)
 }

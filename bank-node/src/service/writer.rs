@@ -35,6 +35,8 @@ pub(super) enum Task {
     Operator(Order, oneshot::Sender<Result<office::Done, OrderError>>),
     /// The bank's own work; told nothing if it could not be done.
     Own(Chore, oneshot::Sender<Option<Done>>),
+    /// What is due; says whether there is more, or nothing if it could not be written.
+    Calendar(oneshot::Sender<Option<bool>>),
 }
 
 /// What the bank does by itself.
@@ -67,6 +69,7 @@ enum Told {
     Customer(Box<BankAnswer>),
     Operator(Result<office::Done, OrderError>),
     Own(Done),
+    Calendar(bool),
 }
 
 pub(super) struct Writer<B> {
@@ -127,7 +130,7 @@ impl<B: Books> Writer<B> {
 
     fn carry_out(&self, batch: Vec<Task>, attempts: &mut Attempts) -> Result<(), Fault> {
         let keys = self.keys.current();
-        let desk = Desk { keys: &keys, now: Timestamp(self.world.clock.now_seconds()) };
+        let desk = Desk { keys: &keys, now: Timestamp(self.world.clock.now_seconds()), rules: self.world.rules };
         let done = self.books.in_one_commit(|tx| {
             let before = tx.journal_head()?;
             let told: Result<Vec<Told>, Fault> =
@@ -161,6 +164,7 @@ impl Task {
             Task::Customer(work, _) => Told::Customer(Box::new(work.perform(desk, tx, attempts)?)),
             Task::Operator(order, _) => Told::Operator(desk.order(tx, order)?.map_err(OrderError::from)),
             Task::Own(chore, _) => Told::Own(chore.perform(desk, tx)?),
+            Task::Calendar(_) => Told::Calendar(desk.turn(tx)?),
         })
     }
 
@@ -170,7 +174,8 @@ impl Task {
             (Task::Customer(_, reply), Told::Customer(answer)) => drop(reply.send(*answer)),
             (Task::Operator(_, reply), Told::Operator(done)) => drop(reply.send(done)),
             (Task::Own(_, reply), Told::Own(done)) => drop(reply.send(Some(done))),
-            (Task::Customer(..) | Task::Operator(..) | Task::Own(..), _) => {
+            (Task::Calendar(reply), Told::Calendar(more)) => drop(reply.send(Some(more))),
+            (Task::Customer(..) | Task::Operator(..) | Task::Own(..) | Task::Calendar(_), _) => {
                 unreachable!("each task is told what it came to itself")
             }
         }
@@ -181,6 +186,7 @@ impl Task {
             Task::Customer(_, reply) => drop(reply.send(BankAnswer::Error(ErrorCode::Unavailable))),
             Task::Operator(_, reply) => drop(reply.send(Err(OrderError::Unavailable))),
             Task::Own(_, reply) => drop(reply.send(None)),
+            Task::Calendar(reply) => drop(reply.send(None)),
         }
     }
 }

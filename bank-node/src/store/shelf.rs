@@ -25,11 +25,25 @@ pub enum Table {
     Directory,
     /// number → bulletin.
     Bulletins,
+    /// number → reclaim.
+    Reclaims,
+    /// serial, number → nothing.
+    ReclaimsOver,
+    /// number → case.
+    Cases,
+    /// serial, number → nothing.
+    CasesOver,
+    /// account number, case number → nothing.
+    CasesOf,
+    /// account number, case number → whether something is owed.
+    Debts,
+    /// time, kind, number → nothing.
+    Due,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 10] = [
+    pub const ALL: [Table; 17] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -40,6 +54,13 @@ impl Table {
         Table::Answers,
         Table::Directory,
         Table::Bulletins,
+        Table::Reclaims,
+        Table::ReclaimsOver,
+        Table::Cases,
+        Table::CasesOver,
+        Table::CasesOf,
+        Table::Debts,
+        Table::Due,
     ];
 
     /// Its name in files.
@@ -55,6 +76,13 @@ impl Table {
             Table::Answers => "answers",
             Table::Directory => "directory",
             Table::Bulletins => "bulletins",
+            Table::Reclaims => "reclaims",
+            Table::ReclaimsOver => "reclaims_over",
+            Table::Cases => "cases",
+            Table::CasesOver => "cases_over",
+            Table::CasesOf => "cases_of",
+            Table::Debts => "debts",
+            Table::Due => "due",
         }
     }
 }
