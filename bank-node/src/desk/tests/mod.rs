@@ -1,6 +1,7 @@
 //! The desk from a customer's side: a bank in memory, and people with keys.
 
 mod joining;
+mod told;
 mod money;
 mod orders;
 mod queries;

@@ -29,6 +29,8 @@ mod once;
 mod records;
 mod search;
 #[cfg(test)]
+mod gossip_tests;
+#[cfg(test)]
 mod tests;
 
 use std::{

@@ -2,6 +2,7 @@
 
 use crate::papers;
 use crate::scene::{Scene, range, units};
+use protocol::bank::merkle::Tree;
 use protocol::bank::{DirectoryEntry, LetterKind, RedeemKind, Redemption};
 use protocol::body::Body;
 use protocol::id::{Digest, RequestId};
@@ -126,6 +127,8 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Balance", BankAsk::Balance(owner.sign(papers::query(bank, bob))));
     ask("Directory", BankAsk::Directory(0));
     ask("Directory", BankAsk::Directory(70_000));
+    ask("Bulletins", BankAsk::Bulletins(0));
+    ask("RootPath", BankAsk::RootPath(300));
     v.odd_forms("BankAsk", &bytes);
 }
 
@@ -167,7 +170,10 @@ fn answers(v: &mut Vectors, scene: &Scene) {
         DirectoryEntry::Identity(papers_of_bob.identity),
     ];
     let head = bank.attest.sign(papers::head(bank));
-    answer("Directory", BankAnswer::Directory(Box::new(DirectoryPage { entries, head, keys })));
+    answer("Directory", BankAnswer::Directory(Box::new(DirectoryPage { entries, head, keys: keys.clone() })));
+    answer("Bulletins", BankAnswer::Bulletins(Box::new(papers::page(bank, keys))));
+    let tree = Tree::over([Digest([17; 32]), Digest([18; 32]), Digest([19; 32])]);
+    answer("RootPath", BankAnswer::RootPath(tree.path(1).unwrap()));
     answer("Error", BankAnswer::Error(ErrorCode::Busy));
     v.odd_forms("BankAnswer", &bytes);
 }
