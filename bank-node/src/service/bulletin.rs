@@ -160,7 +160,7 @@ mod tests {
     /// Y6: once an hour, at once after news, and never two within seconds.
     #[test]
     fn a_bulletin_is_due_at_the_full_hour_and_after_news() {
-        let at = |seconds| Timestamp(20_500 * 86_400 + seconds);
+        let at = |seconds: u64| Timestamp(20_500 * 86_400 + seconds);
         assert!(is_due(None, at(0), false));
         assert!(!is_due(Some(at(0)), at(3599), false));
         assert!(is_due(Some(at(3599)), at(3600), false));
