@@ -15,9 +15,12 @@ pub mod balance;
 pub mod cash;
 pub mod counter;
 pub mod directory;
+pub mod due;
 pub mod office;
 pub mod open_account;
 pub mod publish;
+pub mod query;
+pub mod reclaim;
 pub mod redeem;
 pub mod standing;
 pub mod status;
@@ -25,6 +28,8 @@ pub mod withdraw;
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub use self::due::Rules;
 
 use crate::keys::WorkingKeys;
 use crate::ledger::books::{Fault, Line, Tx, View};
@@ -51,6 +56,8 @@ pub struct Desk<'k> {
     pub keys: &'k WorkingKeys,
     /// The bank's time.
     pub now: Timestamp,
+    /// How long people have.
+    pub rules: Rules,
 }
 
 /// Why a request ends early.
@@ -216,6 +223,7 @@ impl Desk<'_> {
         let record = identity.unverified();
         account.member.identity = (record.generation, record.sequence);
         account.member.record = identity.digest();
+        account.member.node = Some(record.node);
         self.add_line(tx, DirectoryEntry::Identity(identity.clone()))
     }
 

@@ -23,11 +23,25 @@ pub enum Table {
     Answers,
     /// line number → directory line.
     Directory,
+    /// number → reclaim.
+    Reclaims,
+    /// serial, number → nothing.
+    ReclaimsOver,
+    /// number → case.
+    Cases,
+    /// serial, number → nothing.
+    CasesOver,
+    /// account number, case number → nothing.
+    CasesOf,
+    /// account number, case number → whether something is owed.
+    Debts,
+    /// time, kind, number → nothing.
+    Due,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 16] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -37,6 +51,13 @@ impl Table {
         Table::Redeemed,
         Table::Answers,
         Table::Directory,
+        Table::Reclaims,
+        Table::ReclaimsOver,
+        Table::Cases,
+        Table::CasesOver,
+        Table::CasesOf,
+        Table::Debts,
+        Table::Due,
     ];
 
     /// Its name in files.
@@ -51,6 +72,13 @@ impl Table {
             Table::Redeemed => "redeemed",
             Table::Answers => "answers",
             Table::Directory => "directory",
+            Table::Reclaims => "reclaims",
+            Table::ReclaimsOver => "reclaims_over",
+            Table::Cases => "cases",
+            Table::CasesOver => "cases_over",
+            Table::CasesOf => "cases_of",
+            Table::Debts => "debts",
+            Table::Due => "due",
         }
     }
 }

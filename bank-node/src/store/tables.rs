@@ -3,7 +3,7 @@
 use super::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use crate::ledger::books::{Books, Fault, Line, Tx, View};
 use crate::ledger::{Account, AccountKind, AccountNumber, Answer, Asked, Entry, Issued, Redeemed};
-use crate::ledger::{CASH, OUTSTANDING};
+use crate::ledger::{CASH, GUARANTEE, OUTSTANDING};
 use protocol::id::{Digest, Key};
 use protocol::range::Range;
 use protocol::sign::Signed;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The version of this layout.
-const FORMAT: &[u8] = &[2];
+const FORMAT: &[u8] = &[3];
 /// Above every key.
 const TOP: &[u8] = &[0xff; 40];
 
@@ -27,10 +27,13 @@ impl<S: Store> Ledger<S> {
     pub fn open(store: S) -> Result<Ledger<S>, Fault> {
         store.write(|shelf| match shelf.get(Table::Meta, b"format")?.as_deref() {
             Some(FORMAT) => Ok(()),
-            Some(_) => Err(Fault::Damaged("the books were written by a newer version".to_owned())),
+            Some(_) => Err(Fault::Damaged("the books were written by another version".to_owned())),
             None => {
-                let own =
-                    [(CASH, AccountKind::Cash, "cash"), (OUTSTANDING, AccountKind::Outstanding, "notes")];
+                let own = [
+                    (CASH, AccountKind::Cash, "cash"),
+                    (OUTSTANDING, AccountKind::Outstanding, "notes"),
+                    (GUARANTEE, AccountKind::Guarantee, "guarantee"),
+                ];
                 for (number, kind, name) in own {
                     shelf.keep_account(&Account::new(number, kind, name, Timestamp(0)))?;
                 }
@@ -66,7 +69,7 @@ struct RedeemedValue {
     links: Vec<Signed<protocol::note::Link>>,
 }
 
-fn write<T: Serialize>(record: &T) -> Result<Vec<u8>, Fault> {
+pub(super) fn write<T: Serialize>(record: &T) -> Result<Vec<u8>, Fault> {
     rmp_serde::to_vec(record).map_err(|why| Fault::Damaged(why.to_string()))
 }
 
@@ -74,12 +77,12 @@ fn read<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, Fault> {
     rmp_serde::from_slice(bytes).map_err(|why| Fault::Damaged(format!("a record in {}: {why}", table.name())))
 }
 
-fn number_in(table: Table, bytes: &[u8]) -> Result<u64, Fault> {
+pub(super) fn number_in(table: Table, bytes: &[u8]) -> Result<u64, Fault> {
     let array = bytes.try_into();
     array.map(u64::from_be_bytes).map_err(|_| Fault::Damaged(format!("a key in {}", table.name())))
 }
 
-fn pair_key(first: u64, second: u64) -> [u8; 16] {
+pub(super) fn pair_key(first: u64, second: u64) -> [u8; 16] {
     let mut key = [0; 16];
     let (high, low) = key.split_at_mut(8);
     high.copy_from_slice(&first.to_be_bytes());
@@ -106,14 +109,14 @@ fn redeemed(pair: &Pair) -> Result<Redeemed, Fault> {
     Ok(Redeemed { serial, range, request, entry, links })
 }
 
-fn last_key<S: Shelf>(shelf: &S, table: Table) -> Result<u64, Fault> {
+pub(super) fn last_key<S: Shelf>(shelf: &S, table: Table) -> Result<u64, Fault> {
     match shelf.before(table, TOP)? {
         Some((key, _)) => number_in(table, &key),
         None => Ok(0),
     }
 }
 
-fn records_after<S: Shelf, T: DeserializeOwned>(
+pub(super) fn records_after<S: Shelf, T: DeserializeOwned>(
     shelf: &S,
     table: Table,
     number: u64,
@@ -123,7 +126,7 @@ fn records_after<S: Shelf, T: DeserializeOwned>(
     shelf.from(table, &from, limit)?.iter().map(|(_, value)| read(table, value)).collect()
 }
 
-fn record<S: Shelf, T: DeserializeOwned>(shelf: &S, table: Table, key: &[u8]) -> Result<Option<T>, Fault> {
+pub(super) fn record<S: Shelf, T: DeserializeOwned>(shelf: &S, table: Table, key: &[u8]) -> Result<Option<T>, Fault> {
     shelf.get(table, key)?.map(|value| read(table, &value)).transpose()
 }
 

@@ -58,7 +58,7 @@ fn redb_conforms() {
 #[test]
 fn books_of_a_newer_version_are_not_touched() {
     let store = Memory::new();
-    store.write(|shelf| shelf.put(Table::Meta, b"format", &[3])).unwrap();
+    store.write(|shelf| shelf.put(Table::Meta, b"format", &[4])).unwrap();
     assert!(matches!(Ledger::open(store), Err(Fault::Damaged(_))));
 }
 
