@@ -12,7 +12,7 @@ use super::link::BankLink;
 use super::{Core, Engine};
 use crate::store::StoreFault;
 use crate::wallet::bulletins::{Source, Worth, genuine};
-use protocol::bank::{Bulletin, Reclaimed};
+use protocol::bank::Bulletin;
 use protocol::id::Key;
 use protocol::key::bank::{Revocation, Usage};
 use protocol::node::address::AddressCheck;
@@ -213,15 +213,9 @@ impl Core {
         let committed = self.flush()?;
         let worth = worth.open(&committed);
         if worth == Worth::Taken && !reclaimed.is_empty() {
-            self.reclaims_told(&reclaimed)?;
+            self.contest(&reclaimed)?;
         }
         Ok(worth)
-    }
-
-    /// Whoever holds a chain that goes on from a reclaimed key shows it to the bank.
-    fn reclaims_told(&mut self, reclaimed: &[Reclaimed]) -> Result<(), StoreFault> {
-        tracing::debug!(keys = reclaimed.len(), "units are being reclaimed");
-        Ok(())
     }
 
     pub(super) fn revoked(&mut self, revocations: Vec<Signed<Revocation>>) -> Result<bool, StoreFault> {

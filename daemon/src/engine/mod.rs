@@ -9,6 +9,7 @@
 mod at_bank;
 pub mod bulletins;
 mod calls;
+mod cases;
 mod coming_in;
 pub mod contact;
 mod going_out;
@@ -75,6 +76,7 @@ pub struct Core {
     bank_reachable: bool,
     /// The bank has refused a request as a whole: it is left alone until then.
     bank_rests_until: Duration,
+    rounds: cases::Rounds,
 }
 
 impl Core {
@@ -95,6 +97,7 @@ impl Core {
             refresh_due: true,
             bank_reachable: false,
             bank_rests_until: Duration::ZERO,
+            rounds: cases::Rounds::default(),
         }
     }
 
@@ -102,6 +105,7 @@ impl Core {
     pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> Result<(), StoreFault> {
         let loaded = self.flush()?;
         self.jobs.start_open(&self.wallet, &loaded);
+        self.tell_who_does_not_know()?;
         while let Some(first) = inputs.blocking_recv() {
             let mut stop = matches!(first, Input::Stop);
             self.handle(first)?;
@@ -115,7 +119,7 @@ impl Core {
                 return Ok(());
             }
             if self.refresh_due {
-                self.go_to_the_bank();
+                self.go_to_the_bank()?;
                 self.flush()?;
             }
         }
@@ -131,9 +135,12 @@ impl Core {
             Input::Pay(new, reply) => self.pay(new, reply)?,
             Input::Offered(id, answer) => self.offer_answered(&id, answer),
             Input::PayAnswered(id, answer, node) => self.pay_answered(&id, answer, &node)?,
-            Input::Unanswered(flight) => self.jobs.unanswered(flight),
+            Input::Unanswered(flight) => self.unanswered(flight),
             Input::Confirmed(id, receipt, node, reply) => self.confirmed(&id, receipt, &node, reply)?,
-            Input::Noted(flight) => self.jobs.done(&flight),
+            Input::Noted(flight) => self.noted(&flight),
+            Input::Reclaim(id, key, reply) => self.reclaim(id, key, reply)?,
+            Input::CasesTold(flight, states) => self.cases_told(&flight, states)?,
+            Input::Reclaimed(list) => self.contest(&list)?,
             Input::Offer(party, offer, reply) => self.offer(&party, &offer, reply)?,
             Input::Paid(payment, reply) => self.paid(&payment, reply)?,
             Input::Bank(call, key, reply) => self.bank(call, key, reply)?,
@@ -227,10 +234,13 @@ impl Core {
         self.shared.learn(self.wallet.keys());
         self.shared.hear(self.wallet.heard());
         for effect in effects {
-            if effect == Effect::Refresh {
-                self.refresh_due = true;
-            } else {
-                self.jobs.start(effect, &self.wallet, &self.store, self.keyring.open(self.shared.now()));
+            match effect {
+                Effect::Refresh => self.refresh_due = true,
+                Effect::Cases => self.rounds.ask_for_cases(),
+                effect => {
+                    let keys = self.keyring.open(self.shared.now());
+                    self.jobs.start(effect, &self.wallet, &self.store, keys);
+                }
             }
         }
         Ok(committed)

@@ -3,7 +3,7 @@
 //! Records are MessagePack, bodies their own fixed layout, events JSON. Tables that grow with time have
 //! running numbers as keys; those that are looked up by name have the name.
 
-use super::{Page, Store, StoreFault};
+use super::{Page, Store, StoreFault, cases};
 use crate::wallet::banking::BankOp;
 use crate::wallet::bulletins::KEPT;
 use crate::wallet::change::{Answered, Change, Event};
@@ -23,15 +23,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
-type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
-type Numbered = TableDefinition<'static, u64, &'static [u8]>;
+pub(super) type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
+pub(super) type Numbered = TableDefinition<'static, u64, &'static [u8]>;
 
-const LIVE_NOTES: Numbered = Numbered::new("live_notes");
-const SPENT_NOTES: Numbered = Numbered::new("spent_notes");
+pub(super) const LIVE_NOTES: Numbered = Numbered::new("live_notes");
+pub(super) const SPENT_NOTES: Numbered = Numbered::new("spent_notes");
 const NOTES_BY_ROOT: Bytes = Bytes::new("notes_by_root");
-const OUTGOING: Bytes = Bytes::new("outgoing");
+pub(super) const OUTGOING: Bytes = Bytes::new("outgoing");
 const OPEN_OUTGOING: Bytes = Bytes::new("open_outgoing");
-const INCOMING: Bytes = Bytes::new("incoming");
+pub(super) const INCOMING: Bytes = Bytes::new("incoming");
 const INCOMING_BY_ID: Bytes = Bytes::new("incoming_by_id");
 const REQUESTS: Bytes = Bytes::new("requests");
 const BANK_OPS: Bytes = Bytes::new("bank_ops");
@@ -134,8 +134,11 @@ impl RedbStore {
             REVOCATIONS,
             BANK_FAULTS,
         ];
-        for table in named {
-            tx.open_table(table).map_err(broken)?;
+        for table in named.iter().chain(cases::NAMED) {
+            tx.open_table(*table).map_err(broken)?;
+        }
+        for table in cases::NUMBERED {
+            tx.open_table(*table).map_err(broken)?;
         }
         {
             let mut meta = tx.open_table(META).map_err(broken)?;
@@ -196,6 +199,7 @@ impl RedbStore {
         for bytes in open_of(&tx, OPEN_BANK_OPS, BANK_OPS)? {
             wallet.apply(&Change::BankOp(unpack("bank_ops", &bytes)?));
         }
+        cases::load(&tx, &mut wallet)?;
         if let Some(up_to) = meta(&tx, TICKETS_TAKEN)? {
             wallet.apply(&Change::TicketsTaken(up_to));
         }
@@ -268,12 +272,12 @@ fn meta<T: DeserializeOwned>(tx: &ReadTransaction, key: &[u8]) -> Result<Option<
     table.get(key).map_err(broken)?.map(|bytes| unpack("meta", bytes.value())).transpose()
 }
 
-fn all_named(tx: &ReadTransaction, table: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
+pub(super) fn all_named(tx: &ReadTransaction, table: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
     let table = tx.open_table(table).map_err(broken)?;
     table.iter().map_err(broken)?.map(|row| row.map(|(_, v)| v.value().to_vec()).map_err(broken)).collect()
 }
 
-fn all_numbered(tx: &ReadTransaction, table: Numbered) -> Result<Vec<(u64, Vec<u8>)>, StoreFault> {
+pub(super) fn all_numbered(tx: &ReadTransaction, table: Numbered) -> Result<Vec<(u64, Vec<u8>)>, StoreFault> {
     let table = tx.open_table(table).map_err(broken)?;
     let rows = table.iter().map_err(broken)?;
     rows.map(|row| row.map(|(k, v)| (k.value(), v.value().to_vec())).map_err(broken)).collect()
@@ -298,19 +302,19 @@ fn open_of(tx: &ReadTransaction, open: Bytes, records: Bytes) -> Result<Vec<Vec<
     Ok(found)
 }
 
-fn put(tx: &WriteTransaction, table: Bytes, key: &[u8], value: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn put(tx: &WriteTransaction, table: Bytes, key: &[u8], value: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
 }
 
-fn remove(tx: &WriteTransaction, table: Bytes, key: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn remove(tx: &WriteTransaction, table: Bytes, key: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.remove(key).map_err(broken).map(drop)
 }
 
-fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
 }
 
-fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
+pub(super) fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
     if open { put(tx, table, key, &[]) } else { remove(tx, table, key) }
 }
 
@@ -330,6 +334,7 @@ fn put_note(tx: &WriteTransaction, note: &OwnNote) -> Result<(), StoreFault> {
 
 /// Writes one change; a shop adds its sale to the same transaction.
 pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
+    cases::write(tx, change)?;
     match change {
         Change::Note(note) => put_note(tx, note),
         Change::Outgoing(payment) => {
@@ -375,6 +380,7 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
         Change::Policy(policy) => put(tx, META, POLICY, &pack(policy)),
         Change::Token(token) => put(tx, TOKENS, token.id.as_bytes(), &pack(token)),
         Change::TokenRevoked(id) => remove(tx, TOKENS, id.as_bytes()),
+        Change::Claim(_) | Change::Case(_) | Change::Fork(_) | Change::Told(..) => Ok(()),
     }
 }
 

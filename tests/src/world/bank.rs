@@ -191,6 +191,24 @@ impl Bank {
         self.now.set(now);
     }
 
+    /// What is due: reclaims to close, answers that did not come, debts to collect.
+    pub fn turn(&mut self) {
+        loop {
+            let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+            match self.ledger.in_one_commit(|tx| desk.turn(tx)) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => return self.open_again(),
+            }
+        }
+    }
+
+    /// What bulletins list as reclaimed.
+    pub fn reclaimed(&self) -> Vec<protocol::bank::Reclaimed> {
+        let view = self.ledger.snapshot().expect("memory does not fail");
+        bank_node::desk::reclaim::listed(&view, 64).expect("memory does not fail")
+    }
+
     /// How often it has died.
     pub fn deaths(&self) -> u64 {
         self.deaths

@@ -6,6 +6,7 @@ mod crashes;
 mod midnight;
 mod paying;
 mod receiving;
+mod reclaiming;
 mod schedules;
 mod stolen;
 
