@@ -1,4 +1,4 @@
-//! Backups of the open bank, and a bank from a backup and its redo log (SPEC §4.10, B9, threats X7).
+//! Backups of the open bank, and a bank from a backup and its redo log (SPEC §4.15, B9, threats X7).
 //!
 //! ```text
 //! TO/2026-11-22T09-15-00Z-000000000123/manifest.toml    what it is; written last

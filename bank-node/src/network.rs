@@ -103,7 +103,8 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         | BankAnswer::Vault(_)
         | BankAnswer::VaultRecords(..)
         | BankAnswer::Bulletins(_)
-        | BankAnswer::Noted => 0,
+        | BankAnswer::Noted
+        | BankAnswer::RootPath(_) => 0,
     }
 }
 
@@ -176,6 +177,7 @@ fn name(ask: &BankAsk) -> &'static str {
         BankAsk::VaultRead(..) => "vault_read",
         BankAsk::Bulletins(_) => "bulletins",
         BankAsk::Witness(_) => "witness",
+        BankAsk::RootPath(_) => "root_path",
     }
 }
 
@@ -186,8 +188,8 @@ fn log(what: &'static str, peer: PeerId, told: &BankAnswer) {
         _ => None,
     };
     match (what, refused) {
-        ("reissue" | "status" | "contest", None) => tracing::debug!(what, "answered"),
-        ("reissue" | "status" | "contest", Some(code)) => tracing::info!(what, code, "refused"),
+        ("reissue" | "status" | "contest" | "root_path", None) => tracing::debug!(what, "answered"),
+        ("reissue" | "status" | "contest" | "root_path", Some(code)) => tracing::info!(what, code, "refused"),
         (what, None) => tracing::debug!(what, %peer, "answered"),
         (what, Some(code)) => tracing::info!(what, %peer, code, "refused"),
     }

@@ -8,7 +8,9 @@ use crate::ledger::Fault;
 use crate::ledger::books::Books as _;
 use crate::network::{self, Addresses};
 use crate::rpc::{BankOffice, JournalEvents, Office, OperatorGate};
-use crate::service::{self, Bank, Calendar, Moment, ROOM_BYTES, World, keep_calendar, turn_page};
+use crate::service::{
+    self, Bank, Calendar, Moment, ROOM_BYTES, World, keep_bulletins, keep_calendar, turn_page,
+};
 use protocol::money::{AmountFlaw, Currency};
 use protocol::node::address::AddressCheck;
 use protocol::node::clock::Clock;
@@ -211,6 +213,7 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let audited = bank.clone();
     tasks.spawn(async move { audited.audit_books().await });
     tasks.spawn(network::announce(bank.clone(), net.clone(), shutdown.clone()));
+    tasks.spawn(keep_bulletins(bank.clone(), net.clone(), shutdown.clone()));
     bank.doubt_clock(calendar.doubts());
     tasks.spawn(keep_calendar(bank.clone(), home.keys(), calendar, shutdown.clone()));
 

@@ -4,6 +4,7 @@
 //! profile, store ─▶ engine thread ◀─ Engine handles ─ rpc server, inbox, outbox, bank link ─ network
 //! ```
 
+use crate::engine::bulletins::{Gate, keep_bulletins};
 use crate::engine::contact::Contacts;
 use crate::engine::handle::{Persona, Shared};
 use crate::engine::inbound::Inbox;
@@ -95,7 +96,8 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         mdns: settings.mdns,
     };
     let check = AddressCheck::new(clock.clone(), |_: &Key| true);
-    let (net, inbound) = net::start(config, Arc::new(check))?;
+    let (gate, heard) = Gate::new(check, shared.clone());
+    let (net, inbound) = net::start(config, Arc::new(gate))?;
 
     let (sender, inputs) = mpsc::channel(INPUTS_MAX);
     let engine = Engine::new(sender, shared.clone());
@@ -119,7 +121,8 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         let opening = profile.opening().clone();
         let _ = engine.ask(|reply| Input::Letter(opening, reply)).await;
     }
-    let tasks = spawn_tasks(&engine, &link, &contacts, &net, inbound);
+    let mut tasks = spawn_tasks(&engine, &link, &contacts, &net, inbound);
+    tasks.push(tokio::spawn(keep_bulletins(engine.clone(), link.clone(), net.clone(), heard)));
     let gate = Arc::new(TokenGate::new(shared.clone(), tokens));
     let desk = Desk::new(DeskParts {
         engine: engine.clone(),

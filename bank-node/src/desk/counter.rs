@@ -62,6 +62,10 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
             let page = desk.directory(view, after);
             return answer(page.map(|page| BankAnswer::Directory(Box::new(page))));
         }
+        BankAsk::Bulletins(after) => {
+            let page = desk.bulletins(view, after);
+            return answer(page.map(|page| BankAnswer::Bulletins(Box::new(page))));
+        }
         BankAsk::Activate(activation, identity) => {
             activate::examine(bank, now, activation, identity).map(|claim| Work::Activate(Box::new(claim)))
         }
@@ -118,7 +122,8 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
         | BankAsk::VaultAppend(..)
         | BankAsk::VaultHead(_)
         | BankAsk::VaultRead(..)
-        | BankAsk::Bulletins(_) => return answer(Err(ErrorCode::Unsupported.into())),
+        // Answered before it comes here, by the service that keeps the day's tree.
+        | BankAsk::RootPath(_) => return answer(Err(ErrorCode::Unsupported.into())),
     };
     match prepared {
         Ok(work) => Ok(Prepared::Work(work)),

@@ -12,6 +12,7 @@
 
 pub mod activate;
 pub mod balance;
+pub mod bulletins;
 pub mod cash;
 pub mod claim;
 pub mod counter;

@@ -1,4 +1,4 @@
-//! Witness: the bank's own letter, shown to it by whoever holds it (SPEC §4.10, threats X7).
+//! Witness: the bank's own letter, shown to it by whoever holds it (SPEC §4.15, threats X7).
 
 use super::{Desk, Reply};
 use crate::ledger::books::{Fault, View};

@@ -4,12 +4,14 @@
 //! data/keys/attest  bulletin  node  letters        32 secret bytes each
 //! data/keys/issue-20500                            one for each day to come, destroyed when the day is over
 //! data/keys/attest.certificate  issue-20500.certificate …    the master key's word, public, never removed
+//! data/keys/5f1c….revocation                                 the same, against a key
 //! ```
 
 use super::{Made, WorkingKeys};
 use protocol::body::Malformed;
 use protocol::id::Key;
-use protocol::key::bank::{BankKeys, KeyCertificate, KeyFlaw, Usage};
+use protocol::body::Body;
+use protocol::key::bank::{BankKeys, KeyFlaw, Revocation, Usage};
 use protocol::node::host::private_file::{self, PrivateFileError};
 use protocol::sign::{Signed, Signer};
 use std::collections::BTreeMap;
@@ -19,6 +21,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 const CERTIFICATE: &str = ".certificate";
+const REVOCATION: &str = ".revocation";
 const CERTIFICATE_MAX: u64 = 1024;
 
 /// The folder with the working keys.
@@ -104,6 +107,22 @@ impl KeyFolder {
         Ok(())
     }
 
+    /// Writes a key in the place of another. The old one's certificate stays: what it signed was good once.
+    pub fn replace(&self, made: &Made) -> Result<(), KeysError> {
+        let name = file_name(made.usage, made.epoch);
+        let certified = made.certificate.unverified().key;
+        let path = self.0.join(format!("{name}-{certified}{CERTIFICATE}"));
+        private_file::write(&path, &made.certificate.to_bytes())
+            .map_err(|source| KeysError::Io { path, source })?;
+        write_secret(&self.0.join(name), &made.secret)
+    }
+
+    /// Writes the master key's word against a key. An open bank finds it and obeys.
+    pub fn write_revocation(&self, revocation: &Signed<Revocation>) -> Result<(), KeysError> {
+        let path = self.0.join(format!("{}{REVOCATION}", revocation.unverified().key));
+        private_file::write(&path, &revocation.to_bytes()).map_err(|source| KeysError::Io { path, source })
+    }
+
     /// Writes the secret that activation codes grow from.
     pub fn write_letters(&self, secret: &[u8; 32]) -> Result<(), KeysError> {
         write_secret(&self.0.join("letters"), secret)
@@ -112,8 +131,11 @@ impl KeyFolder {
     /// Reads everything; certificates count only if the bank's master key gave them.
     pub fn read(&self, master: Key) -> Result<WorkingKeys, KeysError> {
         let mut public = BankKeys::pinned(master);
-        for (path, certificate) in self.certificates()? {
+        for (path, certificate) in self.papers(CERTIFICATE)? {
             public.learn(certificate).map_err(|flaw| KeysError::Flaw { path, flaw })?;
+        }
+        for (path, revocation) in self.papers(REVOCATION)? {
+            public.revoke(revocation).map_err(|flaw| KeysError::Flaw { path, flaw })?;
         }
         let mut issue = BTreeMap::new();
         for (name, path) in self.files()? {
@@ -125,6 +147,7 @@ impl KeyFolder {
         Ok(WorkingKeys {
             public,
             attest: Signer::from_secret(&*read_secret(&self.0.join("attest"))?),
+            bulletin: Signer::from_secret(&*read_secret(&self.0.join("bulletin"))?),
             node: read_secret(&self.0.join("node"))?,
             letters: read_secret(&self.0.join("letters"))?,
             issue,
@@ -143,14 +166,15 @@ impl KeyFolder {
         }
     }
 
-    fn certificates(&self) -> Result<Vec<(PathBuf, Signed<KeyCertificate>)>, KeysError> {
+    /// What the master key has signed, in the files with this ending.
+    fn papers<T: Body>(&self, ending: &str) -> Result<Vec<(PathBuf, Signed<T>)>, KeysError> {
         let mut found = Vec::new();
         for (name, path) in self.files()? {
-            if name.ends_with(CERTIFICATE) {
+            if name.ends_with(ending) {
                 let bytes = private_file::read(&path, CERTIFICATE_MAX)?;
-                let certificate = Signed::from_bytes(&bytes)
+                let paper = Signed::from_bytes(&bytes)
                     .map_err(|flaw| KeysError::Malformed { path: path.clone(), flaw })?;
-                found.push((path, certificate));
+                found.push((path, paper));
             }
         }
         Ok(found)

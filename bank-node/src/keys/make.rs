@@ -2,7 +2,7 @@
 
 use super::WorkingKeys;
 use protocol::id::Key;
-use protocol::key::bank::{BankKeys, KeyCertificate, Usage, bank_id};
+use protocol::key::bank::{BankKeys, KeyCertificate, Revocation, Usage, bank_id};
 use protocol::sign::{Signed, Signer};
 use protocol::time::Day;
 use std::collections::BTreeMap;
@@ -37,6 +37,12 @@ impl MasterKey {
     /// Its public half, by which the bank is known.
     pub fn key(&self) -> Key {
         Signer::from_secret(&self.0).key()
+    }
+
+    /// Says that a key counts no more.
+    pub fn revoke(&self, usage: Usage, key: Key, from_day: Day) -> Signed<Revocation> {
+        let bank = bank_id(&self.key());
+        Signer::from_secret(&self.0).sign(Revocation { bank, usage, key, from_day })
     }
 
     /// Certifies a key for `usage`.
@@ -82,13 +88,31 @@ pub fn add_issue_keys(
     days.map(|day| make(master, Usage::Issue, day.0, (day, day), chance)).collect()
 }
 
+/// A key in the place of one that is revoked: for an issue key's day under a new epoch, else for ten years.
+pub fn replacement(
+    master: &MasterKey,
+    usage: Usage,
+    epoch: u32,
+    today: Day,
+    chance: Chance<'_>,
+) -> Made {
+    let days = match usage {
+        Usage::Issue => (super::day_of(epoch), super::day_of(epoch)),
+        Usage::Attest | Usage::Bulletin | Usage::Node => span(today),
+    };
+    make(master, usage, epoch, days, chance)
+}
+
+/// From yesterday on, so that a customer whose clock is a little behind accepts the first letter.
+fn span(today: Day) -> (Day, Day) {
+    (Day(today.0.saturating_sub(1)), today.plus_days(WORKING_DAYS))
+}
+
 /// Every working key of a new bank, and `days` days of issue keys.
 pub fn make_all(master: &MasterKey, today: Day, days: u32, chance: Chance<'_>) -> Vec<Made> {
-    // From yesterday on, so that a customer whose clock is a little behind accepts the first letter.
-    let span = (Day(today.0.saturating_sub(1)), today.plus_days(WORKING_DAYS));
     let mut made: Vec<Made> = [Usage::Attest, Usage::Bulletin, Usage::Node]
         .into_iter()
-        .map(|usage| make(master, usage, 0, span, chance))
+        .map(|usage| make(master, usage, 0, span(today), chance))
         .collect();
     made.extend(add_issue_keys(master, (0..days).map(|ahead| today.plus_days(ahead)), chance));
     made
@@ -105,10 +129,12 @@ impl WorkingKeys {
                 issue.insert(one.epoch, Signer::from_secret(&one.secret));
             }
         }
-        let secret = |usage| made.iter().find(|one| one.usage == usage).map(|one| one.secret.clone());
+        // The last of a kind: it may have taken the place of one that is revoked.
+        let secret = |usage| made.iter().rev().find(|one| one.usage == usage).map(|one| one.secret.clone());
         Some(WorkingKeys {
             public,
             attest: Signer::from_secret(&*secret(Usage::Attest)?),
+            bulletin: Signer::from_secret(&*secret(Usage::Bulletin)?),
             node: secret(Usage::Node)?,
             letters: Zeroizing::new(letters),
             issue,

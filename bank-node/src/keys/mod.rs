@@ -7,7 +7,7 @@ mod make;
 
 pub use files::{KeyFolder, KeysError};
 pub(crate) use files::{read_secret, write_secret};
-pub use make::{Chance, Made, MasterKey, add_issue_keys, make_all};
+pub use make::{Chance, Made, MasterKey, add_issue_keys, make_all, replacement};
 
 use protocol::bank::CODE_LENGTH;
 use protocol::id::{BankId, Key};
@@ -21,17 +21,27 @@ use zeroize::Zeroizing;
 /// Days of issue keys that `init` and `keys extend` make unless told otherwise.
 pub const ISSUE_DAYS: u32 = 31;
 
+/// Epochs of one day are so far apart: the first is the day itself, each further one replaces a revoked key.
+const EPOCH_STEP: u32 = 1 << 24;
+
+/// The day whose issue key an epoch names.
+pub fn day_of(epoch: u32) -> Day {
+    Day(epoch % EPOCH_STEP)
+}
+
 /// What a working bank holds.
 pub struct WorkingKeys {
     /// What everybody may know: the pinned master key and its certificates.
     pub public: BankKeys,
     /// Signs certificates, letters and the directory's head.
     pub attest: Signer,
+    /// Signs bulletins.
+    pub bulletin: Signer,
     /// The libp2p identity.
     pub node: Zeroizing<[u8; 32]>,
     /// Activation codes grow from it, so that no code has to be stored.
     pub letters: Zeroizing<[u8; 32]>,
-    /// Issue keys whose private half is still there, by epoch, which is the day.
+    /// Issue keys whose private half is still there, by epoch; see [`day_of`].
     pub issue: BTreeMap<u32, Signer>,
 }
 
@@ -59,8 +69,21 @@ impl WorkingKeys {
 
     /// The key that signs roots on `day`, with its epoch: there is at most one.
     pub fn issue_on(&self, day: Day) -> Option<(u32, &Signer)> {
-        let signer = self.issue.get(&day.0)?;
-        (self.public.issue(day.0, day) == Some(signer.key())).then_some((day.0, signer))
+        let mut his = self.issue.iter().filter(|(epoch, _)| day_of(**epoch) == day);
+        his.find(|(epoch, signer)| self.public.issue(**epoch, day) == Some(signer.key()))
+            .map(|(epoch, signer)| (*epoch, signer))
+    }
+
+    /// An epoch for another key of this day, because the one before is revoked.
+    pub fn next_epoch(&self, day: Day) -> Option<u32> {
+        let taken = self.public.certificates().filter(|c| c.usage == Usage::Issue && day_of(c.epoch) == day);
+        taken.map(|c| c.epoch).max().map_or(Some(day.0), |last| last.checked_add(EPOCH_STEP))
+    }
+
+    /// The key that signs bulletins on `day`.
+    pub fn bulletin_on(&self, day: Day) -> Option<&Signer> {
+        let key = self.bulletin.key();
+        self.public.working(Usage::Bulletin, day).any(|working| working == key).then_some(&self.bulletin)
     }
 
     /// Whether letters and certificates may be signed on `day`.
@@ -78,7 +101,8 @@ impl WorkingKeys {
     /// Whether an issue key was ever certified for `day`. Such a day never gets another one: two keys of one
     /// epoch are two banks to everybody who meets both.
     pub fn is_certified(&self, day: Day) -> bool {
-        self.public.issue(day.0, day).is_some()
+        let mut issue = self.public.certificates().filter(|c| c.usage == Usage::Issue);
+        issue.any(|c| c.from_day <= day && day <= c.until_day)
     }
 
     /// Days from `day` on that were certified a key whose private half is not here: nothing can be issued then.
@@ -115,7 +139,7 @@ impl WorkingKeys {
     /// is set back a little at midnight does not leave the bank without a key.
     pub fn drop_ended(&mut self, now: Timestamp) -> Vec<u32> {
         let today = Timestamp(now.0.saturating_sub(SKEW_SECONDS)).day();
-        let ended: Vec<u32> = self.issue.keys().copied().filter(|epoch| *epoch < today.0).collect();
+        let ended: Vec<u32> = self.issue.keys().copied().filter(|epoch| day_of(*epoch) < today).collect();
         for epoch in &ended {
             self.issue.remove(epoch);
         }

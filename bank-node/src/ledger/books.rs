@@ -8,9 +8,10 @@ use super::cases::{CaseTx, CaseView, DueTx, DueView};
 use super::outstanding::{Issued, Redeemed};
 use super::posting::{Answer, Asked, Entry};
 use super::reclaims::{ReclaimTx, ReclaimView};
-use protocol::bank::DirectoryEntry;
+use protocol::bank::{Bulletin, DirectoryEntry};
 use protocol::id::{Digest, Key};
 use protocol::time::Timestamp;
+use protocol::sign::Signed;
 use serde::{Deserialize, Serialize};
 
 /// The disk's fault or the books': nobody's request is to blame, and the program has to stop.
@@ -95,6 +96,10 @@ pub trait View: ReclaimView + CaseView + DueView {
     fn directory_head(&self) -> Result<(u64, Digest), Fault>;
     /// Directory lines with higher numbers, in order.
     fn directory_after(&self, number: u64, limit: usize) -> Result<Vec<Line>, Fault>;
+    /// The newest bulletin.
+    fn last_bulletin(&self) -> Result<Option<Signed<Bulletin>>, Fault>;
+    /// Bulletins with higher numbers, in order.
+    fn bulletins_after(&self, number: u64, limit: usize) -> Result<Vec<Signed<Bulletin>>, Fault>;
 }
 
 /// Writing; all of a batch or nothing.
@@ -113,6 +118,8 @@ pub trait Tx: View + ReclaimTx + CaseTx + DueTx {
     fn keep_operator(&mut self, operator: &Operator) -> Result<(), Fault>;
     /// Appends to the directory.
     fn keep_line(&mut self, line: &Line) -> Result<(), Fault>;
+    /// Appends to the bulletins.
+    fn keep_bulletin(&mut self, bulletin: &Signed<Bulletin>) -> Result<(), Fault>;
 }
 
 /// A store.

@@ -8,11 +8,13 @@
 //! | [`reclaims`] | reclaims, and what became of their units |
 //! | [`cases`] | claims: against which entry a unit is judged, who is asked, who is liable |
 //! | [`books`] | what the rules ask of a store, a question each |
+//! | [`bulletin`] | what the bank says of itself every hour |
 //! | [`mod@audit`] | every invariant, recomputed from the records |
 
 pub mod account;
 pub mod audit;
 pub mod books;
+pub mod bulletin;
 mod case_audit;
 pub mod cases;
 pub mod outstanding;

@@ -4,7 +4,7 @@
 //! entry's answer is stored under the request that asked for it. A letter carries the number.
 
 use super::account::{Account, AccountNumber, CASH, OUTSTANDING, Unposted};
-use super::books::{Fault, Tx};
+use super::books::{Fault, Tx, View};
 use protocol::id::{Digest, RequestId};
 use protocol::money::Units;
 use protocol::time::Timestamp;
@@ -150,6 +150,34 @@ pub struct Booking {
 }
 
 impl EntryKind {
+    /// Whether others have to hear of it at once, by a bulletin.
+    pub fn is_news(self) -> bool {
+        match self {
+            EntryKind::Suspend | EntryKind::Reinstate | EntryKind::ReclaimFiled | EntryKind::Reclaim => true,
+            EntryKind::Open
+            | EntryKind::Activate
+            | EntryKind::PayIn
+            | EntryKind::PayOut
+            | EntryKind::Withdraw
+            | EntryKind::Decline
+            | EntryKind::Deposit
+            | EntryKind::Reissue
+            | EntryKind::Clash
+            | EntryKind::Contest
+            | EntryKind::Claim
+            | EntryKind::Heard
+            | EntryKind::Judged
+            | EntryKind::Dismissed
+            | EntryKind::Charge
+            | EntryKind::Recovery
+            | EntryKind::GuaranteeIn
+            | EntryKind::Proposal
+            | EntryKind::OperatorAdded
+            | EntryKind::OperatorEnded
+            | EntryKind::Letter => false,
+        }
+    }
+
     /// Which accounts an operation of this kind moves money between.
     fn sides(self, account: AccountNumber) -> Option<(AccountNumber, AccountNumber)> {
         match self {
@@ -249,6 +277,6 @@ pub fn next(number: u64) -> Result<u64, Fault> {
 }
 
 /// An account that must be there.
-pub fn known(tx: &impl Tx, number: AccountNumber) -> Result<Account, Fault> {
+pub fn known(tx: &impl View, number: AccountNumber) -> Result<Account, Fault> {
     tx.account(number)?.ok_or_else(|| Fault::Damaged(format!("account {number} is missing")))
 }

@@ -117,6 +117,8 @@ pub struct KeyShown {
     pub until_day: String,
     /// Whether the private half is here.
     pub private: bool,
+    /// Whether the master key has revoked it.
+    pub revoked: bool,
 }
 
 impl KeyShown {
@@ -134,6 +136,7 @@ impl KeyShown {
             from_day: super::day_text(certificate.from_day),
             until_day: super::day_text(certificate.until_day),
             private: certificate.usage != Usage::Issue || keys.issue.contains_key(&certificate.epoch),
+            revoked: keys.public.revocations().any(|word| word.unverified().key == certificate.key),
         }
     }
 }

@@ -11,7 +11,7 @@
 //! The journal would be no witness: entries are booked with any date, also while no key fits the day.
 
 use super::Bank;
-use crate::keys::{KeyFolder, KeysError, WorkingKeys};
+use crate::keys::{KeyFolder, KeysError, WorkingKeys, day_of};
 use crate::ledger::books::{Books, Fault, View};
 use protocol::id::Key;
 use protocol::key::bank::Usage;
@@ -138,7 +138,7 @@ pub(crate) fn turn_page(
     let first = issue.map(|certificate| certificate.from_day).min().unwrap_or(at.now.day());
     let today = calendar.look(first, at);
     for epoch in keys.drop_ended(at.now) {
-        if epoch < today.0 {
+        if day_of(epoch) < today {
             folder.destroy(epoch)?;
             tracing::info!(epoch, "an issue key's day is over: its private half is destroyed");
         }

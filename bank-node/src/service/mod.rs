@@ -6,14 +6,17 @@
 //! ```
 //! Clock, chance and disk are arguments. The rules know nothing of batches.
 
+mod bulletin;
 mod calendar;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
+pub(crate) use bulletin::keep_bulletins;
 pub(crate) use calendar::{Calendar, Moment, keep_calendar, turn_page};
 
+use self::bulletin::News;
 use self::writer::{Job, Task, Writer};
 use crate::desk::counter::{Prepared, Sign, Work, prepare};
 use crate::desk::due::is_due;
@@ -72,6 +75,7 @@ struct Inner<B> {
     admission: Arc<Semaphore>,
     examiners: Arc<Semaphore>,
     newest: watch::Sender<u64>,
+    news: Arc<News>,
     failed: Failed,
     clock_doubted: AtomicBool,
 }
@@ -131,6 +135,9 @@ pub fn start<B: Books>(books: B, keys: WorkingKeys, sign: Sign, world: World) ->
     let keys = Keys(Arc::new(RwLock::new(Arc::new(keys))));
     let failed = Failed(Arc::new(watch::Sender::new(None)));
     let newest = watch::Sender::new(head);
+    let news = Arc::new(News::default());
+    // What happened before may not have been told.
+    news.arrived();
     let (clock, rules) = (world.clock.clone(), world.rules);
     let writer = Writer {
         books: Arc::clone(&books),
@@ -138,6 +145,7 @@ pub fn start<B: Books>(books: B, keys: WorkingKeys, sign: Sign, world: World) ->
         world,
         queue,
         newest: newest.clone(),
+        news: Arc::clone(&news),
         failed: failed.clone(),
     };
     std::thread::Builder::new()
@@ -156,6 +164,7 @@ pub fn start<B: Books>(books: B, keys: WorkingKeys, sign: Sign, world: World) ->
             admission: Arc::new(Semaphore::new(ADMITTED)),
             examiners: Arc::new(Semaphore::new(cores)),
             newest,
+            news,
             failed,
             clock_doubted: AtomicBool::new(false),
         }),
@@ -168,6 +177,11 @@ impl<B: Books> Bank<B> {
         let Ok(_place) = Arc::clone(&self.inner.admission).try_acquire_owned() else {
             return BankAnswer::Error(ErrorCode::Busy);
         };
+        // The one question that the books alone can't answer quickly: the day's tree is kept beside them.
+        if let BankAsk::RootPath(serial) = ask {
+            let path = self.root_path(serial).map(BankAnswer::RootPath);
+            return path.unwrap_or(BankAnswer::Error(ErrorCode::NotFound));
+        }
         match self.examine(ask).await {
             Some(Prepared::Answer(answer)) => *answer,
             Some(Prepared::Work(work)) => self.hand_in(work).await,

@@ -1,12 +1,17 @@
 //! The one writer: a thread that turns what waits in the queue into one commit.
 
+use super::bulletin::News;
 use super::{Failed, Keys, OrderError, ROOM_BYTES, World};
 use crate::desk::Desk;
 use crate::desk::activate::Attempts;
 use crate::desk::counter::Work;
-use crate::desk::office::{Done, Order};
+use crate::desk::office::{self, Order};
+use crate::ledger::AccountNumber;
 use crate::ledger::books::{Books, Fault, Tx, View};
-use protocol::time::Timestamp;
+use protocol::bank::Bulletin;
+use protocol::id::Digest;
+use protocol::sign::Signed;
+use protocol::time::{Day, Timestamp};
 use protocol::wire::{BankAnswer, ErrorCode};
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -27,15 +32,43 @@ pub(super) enum Task {
     /// A customer's request.
     Customer(Work, oneshot::Sender<BankAnswer>),
     /// An operator's order.
-    Operator(Order, oneshot::Sender<Result<Done, OrderError>>),
+    Operator(Order, oneshot::Sender<Result<office::Done, OrderError>>),
+    /// The bank's own work; told nothing if it could not be done.
+    Own(Chore, oneshot::Sender<Option<Done>>),
     /// What is due; says whether there is more, or nothing if it could not be written.
     Calendar(oneshot::Sender<Option<bool>>),
+}
+
+/// What the bank does by itself.
+pub(super) enum Chore {
+    /// Make a bulletin; with the roots of the last day that is over.
+    Bulletin(Day, Digest),
+    /// Certify anew whom a revoked key has certified, from the account after this one on.
+    Renew(AccountNumber),
+}
+
+/// What came of a chore.
+pub(super) enum Done {
+    /// The bulletin, if a key may sign it.
+    Bulletin(Option<Box<Signed<Bulletin>>>),
+    /// The last account that was looked at; nothing at the end.
+    Renewed(Option<AccountNumber>),
+}
+
+impl Chore {
+    fn perform(&self, desk: Desk<'_>, tx: &mut impl Tx) -> Result<Done, Fault> {
+        Ok(match self {
+            Chore::Bulletin(day, roots) => Done::Bulletin(desk.state(tx, (*day, *roots))?.map(Box::new)),
+            Chore::Renew(after) => Done::Renewed(desk.renew_certificates(tx, *after)?),
+        })
+    }
 }
 
 /// What a task came to, told once it is durable.
 enum Told {
     Customer(Box<BankAnswer>),
-    Operator(Result<Done, OrderError>),
+    Operator(Result<office::Done, OrderError>),
+    Own(Done),
     Calendar(bool),
 }
 
@@ -45,6 +78,7 @@ pub(super) struct Writer<B> {
     pub(super) world: World,
     pub(super) queue: mpsc::Receiver<Job>,
     pub(super) newest: watch::Sender<u64>,
+    pub(super) news: Arc<News>,
     pub(super) failed: Failed,
 }
 
@@ -103,12 +137,19 @@ impl<B: Books> Writer<B> {
         let desk =
             Desk { keys: &keys, now: Timestamp(self.world.clock.now_seconds()), rules: self.world.rules };
         let done = self.books.in_one_commit(|tx| {
+            let before = tx.journal_head()?;
             let told: Result<Vec<Told>, Fault> =
                 batch.iter().map(|task| task.perform(desk, tx, attempts)).collect();
-            Ok((told?, tx.journal_head()?))
+            let told = told?;
+            let written = tx.entries_after(before, usize::MAX)?;
+            let news = written.iter().any(|entry| entry.kind.is_news());
+            Ok((told, tx.journal_head()?, news))
         });
         match done {
-            Ok((told, head)) => {
+            Ok((told, head, news)) => {
+                if news {
+                    self.news.arrived();
+                }
                 tracing::debug!(requests = batch.len(), head, "committed");
                 self.newest.send_if_modified(|newest| std::mem::replace(newest, head) != head);
                 batch.into_iter().zip(told).for_each(|(task, told)| task.tell(told));
@@ -127,6 +168,7 @@ impl Task {
         Ok(match self {
             Task::Customer(work, _) => Told::Customer(Box::new(work.perform(desk, tx, attempts)?)),
             Task::Operator(order, _) => Told::Operator(desk.order(tx, order)?.map_err(OrderError::from)),
+            Task::Own(chore, _) => Told::Own(chore.perform(desk, tx)?),
             Task::Calendar(_) => Told::Calendar(desk.turn(tx)?),
         })
     }
@@ -136,8 +178,9 @@ impl Task {
         match (self, told) {
             (Task::Customer(_, reply), Told::Customer(answer)) => drop(reply.send(*answer)),
             (Task::Operator(_, reply), Told::Operator(done)) => drop(reply.send(done)),
+            (Task::Own(_, reply), Told::Own(done)) => drop(reply.send(Some(done))),
             (Task::Calendar(reply), Told::Calendar(more)) => drop(reply.send(Some(more))),
-            (Task::Customer(..) | Task::Operator(..) | Task::Calendar(_), _) => {
+            (Task::Customer(..) | Task::Operator(..) | Task::Own(..) | Task::Calendar(_), _) => {
                 unreachable!("each task is told what it came to itself")
             }
         }
@@ -147,6 +190,7 @@ impl Task {
         match self {
             Task::Customer(_, reply) => drop(reply.send(BankAnswer::Error(ErrorCode::Unavailable))),
             Task::Operator(_, reply) => drop(reply.send(Err(OrderError::Unavailable))),
+            Task::Own(_, reply) => drop(reply.send(None)),
             Task::Calendar(reply) => drop(reply.send(None)),
         }
     }

@@ -23,6 +23,8 @@ pub enum Table {
     Answers,
     /// line number → directory line.
     Directory,
+    /// number → bulletin.
+    Bulletins,
     /// number → reclaim.
     Reclaims,
     /// serial, number → nothing.
@@ -43,7 +45,7 @@ pub enum Table {
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 17] = [
+    pub const ALL: [Table; 18] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -53,6 +55,7 @@ impl Table {
         Table::Redeemed,
         Table::Answers,
         Table::Directory,
+        Table::Bulletins,
         Table::Reclaims,
         Table::ReclaimsOver,
         Table::Cases,
@@ -75,6 +78,7 @@ impl Table {
             Table::Redeemed => "redeemed",
             Table::Answers => "answers",
             Table::Directory => "directory",
+            Table::Bulletins => "bulletins",
             Table::Reclaims => "reclaims",
             Table::ReclaimsOver => "reclaims_over",
             Table::Cases => "cases",

@@ -4,6 +4,7 @@ use super::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use crate::ledger::books::{Books, Fault, Line, Operator, Tx, View};
 use crate::ledger::{Account, AccountKind, AccountNumber, Answer, Asked, Entry, Issued, Redeemed};
 use crate::ledger::{CASH, GUARANTEE, OUTSTANDING};
+use protocol::bank::Bulletin;
 use protocol::id::{Digest, Key};
 use protocol::range::Range;
 use protocol::sign::Signed;
@@ -225,6 +226,15 @@ impl<S: Shelf> View for S {
     fn directory_after(&self, number: u64, limit: usize) -> Result<Vec<Line>, Fault> {
         records_after(self, Table::Directory, number, limit)
     }
+
+    fn last_bulletin(&self) -> Result<Option<Signed<Bulletin>>, Fault> {
+        let last = self.before(Table::Bulletins, TOP)?;
+        last.map(|(_, value)| read(Table::Bulletins, &value)).transpose()
+    }
+
+    fn bulletins_after(&self, number: u64, limit: usize) -> Result<Vec<Signed<Bulletin>>, Fault> {
+        records_after(self, Table::Bulletins, number, limit)
+    }
 }
 
 impl<S: ShelfMut> Tx for S {
@@ -268,5 +278,9 @@ impl<S: ShelfMut> Tx for S {
 
     fn keep_line(&mut self, line: &Line) -> Result<(), Fault> {
         self.put(Table::Directory, &line.number.to_be_bytes(), &write(line)?)
+    }
+
+    fn keep_bulletin(&mut self, bulletin: &Signed<Bulletin>) -> Result<(), Fault> {
+        self.put(Table::Bulletins, &bulletin.unverified().number.to_be_bytes(), &write(bulletin)?)
     }
 }

@@ -65,7 +65,7 @@ fn status_page(status: &Status) -> String {
         (false, None) => "unlocked".to_owned(),
     };
     let reach = if status.bank_reachable { "connected" } else { "not reachable now: direct payments go on" };
-    show::facts(&[
+    let mut page = show::facts(&[
         ("name", status.name.clone()),
         ("public code", status.code.to_string()),
         ("account", status.account.to_string()),
@@ -76,7 +76,11 @@ fn status_page(status: &Status) -> String {
         ("listening", status.addresses.join(" ")),
         ("directory", format!("{} entries", status.directory)),
         ("version", status.version.clone()),
-    ])
+    ]);
+    for warning in &status.warnings {
+        page.push_str(&format!("\nWarning: {warning}."));
+    }
+    page
 }
 
 /// The settings: every value with its source, or whether they are valid

@@ -33,6 +33,9 @@ pub(crate) struct PolicyChange {
     /// Whether received money is taken to the bank by itself when it is in reach
     #[arg(long, value_name = "true|false")]
     refresh: Option<bool>,
+    /// Take a quarter of it when nothing was heard of the bank for so long; 0 is never
+    #[arg(long, value_name = "HOURS")]
+    stale_hours: Option<u32>,
 }
 
 impl PolicyChange {
@@ -43,6 +46,7 @@ impl PolicyChange {
             unconfirmed_per_payer: or(self.per_payer, policy.unconfirmed_per_payer)?,
             unconfirmed_total: or(self.total, policy.unconfirmed_total)?,
             refresh: self.refresh.unwrap_or(policy.refresh),
+            stale_hours: self.stale_hours.unwrap_or(policy.stale_hours),
         })
     }
 }
@@ -61,6 +65,7 @@ impl PolicyWords {
                 ("unconfirmed from one payer, at most", currency.show_full(policy.unconfirmed_per_payer)),
                 ("unconfirmed in all, at most", currency.show_full(policy.unconfirmed_total)),
                 ("taken to the bank by itself", if policy.refresh { "yes" } else { "no" }.to_owned()),
+                ("a quarter of it without a bulletin for", format!("{} hours", policy.stale_hours)),
             ])
         })?;
         Ok(Exit::Done)
@@ -80,9 +85,10 @@ mod tests {
             unconfirmed_per_payer: units(2),
             unconfirmed_total: units(3),
             refresh: true,
+            stale_hours: 48,
         };
         let change =
-            PolicyChange { direct_max: None, per_payer: Some("5".into()), total: None, refresh: Some(false) };
+            PolicyChange { direct_max: None, per_payer: Some("5".into()), total: None, refresh: Some(false), stale_hours: None };
         let new = change.over(now, &eur).unwrap();
         let seen = [new.direct_max, new.unconfirmed_per_payer, new.unconfirmed_total].map(Units::get);
         assert_eq!((seen, new.refresh), ([1, 500, 3], false));

@@ -104,7 +104,7 @@ impl Core {
     fn answer_offer(&mut self, party: &Party, offer: &Offer) -> Result<PayAnswer, StoreFault> {
         let now = self.now();
         let (payer, limit) = (party.owner(), party.certificate.offline_limit);
-        let mode = self.wallet.mode_for(&payer, limit, offer.amount);
+        let mode = self.wallet.mode_for(&payer, limit, offer.amount, now);
         if payer == self.wallet.owner().key {
             return Ok(PayAnswer::Error(ErrorCode::SelfPayment));
         }
@@ -172,9 +172,11 @@ impl Core {
             earlier: self.store.incoming(&payer, &id)?,
             request: self.store.request(&request)?,
             notes: Vec::new(),
+            forks: Vec::new(),
         };
         for root in &roots {
             known.notes.extend(self.store.notes_over(root)?);
+            known.forks.extend(self.store.forks_over(root)?);
         }
         let node = self.shared.persona.node.clone();
         let decision = self.wallet.receive(payment, &known, &node, self.now());

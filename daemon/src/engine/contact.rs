@@ -152,9 +152,14 @@ impl Contacts {
         Ok(party)
     }
 
-    /// What the directory last said of somebody's standing.
+    /// What directory and bulletin last said of somebody's standing.
     pub fn standing(&self, owner: &Key) -> Result<Option<Standing>, StoreFault> {
-        Ok(self.shared.store.contact(owner)?.map(|contact| contact.certificate.unverified().standing))
+        let listed = self.shared.store.contact(owner)?;
+        let listed = listed.as_ref().map(|contact| contact.certificate.unverified());
+        if self.shared.heard().suspends(owner, listed.map(|certificate| certificate.sequence)) {
+            return Ok(Some(Standing::Suspended));
+        }
+        Ok(listed.map(|certificate| certificate.standing))
     }
 
     /// Asks somebody something, sealed, and opens his answer.

@@ -6,6 +6,7 @@ use crate::keyring::UnlockRefusal;
 use crate::store::{RedbStore, StoreFault};
 use crate::wallet::Wallet;
 use crate::wallet::banking::CallKey;
+use crate::wallet::bulletins::Heard;
 use crate::wallet::paying::NewPayment;
 use protocol::bank::Introduction;
 use protocol::id::{Key, PaymentId, RequestId};
@@ -14,7 +15,7 @@ use protocol::node::clock::Clock;
 use protocol::seal::ViewKey;
 use protocol::sign::Signer;
 use protocol::time::Timestamp;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{mpsc, oneshot, watch};
 
@@ -46,6 +47,7 @@ pub struct Shared {
     /// Moves whenever something new was copied from the directory: what was checked before may be old.
     pub directory_version: AtomicU64,
     keys: RwLock<Arc<BankKeys>>,
+    heard: RwLock<Arc<Heard>>,
     papers: RwLock<Introduction>,
 }
 
@@ -61,6 +63,7 @@ impl Shared {
             waiting: Waiting::default(),
             directory_version: AtomicU64::new(0),
             keys: RwLock::new(Arc::new(wallet.keys().clone())),
+            heard: RwLock::new(Arc::new(wallet.heard().clone())),
             papers,
         };
         shared.renew_papers();
@@ -105,8 +108,25 @@ impl Shared {
     }
 
     pub(super) fn learn(&self, keys: &BankKeys) {
-        if self.keys().certificates().count() != keys.certificates().count() {
+        let known = self.keys();
+        let revoked = known.revocations().count() != keys.revocations().count();
+        if revoked || known.certificates().count() != keys.certificates().count() {
             *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys.clone());
+        }
+        if revoked {
+            // Papers that were found good may have been signed by a key that is not.
+            self.directory_version.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// What the bank has told in bulletins, as it is on disk.
+    pub fn heard(&self) -> Arc<Heard> {
+        self.heard.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn hear(&self, heard: &Heard) {
+        if !self.heard().is_same(heard) {
+            *self.heard.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(heard.clone());
         }
     }
 }
@@ -170,6 +190,11 @@ impl Engine {
     /// Withdraws or deposits.
     pub async fn bank(&self, call: BankCall, key: CallKey) -> Result<RequestId, CallFault> {
         self.ask(|reply| Input::Bank(call, key, reply)).await?
+    }
+
+    /// Reclaims a payment that nobody answers.
+    pub async fn reclaim(&self, payment: PaymentId, key: CallKey) -> Result<PaymentId, CallFault> {
+        self.ask(|reply| Input::Reclaim(payment, key, reply)).await?
     }
 
     /// Makes a request for money.

@@ -168,7 +168,7 @@ impl Inbox {
         // An order that was answered gets the same answer before anything else is looked at.
         match shared.store.incoming(&order.payer, &order.payment) {
             Ok(Some(earlier)) => {
-                return Some(match Wallet::earlier_answer(&earlier, &order_digest) {
+                return Some(match Wallet::earlier_answer(&earlier, &order_digest, &shared.persona.node) {
                     Verdict::Receipt(receipt) => PayAnswer::Receipt(receipt),
                     Verdict::Refused(refusal) => PayAnswer::Refused(refusal),
                     Verdict::Error(code) => PayAnswer::Error(code),

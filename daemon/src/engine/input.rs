@@ -4,20 +4,22 @@ use super::jobs::Flight;
 use crate::keyring::{Attempt, UnlockRefusal};
 use crate::store::StoreFault;
 use crate::wallet::banking::{BankRefusal, CallKey};
+use crate::wallet::bulletins::{Source, Worth};
 use crate::wallet::paying::{NewPayment, NotDone, PayRefusal};
 use crate::wallet::policy::Policy;
+use crate::wallet::reclaiming::ReclaimRefusal;
 use crate::wallet::token::Token;
 use crate::wallet::{OpenKeys, Wallet};
-use protocol::bank::{AccountQuery, Letter, Party};
+use protocol::bank::{AccountQuery, Bulletin, Letter, Party, Reclaimed};
 use protocol::body::Text;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
-use protocol::key::bank::KeyCertificate;
+use protocol::key::bank::{KeyCertificate, Revocation};
 use protocol::key::lock::LockFlaw;
 use protocol::money::Units;
 use protocol::pay::{AmountRule, Receipt, Request, VerifiedPayment};
 use protocol::sign::{Signed, Verified};
 use protocol::time::Timestamp;
-use protocol::wire::{BankAnswer, Offer, PayAnswer};
+use protocol::wire::{BankAnswer, CaseState, Offer, PayAnswer};
 use tokio::sync::oneshot;
 
 /// Where an answer goes. A caller that has gone away is no matter.
@@ -103,6 +105,9 @@ pub enum CallFault {
     /// A bank request's rules.
     #[error(transparent)]
     Bank(#[from] BankRefusal),
+    /// A reclaim's rules.
+    #[error(transparent)]
+    Reclaim(#[from] ReclaimRefusal),
     /// No ticket is left, and a locked workstation can't make new ones.
     #[error("no more requests can be made until the workstation is unlocked")]
     NoTickets,
@@ -142,8 +147,14 @@ pub enum Input {
     PayAnswered(PaymentId, PayAnswer, Key),
     /// Nobody answered.
     Unanswered(Flight),
-    /// A confirmation was taken.
+    /// It was taken, whatever it was.
     Noted(Flight),
+    /// Reclaim a payment that nobody answers.
+    Reclaim(PaymentId, CallKey, Reply<Result<PaymentId, CallFault>>),
+    /// How our cases stand, and what was asked to learn it.
+    CasesTold(Flight, Vec<CaseState>),
+    /// Units that others reclaim, as bulletins list them: whoever has a chain that goes on objects.
+    Reclaimed(Vec<Reclaimed>),
     /// A payee tells that the money of a payment is safe.
     Confirmed(PaymentId, Signed<Receipt>, Key, Reply<bool>),
     /// Somebody would like to pay us.
@@ -162,6 +173,12 @@ pub enum Input {
     MakeRequest(RequestOrder, CallKey, Reply<Result<RequestId, CallFault>>),
     /// Keys that the bank's master key has certified.
     BankKeys(Vec<Signed<KeyCertificate>>),
+    /// Keys that the bank's master key has revoked; whether any was news is told once it is on disk.
+    Revoked(Vec<Signed<Revocation>>, Reply<bool>),
+    /// A bulletin; what it was worth is told once it is on disk.
+    Bulletin(Box<Signed<Bulletin>>, Source, Reply<Worth>),
+    /// The bank's newest bulletin, which is older than one that we have.
+    BankBehind(Box<Signed<Bulletin>>),
     /// Other rules for taking money directly.
     SetPolicy(Policy, Reply<()>),
     /// A new token.

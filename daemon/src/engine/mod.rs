@@ -7,7 +7,9 @@
 //! around it. If the disk fails, what is in memory is ahead of it: callers are told, and the program ends.
 
 mod at_bank;
+pub mod bulletins;
 mod calls;
+mod cases;
 mod coming_in;
 pub mod contact;
 mod going_out;
@@ -74,6 +76,7 @@ pub struct Core {
     bank_reachable: bool,
     /// The bank has refused a request as a whole: it is left alone until then.
     bank_rests_until: Duration,
+    rounds: cases::Rounds,
 }
 
 impl Core {
@@ -94,6 +97,7 @@ impl Core {
             refresh_due: true,
             bank_reachable: false,
             bank_rests_until: Duration::ZERO,
+            rounds: cases::Rounds::default(),
         }
     }
 
@@ -101,6 +105,7 @@ impl Core {
     pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> Result<(), StoreFault> {
         let loaded = self.flush()?;
         self.jobs.start_open(&self.wallet, &loaded);
+        self.tell_who_does_not_know()?;
         while let Some(first) = inputs.blocking_recv() {
             let mut stop = matches!(first, Input::Stop);
             self.handle(first)?;
@@ -114,7 +119,7 @@ impl Core {
                 return Ok(());
             }
             if self.refresh_due {
-                self.go_to_the_bank();
+                self.go_to_the_bank()?;
                 self.flush()?;
             }
         }
@@ -130,9 +135,12 @@ impl Core {
             Input::Pay(new, reply) => self.pay(new, reply)?,
             Input::Offered(id, answer) => self.offer_answered(&id, answer),
             Input::PayAnswered(id, answer, node) => self.pay_answered(&id, answer, &node)?,
-            Input::Unanswered(flight) => self.jobs.unanswered(flight),
+            Input::Unanswered(flight) => self.unanswered(flight),
             Input::Confirmed(id, receipt, node, reply) => self.confirmed(&id, receipt, &node, reply)?,
-            Input::Noted(flight) => self.jobs.done(&flight),
+            Input::Noted(flight) => self.noted(&flight),
+            Input::Reclaim(id, key, reply) => self.reclaim(id, key, reply)?,
+            Input::CasesTold(flight, states) => self.cases_told(&flight, states)?,
+            Input::Reclaimed(list) => self.contest(&list)?,
             Input::Offer(party, offer, reply) => self.offer(&party, &offer, reply)?,
             Input::Paid(payment, reply) => self.paid(&payment, reply)?,
             Input::Bank(call, key, reply) => self.bank(call, key, reply)?,
@@ -141,6 +149,12 @@ impl Core {
             Input::Letter(letter, reply) => self.letter(letter, reply),
             Input::MakeRequest(order, key, reply) => self.make_request(order, key, reply)?,
             Input::BankKeys(certificates) => self.learn_keys(certificates),
+            Input::Revoked(revocations, reply) => reply.now(self.revoked(revocations)?),
+            Input::Bulletin(bulletin, source, reply) => reply.now(self.bulletin(*bulletin, source)?),
+            Input::BankBehind(shown) => {
+                let decision = self.wallet.bank_is_behind(*shown, self.now());
+                let _ = self.take(decision);
+            }
             Input::SetPolicy(policy, reply) => {
                 self.change(|wallet, now| wallet.set_policy(policy, now), reply)
             }
@@ -218,11 +232,15 @@ impl Core {
         self.shared.newest_event.send_if_modified(|known| std::mem::replace(known, newest) != newest);
         self.shared.waiting.changed(&names);
         self.shared.learn(self.wallet.keys());
+        self.shared.hear(self.wallet.heard());
         for effect in effects {
-            if effect == Effect::Refresh {
-                self.refresh_due = true;
-            } else {
-                self.jobs.start(effect, &self.wallet, &self.store, self.keyring.open(self.shared.now()));
+            match effect {
+                Effect::Refresh => self.refresh_due = true,
+                Effect::Cases => self.rounds.ask_for_cases(),
+                effect => {
+                    let keys = self.keyring.open(self.shared.now());
+                    self.jobs.start(effect, &self.wallet, &self.store, keys);
+                }
             }
         }
         Ok(committed)

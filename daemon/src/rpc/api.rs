@@ -4,8 +4,9 @@
 //! seconds since 1970. Every call that moves money takes the caller's `key`: the same key with the same
 //! parameters gets the same answer for ever, with others `key_reused`.
 
+pub use super::claims::{CaseView, ClaimView, Claims, DoubtView, Doubts};
 use protocol::code::PublicCode;
-use protocol::id::{PaymentId, RequestId};
+use protocol::id::{Key, PaymentId, RequestId};
 use protocol::money::{Currency, Units};
 use protocol::node::rpc::{Empty, Scope, Scopes, rpc_contract};
 use protocol::time::Timestamp;
@@ -54,14 +55,24 @@ rpc_contract! {
         "directory.sync" (Scope::Read) directory_sync(Empty) -> DirectoryState;
         /// People, shops and companies by a part of their name or the beginning of their code.
         "directory.find" (Scope::Read) directory_find(Find) -> Contacts;
+        /// What the bank last told everybody in its bulletin, and whether its words fit together.
+        "bulletin.show" (Scope::Read) bulletin(Empty) -> BulletinView;
         /// Pays a public code, a `stermina:` link or a request. Answers at once; see `payment.wait`.
         "payment.pay" (Scope::Spend) pay(Pay) -> Payment;
         /// A payment that went out.
         "payment.show" (Scope::Read) payment_show(ByPayment) -> Payment;
         /// Waits until a payment has an outcome, or the time is over.
         "payment.wait" (Scope::Read) payment_wait(WaitPayment) -> Payment;
+        /// Asks for a payment back that nobody answers. It signs that a chain which shows up later is the owner's to pay.
+        "payment.reclaim" (Scope::Admin) payment_reclaim(Reclaim) -> Payment;
         /// Payments whose outcome is awaited.
         "payment.open" (Scope::Read) payment_open(Empty) -> Payments;
+        /// Everything whose outcome is awaited, with the sums that it holds, read in one go.
+        "doubt.list" (Scope::Read) doubt_list(Empty) -> Doubts;
+        /// Claims for lost units, and cases in which others' claims ask of us.
+        "claim.list" (Scope::Read) claim_list(Empty) -> Claims;
+        /// A claim.
+        "claim.show" (Scope::Read) claim_show(ByClaim) -> ClaimView;
         /// The receipt for a payment that went out, or that came in.
         "receipt.show" (Scope::Read) receipt_show(ByPayment) -> Receipt;
         /// Makes a request that somebody can pay once.
@@ -148,6 +159,18 @@ params! {
         /// The caller's key: 1 to 64 characters.
         key: String,
     }
+    /// A payment to ask back.
+    Reclaim {
+        /// Its id.
+        payment: PaymentId,
+        /// The caller's key: 1 to 64 characters.
+        key: String,
+    }
+    /// One claim, by id.
+    ByClaim {
+        /// Its id.
+        claim: RequestId,
+    }
     /// A request to make.
     NewRequest {
         /// How much.
@@ -167,7 +190,7 @@ params! {
         before: Option<u64>,
         /// At most so many; 50 when left out, 500 at the most.
         limit: Option<u64>,
-        /// Only this kind: withdrawal, deposit, sent, received, returned or lost.
+        /// Only this kind: withdrawal, deposit, sent, received, returned, lost, reclaimed, recovered, charged or passed.
         movement: Option<String>,
         /// Only with this party.
         party: Option<PublicCode>,
@@ -216,6 +239,8 @@ params! {
         unconfirmed_total: Units,
         /// Whether received money is taken to the bank by itself when it is in reach.
         refresh: bool,
+        /// When the last bulletin is older than so many hours, the limits are a quarter of these; 0 is never.
+        stale_hours: u32,
     }
 }
 
@@ -253,6 +278,65 @@ results! {
         directory: u64,
         /// The program's version.
         version: String,
+        /// What is amiss: a clock that is wrong, a bank that was silent for long, words of the bank that do not fit.
+        warnings: Vec<String>,
+    }
+    /// The bank's last bulletin.
+    BulletinView {
+        /// Its number; 0 if none has come yet.
+        number: u64,
+        /// The bank's time in it.
+        at: Option<Timestamp>,
+        /// The number of the bank's last journal entry.
+        journal: u64,
+        /// How many lines the directory has.
+        directory: u64,
+        /// What was withdrawn into notes in all, modulo 2^53.
+        issued: Units,
+        /// What came back from notes to accounts in all, modulo 2^53. The difference is what is outstanding.
+        redeemed: Units,
+        /// The last day that was over.
+        day: String,
+        /// The digest over the roots issued on that day, in hex.
+        roots: String,
+        /// How many owners are suspended.
+        suspended: u64,
+        /// How many pieces of notes are being reclaimed.
+        reclaimed: u64,
+        /// Whether it is so old that less is taken directly.
+        stale: bool,
+        /// Most units that a single direct payment may have now.
+        direct_max: Units,
+        /// Words of the bank that contradict each other, kept as proofs.
+        faults: Vec<BankFaultView>,
+        /// Keys that the bank's master key has revoked.
+        revoked: Vec<RevokedKey>,
+        /// What is amiss, in sentences.
+        warnings: Vec<String>,
+    }
+    /// Two words of the bank that contradict each other.
+    BankFaultView {
+        /// In what.
+        kind: String,
+        /// The bulletin's number.
+        number: u64,
+        /// When it was found.
+        found: Timestamp,
+        /// The same in words.
+        text: String,
+        /// The first signed word, in hex; of a letter its number.
+        first: String,
+        /// The one that contradicts it, in hex.
+        second: String,
+    }
+    /// A key that counts no more.
+    RevokedKey {
+        /// What it could sign: issue, attest, bulletin or node.
+        usage: String,
+        /// The key.
+        key: Key,
+        /// Since when.
+        from_day: String,
     }
     /// Until when the reserve is open.
     Unlocked {
@@ -270,7 +354,7 @@ results! {
     }
     /// Something whose outcome is awaited.
     Held {
-        /// `payment` or `bank`.
+        /// `payment`, `bank`, `disputed` or `claim`.
         kind: String,
         /// The payment's or the request's id.
         id: String,
@@ -297,16 +381,18 @@ results! {
         in_doubt: Units,
         /// In requests to the bank whose answer is awaited; not in `spendable`.
         at_bank: Units,
+        /// Lost to somebody who signed twice, and claimed; in no other sum.
+        claimed: Units,
         /// The account, as last told.
         account: Option<AccountView>,
-        /// What holds `in_doubt` and `at_bank`.
+        /// What holds `in_doubt`, `at_bank` and `claimed`.
         held: Vec<Held>,
     }
     /// A request to the bank.
     Operation {
         /// Its id.
         request: RequestId,
-        /// withdraw, deposit, refresh, certify or take_back.
+        /// withdraw, deposit, refresh, certify, take_back, reclaim, restore or claim.
         operation: String,
         /// asked, done, declined or refused.
         state: String,
@@ -352,7 +438,8 @@ results! {
         units: Units,
         /// What for.
         memo: String,
-        /// asking, certifying, sent, receipted, confirmed, not_done, taking_back, returned or taken.
+        /// asking, certifying, sent, receipted, confirmed, not_done, taking_back, returned, taken, reclaiming, reclaimed
+        /// or passed.
         state: String,
         /// asking, done, not_done or in_doubt.
         outcome: String,
@@ -362,6 +449,10 @@ results! {
         created: Timestamp,
         /// When its state last changed.
         changed: Timestamp,
+        /// Units of it that came back.
+        back: Units,
+        /// While it is asked back: until when others may object.
+        until: Option<Timestamp>,
         /// What it means for the payer, and what is awaited: a sentence.
         note: String,
         /// The reason's word when it was not done.
@@ -424,7 +515,7 @@ results! {
         seq: u64,
         /// When.
         at: Timestamp,
-        /// withdrawal, deposit, sent, received, returned or lost.
+        /// withdrawal, deposit, sent, received, returned, lost, reclaimed, recovered, charged or passed.
         movement: String,
         /// How much.
         units: Units,
@@ -463,7 +554,7 @@ results! {
     Letter {
         /// Its number in the bank's journal.
         number: u64,
-        /// opening, payment, deposit or refusal.
+        /// opening, payment, deposit, refusal, reclaim, recovery or charge.
         kind: String,
         /// Units moved, or asked for in a refusal.
         units: Units,

@@ -2,9 +2,12 @@
 
 pub mod api;
 mod code;
+pub mod claims;
+mod doubt;
 mod gate;
 mod moves;
 mod server;
+mod told;
 mod view;
 
 pub use code::{ERRORS, reason_of};

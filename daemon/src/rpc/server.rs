@@ -3,7 +3,7 @@
 use super::api::{self, Workstation};
 use super::gate::{TokenGate, secret_digest};
 use super::view::ReceiptParts;
-use super::{code, view};
+use super::{code, told, view};
 use crate::engine::contact::Contacts;
 use crate::engine::link::BankLink;
 use crate::engine::waiting::Name;
@@ -246,8 +246,11 @@ impl Desk {
     }
 
     async fn status_now(&self) -> Result<api::Status, RpcError> {
-        let (tickets_left, lock) =
-            self.engine.look(|w, lock| (w.tickets_left(), lock)).await.map_err(|f| self.call(f))?;
+        let now = self.shared().now();
+        let look = self.engine.look(move |wallet, lock| {
+            (wallet.tickets_left(), told::warnings(wallet, lock.bank_reachable, now), lock)
+        });
+        let (tickets_left, warnings, lock) = look.await.map_err(|f| self.call(f))?;
         let peers = self.net.status().borrow().connected;
         let (directory, _) = self.store().directory_head().map_err(fault)?;
         Ok(api::Status {
@@ -264,6 +267,7 @@ impl Desk {
             addresses: self.net.listening().await.iter().map(ToString::to_string).collect(),
             directory,
             version: env!("CARGO_PKG_VERSION").to_owned(),
+            warnings,
         })
     }
 
@@ -335,6 +339,7 @@ fn policy_view(policy: &Policy) -> api::PolicyView {
         unconfirmed_per_payer: policy.unconfirmed_per_payer,
         unconfirmed_total: policy.unconfirmed_total,
         refresh: policy.refresh,
+        stale_hours: policy.stale_hours,
     }
 }
 
@@ -420,6 +425,22 @@ impl Workstation for Desk {
         Ok(api::Payments { payments: open.iter().map(|p| view::payment(p, self.currency())).collect() })
     }
 
+    async fn payment_reclaim(&self, caller: &Caller, asked: api::Reclaim) -> Result<api::Payment, RpcError> {
+        self.begin_reclaim(caller, asked).await
+    }
+
+    async fn doubt_list(&self, _: &Caller, _: Empty) -> Result<api::Doubts, RpcError> {
+        self.engine.look(|wallet, _| super::doubt::doubts(wallet)).await.map_err(|f| self.call(f))
+    }
+
+    async fn claim_list(&self, _: &Caller, _: Empty) -> Result<api::Claims, RpcError> {
+        self.claim_list_now()
+    }
+
+    async fn claim_show(&self, _: &Caller, asked: api::ByClaim) -> Result<api::ClaimView, RpcError> {
+        self.claim_now(&asked.claim)
+    }
+
     async fn receipt_show(&self, _: &Caller, asked: api::ByPayment) -> Result<api::Receipt, RpcError> {
         self.receipt_of(&asked.payment)
     }
@@ -453,6 +474,12 @@ impl Workstation for Desk {
         Ok(view::letter(&letter, self.paper(), &self.owner.name))
     }
 
+    async fn bulletin(&self, _: &Caller, _: Empty) -> Result<api::BulletinView, RpcError> {
+        let now = self.shared().now();
+        let look = self.engine.look(move |wallet, lock| told::bulletin(wallet, lock.bank_reachable, now));
+        look.await.map_err(|f| self.call(f))
+    }
+
     async fn policy_show(&self, _: &Caller, _: Empty) -> Result<api::PolicyView, RpcError> {
         self.engine.look(|wallet, _| policy_view(wallet.policy())).await.map_err(|f| self.call(f))
     }
@@ -463,6 +490,7 @@ impl Workstation for Desk {
             unconfirmed_per_payer: asked.unconfirmed_per_payer,
             unconfirmed_total: asked.unconfirmed_total,
             refresh: asked.refresh,
+            stale_hours: asked.stale_hours,
         };
         self.engine.ask(|reply| Input::SetPolicy(policy, reply)).await.map_err(|f| self.call(f))?;
         Ok(asked)

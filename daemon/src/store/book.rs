@@ -3,6 +3,7 @@
 use super::StoreFault;
 use super::redb::{ADDRESSES, CERTIFICATES, IDENTITIES, META, RedbStore, broken, pack, unpack};
 use protocol::bank::{Certificate, DirectoryEntry, Identity, next_head};
+use protocol::body::Body;
 use protocol::id::{Digest, Key};
 use protocol::key::bank::{BankKeys, Usage};
 use protocol::sign::{BadSignature, Signed};
@@ -48,8 +49,11 @@ impl RedbStore {
     pub fn take_directory(&self, page: DirectoryPage, keys: &BankKeys) -> Result<bool, DirectoryFlaw> {
         let head = keys.verify(Usage::Attest, page.head.unverified().at.day(), page.head)?;
         let (mut sequence, mut digest) = self.directory_head()?;
+        let mut counting = Vec::new();
         for entry in &page.entries {
-            check(entry, keys)?;
+            if check(entry, keys)? {
+                counting.push(entry);
+            }
             digest = next_head(&digest, entry);
             sequence += 1;
         }
@@ -58,20 +62,20 @@ impl RedbStore {
         if ahead || stalled || (sequence == head.sequence && digest != head.digest) {
             // Some page was not the bank's list. Each entry is signed, so none of them lies; but one may be missing:
             // the list is copied anew.
-            self.put_entries(&[], 0, Digest::default())?;
+            self.put_entries(&[], (0, Digest::default()), keys)?;
             return Err(DirectoryFlaw::Head);
         }
         if !page.entries.is_empty() {
-            self.put_entries(&page.entries, sequence, digest)?;
+            self.put_entries(&counting, (sequence, digest), keys)?;
         }
         Ok(sequence < head.sequence)
     }
 
     fn put_entries(
         &self,
-        entries: &[DirectoryEntry],
-        sequence: u64,
-        digest: Digest,
+        entries: &[&DirectoryEntry],
+        head: (u64, Digest),
+        keys: &BankKeys,
     ) -> Result<(), StoreFault> {
         let tx = self.db.begin_write().map_err(broken)?;
         {
@@ -84,7 +88,9 @@ impl RedbStore {
                         let known = certificates.get(&c.unverified().owner.0[..]).map_err(broken)?;
                         let known =
                             known.map(|b| signed::<Certificate>("certificates", b.value())).transpose()?;
-                        if known.is_some_and(|k| k.unverified().sequence > c.unverified().sequence) {
+                        // What a revoked key has signed gives way whatever number it bears: a thief takes high ones.
+                        let known = known.filter(|k| k.unverified().sequence > c.unverified().sequence);
+                        if known.is_some_and(|known| signed_by_attest(&known, keys)) {
                             continue;
                         }
                         certificates
@@ -102,7 +108,7 @@ impl RedbStore {
                 }
             }
             let mut meta = tx.open_table(META).map_err(broken)?;
-            meta.insert(HEAD, &pack(&(sequence, digest))[..]).map_err(broken)?;
+            meta.insert(HEAD, &pack(&head)[..]).map_err(broken)?;
         }
         tx.commit().map_err(broken)
     }
@@ -174,16 +180,26 @@ impl RedbStore {
     }
 }
 
-fn signed<T: protocol::body::Body>(table: &'static str, bytes: &[u8]) -> Result<Signed<T>, StoreFault> {
+fn signed<T: Body>(table: &'static str, bytes: &[u8]) -> Result<Signed<T>, StoreFault> {
     Signed::from_bytes(bytes).map_err(|_| StoreFault::Unreadable(table))
 }
 
-fn check(entry: &DirectoryEntry, keys: &BankKeys) -> Result<(), BadSignature> {
+fn signed_by_attest(certificate: &Signed<Certificate>, keys: &BankKeys) -> bool {
+    keys.verify(Usage::Attest, certificate.unverified().issued.day(), certificate.clone()).is_ok()
+}
+
+/// Whether the entry counts. One that a revoked key has signed stands in the list, and counts for nothing.
+fn check(entry: &DirectoryEntry, keys: &BankKeys) -> Result<bool, BadSignature> {
     match entry {
         DirectoryEntry::Certificate(certificate) => {
             let day = certificate.unverified().issued.day();
-            keys.verify(Usage::Attest, day, certificate.clone()).map(drop)
+            if keys.was_signed(Usage::Attest, day, certificate) {
+                return Ok(signed_by_attest(certificate, keys));
+            }
+            Err(BadSignature { what: Certificate::TYPE })
         }
-        DirectoryEntry::Identity(identity) => identity.check_by(&identity.unverified().owner),
+        DirectoryEntry::Identity(identity) => {
+            identity.check_by(&identity.unverified().owner).map(|()| true)
+        }
     }
 }

@@ -4,6 +4,7 @@
 //! whole; what is closed is asked for by name. The trait is the wallet's own: [`crate::wallet::books`].
 
 mod book;
+mod cases;
 mod redb;
 
 pub use book::{Contact, DirectoryFlaw};

@@ -3,8 +3,9 @@
 //! Records are MessagePack, bodies their own fixed layout, events JSON. Tables that grow with time have
 //! running numbers as keys; those that are looked up by name have the name.
 
-use super::{Page, Store, StoreFault};
+use super::{Page, Store, StoreFault, cases};
 use crate::wallet::banking::BankOp;
+use crate::wallet::bulletins::KEPT;
 use crate::wallet::change::{Answered, Change, Event};
 use crate::wallet::history::{Entry, HistoryFlaw, HistoryHead};
 use crate::wallet::paying::Outgoing;
@@ -22,15 +23,15 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
-type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
-type Numbered = TableDefinition<'static, u64, &'static [u8]>;
+pub(super) type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
+pub(super) type Numbered = TableDefinition<'static, u64, &'static [u8]>;
 
-const LIVE_NOTES: Numbered = Numbered::new("live_notes");
-const SPENT_NOTES: Numbered = Numbered::new("spent_notes");
+pub(super) const LIVE_NOTES: Numbered = Numbered::new("live_notes");
+pub(super) const SPENT_NOTES: Numbered = Numbered::new("spent_notes");
 const NOTES_BY_ROOT: Bytes = Bytes::new("notes_by_root");
-const OUTGOING: Bytes = Bytes::new("outgoing");
+pub(super) const OUTGOING: Bytes = Bytes::new("outgoing");
 const OPEN_OUTGOING: Bytes = Bytes::new("open_outgoing");
-const INCOMING: Bytes = Bytes::new("incoming");
+pub(super) const INCOMING: Bytes = Bytes::new("incoming");
 const INCOMING_BY_ID: Bytes = Bytes::new("incoming_by_id");
 const REQUESTS: Bytes = Bytes::new("requests");
 const BANK_OPS: Bytes = Bytes::new("bank_ops");
@@ -42,6 +43,9 @@ const TICKETS: Numbered = Numbered::new("tickets");
 const LETTERS: Numbered = Numbered::new("letters");
 const BANK_KEYS: Bytes = Bytes::new("bank_keys");
 const TOKENS: Bytes = Bytes::new("tokens");
+const REVOCATIONS: Bytes = Bytes::new("revocations");
+const BULLETINS: Numbered = Numbered::new("bulletins");
+const BANK_FAULTS: Bytes = Bytes::new("bank_faults");
 pub(super) const META: Bytes = Bytes::new("meta");
 pub(super) const CERTIFICATES: Bytes = Bytes::new("certificates");
 pub(super) const IDENTITIES: Bytes = Bytes::new("identities");
@@ -109,7 +113,7 @@ impl RedbStore {
 
     fn prepare(self) -> Result<RedbStore, StoreFault> {
         let tx = self.db.begin_write().map_err(broken)?;
-        for table in [LIVE_NOTES, SPENT_NOTES, HISTORY, EVENTS, TICKETS, LETTERS] {
+        for table in [LIVE_NOTES, SPENT_NOTES, HISTORY, EVENTS, TICKETS, LETTERS, BULLETINS] {
             tx.open_table(table).map_err(broken)?;
         }
         let named = [
@@ -127,9 +131,14 @@ impl RedbStore {
             IDENTITIES,
             ADDRESSES,
             TOKENS,
+            REVOCATIONS,
+            BANK_FAULTS,
         ];
-        for table in named {
-            tx.open_table(table).map_err(broken)?;
+        for table in named.iter().chain(cases::NAMED) {
+            tx.open_table(*table).map_err(broken)?;
+        }
+        for table in cases::NUMBERED {
+            tx.open_table(*table).map_err(broken)?;
         }
         {
             let mut meta = tx.open_table(META).map_err(broken)?;
@@ -163,6 +172,17 @@ impl RedbStore {
             let certificate = Signed::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("bank_keys"))?;
             wallet.apply(&Change::BankKey(certificate));
         }
+        for bytes in all_named(&tx, REVOCATIONS)? {
+            let revocation = Signed::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("revocations"))?;
+            wallet.apply(&Change::Revocation(revocation));
+        }
+        for (_, bytes) in all_numbered(&tx, BULLETINS)? {
+            let bulletin = Signed::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("bulletins"))?;
+            wallet.apply(&Change::Bulletin(bulletin));
+        }
+        for bytes in all_named(&tx, BANK_FAULTS)? {
+            wallet.apply(&Change::BankFault(unpack("bank_faults", &bytes)?));
+        }
         for (_, bytes) in all_numbered(&tx, LIVE_NOTES)? {
             wallet.apply(&Change::Note(unpack("live_notes", &bytes)?));
         }
@@ -179,6 +199,7 @@ impl RedbStore {
         for bytes in open_of(&tx, OPEN_BANK_OPS, BANK_OPS)? {
             wallet.apply(&Change::BankOp(unpack("bank_ops", &bytes)?));
         }
+        cases::load(&tx, &mut wallet)?;
         if let Some(up_to) = meta(&tx, TICKETS_TAKEN)? {
             wallet.apply(&Change::TicketsTaken(up_to));
         }
@@ -251,12 +272,12 @@ fn meta<T: DeserializeOwned>(tx: &ReadTransaction, key: &[u8]) -> Result<Option<
     table.get(key).map_err(broken)?.map(|bytes| unpack("meta", bytes.value())).transpose()
 }
 
-fn all_named(tx: &ReadTransaction, table: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
+pub(super) fn all_named(tx: &ReadTransaction, table: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
     let table = tx.open_table(table).map_err(broken)?;
     table.iter().map_err(broken)?.map(|row| row.map(|(_, v)| v.value().to_vec()).map_err(broken)).collect()
 }
 
-fn all_numbered(tx: &ReadTransaction, table: Numbered) -> Result<Vec<(u64, Vec<u8>)>, StoreFault> {
+pub(super) fn all_numbered(tx: &ReadTransaction, table: Numbered) -> Result<Vec<(u64, Vec<u8>)>, StoreFault> {
     let table = tx.open_table(table).map_err(broken)?;
     let rows = table.iter().map_err(broken)?;
     rows.map(|row| row.map(|(k, v)| (k.value(), v.value().to_vec())).map_err(broken)).collect()
@@ -281,19 +302,19 @@ fn open_of(tx: &ReadTransaction, open: Bytes, records: Bytes) -> Result<Vec<Vec<
     Ok(found)
 }
 
-fn put(tx: &WriteTransaction, table: Bytes, key: &[u8], value: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn put(tx: &WriteTransaction, table: Bytes, key: &[u8], value: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
 }
 
-fn remove(tx: &WriteTransaction, table: Bytes, key: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn remove(tx: &WriteTransaction, table: Bytes, key: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.remove(key).map_err(broken).map(drop)
 }
 
-fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
 }
 
-fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
+pub(super) fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
     if open { put(tx, table, key, &[]) } else { remove(tx, table, key) }
 }
 
@@ -313,6 +334,7 @@ fn put_note(tx: &WriteTransaction, note: &OwnNote) -> Result<(), StoreFault> {
 
 /// Writes one change; a shop adds its sale to the same transaction.
 pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
+    cases::write(tx, change)?;
     match change {
         Change::Note(note) => put_note(tx, note),
         Change::Outgoing(payment) => {
@@ -341,11 +363,24 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
             put(tx, META, TICKETS_TAKEN, &pack(up_to))
         }
         Change::BankKey(certificate) => put(tx, BANK_KEYS, &certificate.digest().0, &certificate.to_bytes()),
+        Change::Revocation(revocation) => put(tx, REVOCATIONS, &revocation.digest().0, &revocation.to_bytes()),
+        Change::Bulletin(bulletin) => {
+            let number = bulletin.unverified().number;
+            let mut kept = tx.open_table(BULLETINS).map_err(broken)?;
+            kept.retain_in(..=number.saturating_sub(KEPT), |_, _| false).map_err(broken)?;
+            drop(kept);
+            put_numbered(tx, BULLETINS, number, &bulletin.to_bytes())
+        }
+        Change::BankFault(fault) => {
+            let name = format!("{}/{}", fault.kind.word(), fault.number);
+            put(tx, BANK_FAULTS, name.as_bytes(), &pack(fault))
+        }
         Change::Letter(letter) => put_numbered(tx, LETTERS, letter.unverified().number, &letter.to_bytes()),
         Change::Account(balance) => put(tx, META, ACCOUNT, &pack(balance)),
         Change::Policy(policy) => put(tx, META, POLICY, &pack(policy)),
         Change::Token(token) => put(tx, TOKENS, token.id.as_bytes(), &pack(token)),
         Change::TokenRevoked(id) => remove(tx, TOKENS, id.as_bytes()),
+        Change::Claim(_) | Change::Case(_) | Change::Fork(_) | Change::Told(..) => Ok(()),
     }
 }
 
@@ -454,6 +489,8 @@ mod tests {
             Happening::Confirmed { payment, units },
             Happening::Bank { request, operation: "deposit".to_owned(), state: "asked".to_owned(), units },
             Happening::Lost { units, request },
+            Happening::BankFault { kind: "behind".to_owned(), number: 3 },
+            Happening::KeyRevoked { key: payer },
         ];
         let store = RedbStore::in_memory().unwrap();
         let events: Vec<Event> =
@@ -464,6 +501,6 @@ mod tests {
         assert_eq!(store.events(3, 1).unwrap(), events[3..4]);
         let owner = Owner { key: payer, name: "Alice".to_owned(), account: 1, currency: Currency::default() };
         let wallet = store.load(owner, BankKeys::pinned(payer), Policy::of(&Currency::default())).unwrap();
-        assert_eq!(wallet.newest_event(), 5);
+        assert_eq!(wallet.newest_event(), 7);
     }
 }

@@ -6,17 +6,20 @@
 use super::AccountBalance;
 use super::Wallet;
 use super::banking::BankOp;
+use super::claiming::{CaseRecord, Claiming};
+use super::forks::ForkRecord;
 use super::books::{Store, StoreFault};
+use super::bulletins::BankFault;
 use super::history::Entry;
 use super::paying::Outgoing;
 use super::policy::Policy;
 use super::receiving::{Incoming, RequestRecord};
 use super::reserve::OwnNote;
 use super::token::Token;
-use protocol::bank::Letter;
+use protocol::bank::{Bulletin, Letter};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;
-use protocol::key::bank::KeyCertificate;
+use protocol::key::bank::{KeyCertificate, Revocation};
 use protocol::money::Units;
 use protocol::range::Range;
 use protocol::sign::Signed;
@@ -49,6 +52,12 @@ pub enum Change {
     TicketsTaken(u64),
     /// A key that the bank's master key certified.
     BankKey(Signed<KeyCertificate>),
+    /// A key that the bank's master key revoked.
+    Revocation(Signed<Revocation>),
+    /// The newest bulletin.
+    Bulletin(Signed<Bulletin>),
+    /// Two words of the bank that contradict each other.
+    BankFault(BankFault),
     /// A letter from the bank.
     Letter(Signed<Letter>),
     /// The account's balance.
@@ -59,6 +68,14 @@ pub enum Change {
     Token(Token),
     /// A token that no longer counts.
     TokenRevoked(String),
+    /// A claim of ours.
+    Claim(Claiming),
+    /// A case at the bank, as it was last told.
+    Case(CaseRecord),
+    /// Two chains that share units: evidence.
+    Fork(ForkRecord),
+    /// A payer knows that his money is safe.
+    Told(Key, PaymentId),
 }
 
 /// What a caller's idempotency key stands for.
@@ -145,6 +162,52 @@ pub enum Happening {
         /// The request to the bank that showed it.
         request: RequestId,
     },
+    /// Two words of the bank contradict each other.
+    BankFault {
+        /// In what.
+        kind: String,
+        /// The bulletin's number.
+        number: u64,
+    },
+    /// The bank's master key has revoked a key.
+    KeyRevoked {
+        /// Which.
+        key: Key,
+    },
+    /// A claim changed.
+    Claim {
+        /// Which.
+        claim: RequestId,
+        /// Its state.
+        state: String,
+        /// How much was lost.
+        units: Units,
+        /// How much of it is paid.
+        paid: Units,
+    },
+    /// A case at the bank in which we have a part changed.
+    Case {
+        /// Its number.
+        case: u64,
+        /// Our part: claimant, asked, heard or liable.
+        part: String,
+    },
+    /// Somebody paid with units that somebody has signed twice; they were refused, both chains are kept.
+    Forked {
+        /// Who paid.
+        payer: Key,
+        /// His payment id.
+        payment: PaymentId,
+        /// How much.
+        units: Units,
+    },
+    /// Our own key has signed these units elsewhere: somebody has the seed, or a copy of this workstation runs.
+    KeyElsewhere {
+        /// How much.
+        units: Units,
+        /// The request to the bank that showed it, if one did.
+        request: Option<RequestId>,
+    },
 }
 
 /// What is to be done once the changes are on disk.
@@ -165,6 +228,10 @@ pub enum Effect {
     },
     /// Unconfirmed or scattered notes are there: go to the bank with them when it is in reach.
     Refresh,
+    /// Show the bank the chains of a reclaimed payment whose payee has answered after all.
+    Concede(PaymentId),
+    /// Ask the bank how our cases stand.
+    Cases,
 }
 
 /// What a rule decided: changes, then effects and a reply, in this order and no other.

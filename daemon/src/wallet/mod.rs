@@ -13,28 +13,42 @@
 //! | [`paying`] | a payment going out, from its first record to its end |
 //! | [`receiving`] | when a payee says yes |
 //! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take |
+//! | [`reclaiming`] | payments in doubt that their owner wants back |
+//! | [`claiming`] | units that somebody else signed twice: the claim; [`defending`]: what others' claims ask of us |
+//! | [`forks`] | chains that part, kept as evidence |
+//! | [`doubt`] | everything whose outcome is awaited |
 //! | [`history`] | the chain of movements with both balances |
 //! | [`policy`] | what is taken directly, what only certified |
+//! | [`bulletins`] | what the bank tells everybody, and whether it fits together |
 //! | [`token`] | what programs may spend |
 //! | [`change`] | what a decision is, and how it becomes durable before it has effects |
 
 mod answers;
 pub mod banking;
 pub mod books;
+pub mod bulletins;
 pub mod change;
+pub mod claiming;
+pub mod defending;
+pub mod doubt;
+pub mod forks;
 pub mod history;
 mod losing;
 mod outgoing;
 pub mod paying;
 mod pieces;
 pub mod policy;
+mod proof;
 pub mod receiving;
+pub mod reclaiming;
 pub mod reserve;
 mod tickets;
 pub mod token;
 
 use banking::BankOp;
+use bulletins::Heard;
 use change::Change;
+use claiming::{CaseRecord, Claiming};
 use history::HistoryHead;
 use paying::Outgoing;
 use policy::Policy;
@@ -113,6 +127,9 @@ pub struct Wallet {
     account: Option<AccountBalance>,
     next_event: u64,
     tokens: BTreeMap<String, Token>,
+    heard: Heard,
+    claims: BTreeMap<RequestId, Claiming>,
+    cases: BTreeMap<u64, CaseRecord>,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
     unconfirmed: HashMap<Key, Units>,
 }
@@ -135,6 +152,9 @@ impl Wallet {
             account: None,
             next_event: 1,
             tokens: BTreeMap::new(),
+            heard: Heard::default(),
+            claims: BTreeMap::new(),
+            cases: BTreeMap::new(),
             unconfirmed: HashMap::new(),
         }
     }
@@ -170,6 +190,13 @@ impl Wallet {
                 // It was verified when it was learned; a second one for an epoch is refused there.
                 let _ = self.keys.learn(certificate.clone());
             }
+            Change::Revocation(revocation) => {
+                // Verified when it was learned, as above.
+                let _ = self.keys.revoke(revocation.clone());
+                self.heard.forget_unsigned(&self.keys);
+            }
+            Change::Bulletin(bulletin) => self.heard.keep(bulletin.clone(), &self.keys),
+            Change::BankFault(fault) => self.heard.keep_fault(fault.clone()),
             Change::Account(balance) => self.account = Some(*balance),
             Change::Policy(policy) => self.policy = policy.clone(),
             Change::Token(token) => {
@@ -178,7 +205,20 @@ impl Wallet {
             Change::TokenRevoked(id) => {
                 self.tokens.remove(id);
             }
+            Change::Claim(claim) if claim.is_open() => {
+                self.claims.insert(claim.id, claim.clone());
+            }
+            Change::Claim(claim) => {
+                self.claims.remove(&claim.id);
+            }
+            Change::Case(record) if record.is_closed() => {
+                self.cases.remove(&record.state.case);
+            }
+            Change::Case(record) => {
+                self.cases.insert(record.state.case, record.clone());
+            }
             // Kept in the store only: it is asked when one of them is wanted.
+            Change::Fork(_) | Change::Told(..) => {}
             Change::Incoming(_) | Change::Request(_) | Change::Answered(_) | Change::Letter(_) => {}
         }
     }

@@ -16,6 +16,18 @@ pub struct Policy {
     pub unconfirmed_total: Units,
     /// Whether received money is taken to the bank by itself when it is in reach.
     pub refresh: bool,
+    /// When the last bulletin is older than so many hours, the limits are a quarter of these. 0 is never.
+    #[serde(default = "stale_hours")]
+    pub stale_hours: u32,
+}
+
+fn quarter(units: Units) -> Units {
+    Units::new(units.get() / 4).expect("a quarter of an amount is an amount")
+}
+
+/// Two days: a weekend without the bank still goes well.
+fn stale_hours() -> u32 {
+    48
 }
 
 impl Policy {
@@ -29,6 +41,22 @@ impl Policy {
             unconfirmed_per_payer: coins(500),
             unconfirmed_total: coins(2_000),
             refresh: true,
+            stale_hours: stale_hours(),
+        }
+    }
+
+    /// How old the last bulletin may be.
+    pub fn stale_seconds(&self) -> u64 {
+        if self.stale_hours == 0 { u64::MAX } else { u64::from(self.stale_hours) * 3600 }
+    }
+
+    /// The limits while nothing new is known of who is suspended and which keys are revoked.
+    pub fn when_stale(&self) -> Policy {
+        Policy {
+            direct_max: quarter(self.direct_max),
+            unconfirmed_per_payer: quarter(self.unconfirmed_per_payer),
+            unconfirmed_total: quarter(self.unconfirmed_total),
+            ..self.clone()
         }
     }
 

@@ -4,12 +4,12 @@
 
 use libfuzzer_sys::fuzz_target;
 use protocol::bank::{
-    AccountQuery, Activation, ActivationLetter, AddressRecord, Certificate, DirectoryHead, Identity, Letter,
+    AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, Certificate, DirectoryHead, Identity, Letter,
     Redemption, Withdrawal,
 };
 use protocol::body::Body;
 use protocol::key::KeyTicket;
-use protocol::key::bank::KeyCertificate;
+use protocol::key::bank::{KeyCertificate, Revocation};
 use protocol::note::{Link, Root};
 use protocol::pay::{Order, Receipt, Refusal, Request};
 use protocol::sign::Signed;
@@ -43,6 +43,8 @@ fuzz_target!(|input: &[u8]| {
         14 => read::<Request>(bytes),
         15 => read::<Order>(bytes),
         16 => read::<Receipt>(bytes),
-        _ => read::<Refusal>(bytes),
+        17 => read::<Refusal>(bytes),
+        18 => read::<Revocation>(bytes),
+        _ => read::<Bulletin>(bytes),
     }
 });

@@ -8,6 +8,7 @@ mod directory;
 mod identity;
 mod letter;
 mod mailbox;
+pub mod merkle;
 mod reclaim;
 mod redeem;
 mod vault;

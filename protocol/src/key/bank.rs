@@ -92,7 +92,8 @@ pub struct Revocation {
     pub usage: Usage,
     /// The key.
     pub key: Key,
-    /// From this day on, what it signed does not count without the bank.
+    /// From this day on it may have been in other hands. Of an issue key, roots of earlier days still count; of any
+    /// other key nothing does, for a thief writes whatever day he likes.
     pub from_day: Day,
 }
 
@@ -118,6 +119,7 @@ pub struct BankKeys {
     bank: BankId,
     issue: BTreeMap<u32, Verified<KeyCertificate>>,
     others: Vec<Verified<KeyCertificate>>,
+    revoked: Vec<Verified<Revocation>>,
 }
 
 /// Why a key certificate is not taken.
@@ -137,7 +139,7 @@ pub enum KeyFlaw {
 impl BankKeys {
     /// Knows the master key and nothing else yet.
     pub fn pinned(master: Key) -> BankKeys {
-        BankKeys { master, bank: bank_id(&master), issue: BTreeMap::new(), others: Vec::new() }
+        BankKeys { master, bank: bank_id(&master), issue: BTreeMap::new(), others: Vec::new(), revoked: Vec::new() }
     }
 
     /// The pinned master key.
@@ -179,10 +181,34 @@ impl BankKeys {
         }
     }
 
-    /// The issue key of an epoch, if it may sign on `day`.
+    /// Learns that a key counts no more, for ever; knowing it already is fine. True if it was new.
+    pub fn revoke(&mut self, revocation: Signed<Revocation>) -> Result<bool, KeyFlaw> {
+        if self.revoked.iter().any(|known| **known == *revocation.unverified()) {
+            return Ok(false);
+        }
+        if revocation.unverified().bank != self.bank {
+            return Err(KeyFlaw::OtherBank);
+        }
+        self.revoked.push(revocation.verify_by(&self.master)?);
+        Ok(true)
+    }
+
+    /// What the master key has revoked, to store or pass on.
+    pub fn revocations(&self) -> impl Iterator<Item = &Signed<Revocation>> {
+        self.revoked.iter().map(Verified::signed)
+    }
+
+    /// Whether what this key signed under that day counts no more.
+    fn is_revoked(&self, certificate: &KeyCertificate, day: Day) -> bool {
+        let names = |r: &Revocation| r.usage == certificate.usage && r.key == certificate.key;
+        self.revoked.iter().any(|r| names(r) && (certificate.usage != Usage::Issue || r.from_day <= day))
+    }
+
+    /// The issue key of an epoch, if it may sign on `day` and is not revoked.
     pub fn issue(&self, epoch: u32, day: Day) -> Option<Key> {
         let certificate = self.issue.get(&epoch)?;
-        (certificate.from_day <= day && day <= certificate.until_day).then_some(certificate.key)
+        let fits = certificate.from_day <= day && day <= certificate.until_day;
+        (fits && !self.is_revoked(certificate, day)).then_some(certificate.key)
     }
 
     /// The certificate of an epoch's issue key, to pass on with notes.
@@ -190,11 +216,12 @@ impl BankKeys {
         self.issue.get(&epoch).map(Verified::signed)
     }
 
-    /// All keys that may sign under `usage` on `day`.
+    /// All keys that may sign under `usage` on `day` and are not revoked.
     pub fn working(&self, usage: Usage, day: Day) -> impl Iterator<Item = Key> + '_ {
         self.others
             .iter()
             .filter(move |c| c.usage == usage && c.from_day <= day && day <= c.until_day)
+            .filter(move |c| !self.is_revoked(c, day))
             .map(|c| c.key)
     }
 
@@ -209,6 +236,13 @@ impl BankKeys {
             Some(key) => signed.verify_by(&key),
             None => Err(BadSignature { what: T::TYPE }),
         }
+    }
+
+    /// Whether one of the keys under `usage` signed it on `day`, revoked since or not: a list that only grows has such
+    /// lines, and they count for nothing but the list's digest.
+    pub fn was_signed<T: Body>(&self, usage: Usage, day: Day, signed: &Signed<T>) -> bool {
+        let then = self.others.iter().filter(|c| c.usage == usage && c.from_day <= day && day <= c.until_day);
+        then.into_iter().any(|c| signed.check_by(&c.key).is_ok())
     }
 
     /// Every certificate known, to store or pass on.
@@ -255,5 +289,37 @@ mod tests {
         let mut forged = certificate(&thief, Usage::Attest, 0, 2).unverified().clone();
         forged.bank = keys.bank();
         assert!(matches!(keys.learn(thief.sign(forged)), Err(KeyFlaw::Signature(_))));
+    }
+
+    fn revocation(master: &Signer, usage: Usage, secret: u8, from: u32) -> Signed<Revocation> {
+        let key = Signer::from_secret(&[secret; 32]).key();
+        master.sign(Revocation { bank: bank_id(&master.key()), usage, key, from_day: Day(from) })
+    }
+
+    /// H3: only the master key revokes. An issue key loses the days from there on, any other key all of them.
+    #[test]
+    fn a_revoked_key_signs_nothing_any_more() {
+        let master = Signer::from_secret(&[1; 32]);
+        let mut keys = BankKeys::pinned(master.key());
+        for (usage, epoch, secret) in [(Usage::Issue, 7, 2), (Usage::Attest, 0, 3), (Usage::Attest, 0, 4)] {
+            keys.learn(certificate(&master, usage, epoch, secret)).unwrap();
+        }
+        let thief = Signer::from_secret(&[5; 32]);
+        let mut forged = revocation(&master, Usage::Issue, 2, 11).unverified().clone();
+        assert!(matches!(keys.revoke(thief.sign(forged.clone())), Err(KeyFlaw::Signature(_))));
+        forged.bank = bank_id(&thief.key());
+        assert_eq!(keys.revoke(thief.sign(forged)), Err(KeyFlaw::OtherBank));
+        assert_eq!(keys.revocations().count(), 0);
+
+        assert_eq!(keys.revoke(revocation(&master, Usage::Issue, 2, 11)), Ok(true));
+        assert_eq!(keys.revoke(revocation(&master, Usage::Issue, 2, 11)), Ok(false));
+        assert!(keys.issue(7, Day(10)).is_some());
+        assert_eq!(keys.issue(7, Day(11)), None);
+        assert_eq!(keys.learn(certificate(&master, Usage::Issue, 7, 2)), Ok(false), "and does not come back");
+        assert_eq!(keys.issue(7, Day(12)), None);
+
+        keys.revoke(revocation(&master, Usage::Attest, 3, 12)).unwrap();
+        let working: Vec<Key> = keys.working(Usage::Attest, Day(10)).collect();
+        assert_eq!(working, [Signer::from_secret(&[4; 32]).key()], "whatever day he writes");
     }
 }

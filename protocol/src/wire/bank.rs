@@ -1,6 +1,7 @@
 //! Messages of `/stermina/bank/1`, from customers to the bank-node (SPEC §5.3).
 
 use super::{ErrorCode, Message};
+use crate::bank::merkle::Step;
 use crate::bank::{
     AccountQuery, Activation, Bulletin, Certificate, Claim, Defence, DirectoryEntry, DirectoryHead, Evidence,
     Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, VaultAppend, VaultHead, Withdrawal,
@@ -73,6 +74,8 @@ pub enum BankAsk {
     Bulletins(u64),
     /// The bank's own word, shown to it: a bank that ends before the letter's number has old books, and stops.
     Witness(Signed<Letter>),
+    /// The way from the root with this serial to the digest in the newest bulletin; says no name.
+    RootPath(u64),
 }
 
 /// Most bulletins in a page.
@@ -267,6 +270,8 @@ pub enum BankAnswer {
     Bulletins(Box<BulletinPage>),
     /// The bank knows of what it has signed.
     Noted,
+    /// The way from a root up to the digest in the bulletin.
+    RootPath(Vec<Step>),
     /// `Busy` and `Unavailable` leave it open, and so does `Expired` for a withdrawal: the same bytes may be taken
     /// later. Every other code says that it is not done, for good (SPEC §4).
     Error(ErrorCode),

@@ -4,13 +4,13 @@ use crate::scene::units;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::bank::{
-    AccountQuery, Activation, ActivationLetter, AddressRecord, Certificate, CertificateKind, DirectoryHead,
-    Identity, Letter, LetterKind, Outcome, RedeemKind, Redemption, Standing, Withdrawal,
+    AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, Certificate, CertificateKind, DirectoryHead,
+    Identity, Letter, LetterKind, Outcome, Reclaimed, RedeemKind, Redemption, Standing, Withdrawal,
 };
 use protocol::body::{Body, Text};
 use protocol::id::{BankId, Digest, Hint, Key, PaymentId, RequestId, RootId};
 use protocol::key::KeyTicket;
-use protocol::key::bank::{KeyCertificate, Usage};
+use protocol::key::bank::{KeyCertificate, Revocation, Usage};
 use protocol::money::Units;
 use protocol::note::{Destination, Link, Root, RootKind};
 use protocol::pay::{AmountRule, Mode, Order, Receipt, Refusal, Request};
@@ -182,6 +182,28 @@ proptest! {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn what_the_bank_tells_everybody(
+        (bank, number, prev, at, usage) in (bank(), any::<u64>(), digest(), when(), 0..4usize),
+        (journal, lines, issued, redeemed) in (any::<u64>(), any::<u64>(), any_units(), any_units()),
+        (day, roots, suspended) in (day(), digest(), vec(key(), 0..5)),
+        reclaimed in vec((digest(), digest(), 0..1u64 << 52, 1..1u64 << 52), 0..5),
+    ) {
+        let usage = [Usage::Issue, Usage::Attest, Usage::Bulletin, Usage::Node][usage];
+        has_one_form(Revocation { bank, usage, key: Key(roots.0), from_day: day });
+        let reclaimed = reclaimed.into_iter().map(|(root, tip, start, length)| {
+            Reclaimed { root, tip, range: Range::new(start, start + length).unwrap() }
+        });
+        let reclaimed = reclaimed.collect();
+        has_one_form(Bulletin {
+            bank, number, prev, at, journal, lines, issued, redeemed, day, roots, suspended, reclaimed,
+        });
+    }
+}
+
+proptest! {
     #[test]
     fn no_bytes_break_a_reader(tail in vec(any::<u8>(), 0..400)) {
         let bytes = [&[1], &tail[..]].concat();
@@ -203,5 +225,7 @@ proptest! {
         reads_only_its_form::<AccountQuery>(&bytes);
         reads_only_its_form::<Letter>(&bytes);
         reads_only_its_form::<DirectoryHead>(&bytes);
+        reads_only_its_form::<Revocation>(&bytes);
+        reads_only_its_form::<Bulletin>(&bytes);
     }
 }

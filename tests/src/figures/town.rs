@@ -72,6 +72,7 @@ impl Town {
                 unconfirmed_per_payer: all,
                 unconfirmed_total: all,
                 refresh: false,
+                stale_hours: 48,
             };
             wait(one.rpc().policy_set(policy)).unwrap_or_else(|why| panic!("{}: policy: {why}", one.name()));
         }

@@ -5,19 +5,22 @@ use bank_node::desk::activate::Attempts;
 use bank_node::desk::counter::{Prepared, Sign, prepare};
 use bank_node::desk::office::{Done, Objection, Opening, Operation, Order};
 use bank_node::desk::{Desk, Rules};
-use bank_node::keys::{MasterKey, WorkingKeys, make_all};
+use bank_node::keys::{Made, MasterKey, WorkingKeys, make_all, replacement};
 use bank_node::ledger::books::{Books, View};
-use bank_node::ledger::{Audit, CustomerKind, Fault, audit};
+use bank_node::ledger::bulletin::DayRoots;
+use bank_node::ledger::{AccountNumber, Audit, CustomerKind, Fault, audit};
 use bank_node::store::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use bank_node::store::{Ledger, Memory};
+use protocol::bank::Bulletin;
 use protocol::id::Key;
+use protocol::key::bank::{Revocation, Usage};
 use protocol::money::{Currency, Units};
 use protocol::note::Root;
 use protocol::range::Range;
 use protocol::sign::Signed;
-use protocol::time::Timestamp;
+use protocol::time::{Day, Timestamp};
 use protocol::wire::{BankAnswer, BankAsk};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -99,8 +102,28 @@ impl Store for Failing {
     }
 }
 
+/// The key folder, and the master key beside it.
+struct Safe {
+    master: MasterKey,
+    made: Vec<Made>,
+    letters: [u8; 32],
+    revoked: Vec<Signed<Revocation>>,
+}
+
+impl Safe {
+    fn working(&self) -> WorkingKeys {
+        let keys = WorkingKeys::in_memory(&self.master, &self.made, self.letters);
+        let mut keys = keys.expect("all four kinds were made");
+        for word in &self.revoked {
+            keys.public.revoke(word.clone()).expect("the master key's own word");
+        }
+        keys
+    }
+}
+
 /// The bank.
 pub struct Bank {
+    safe: Rc<RefCell<Safe>>,
     memory: Memory,
     ledger: Ledger<Failing>,
     keys: Rc<WorkingKeys>,
@@ -116,14 +139,16 @@ impl Bank {
     pub fn new(now: Timestamp, chance: &mut Chance) -> Bank {
         let master = MasterKey::from_secret(chance.bytes());
         let made = make_all(&master, now.day(), 90, &mut || chance.bytes());
-        let keys = WorkingKeys::in_memory(&master, &made, chance.bytes()).expect("all four kinds were made");
-        Bank::on(Memory::new(), Rc::new(keys), now)
+        let safe = Safe { master, made, letters: chance.bytes(), revoked: Vec::new() };
+        let keys = Rc::new(safe.working());
+        Bank::on(Memory::new(), (Rc::new(RefCell::new(safe)), keys), now)
     }
 
-    fn on(memory: Memory, keys: Rc<WorkingKeys>, now: Timestamp) -> Bank {
+    fn on(memory: Memory, (safe, keys): (Rc<RefCell<Safe>>, Rc<WorkingKeys>), now: Timestamp) -> Bank {
         let fuse = Fuse(Arc::new(AtomicU64::new(NEVER)));
         let ledger = Ledger::open(Failing { memory: memory.clone(), fuse: fuse.clone() });
         Bank {
+            safe,
             ledger: ledger.expect("memory does not fail"),
             memory,
             keys,
@@ -148,7 +173,7 @@ impl Bank {
             Ok(())
         });
         copied.expect("memory does not fail");
-        Bank::on(memory, Rc::clone(&self.keys), self.now.get())
+        Bank::on(memory, (Rc::clone(&self.safe), Rc::clone(&self.keys)), self.now.get())
     }
 
     /// Fails at the write after this many; the next question finds it open again.
@@ -166,6 +191,24 @@ impl Bank {
         self.now.set(now);
     }
 
+    /// What is due: reclaims to close, answers that did not come, debts to collect.
+    pub fn turn(&mut self) {
+        loop {
+            let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+            match self.ledger.in_one_commit(|tx| desk.turn(tx)) {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(_) => return self.open_again(),
+            }
+        }
+    }
+
+    /// What bulletins list as reclaimed.
+    pub fn reclaimed(&self) -> Vec<protocol::bank::Reclaimed> {
+        let view = self.ledger.snapshot().expect("memory does not fail");
+        bank_node::desk::reclaim::listed(&view, 64).expect("memory does not fail")
+    }
+
     /// How often it has died.
     pub fn deaths(&self) -> u64 {
         self.deaths
@@ -173,7 +216,8 @@ impl Bank {
 
     fn open_again(&mut self) {
         self.deaths += 1;
-        let (deaths, memory, keys) = (self.deaths, self.memory.clone(), Rc::clone(&self.keys));
+        let (deaths, memory) = (self.deaths, self.memory.clone());
+        let keys = (Rc::clone(&self.safe), Rc::clone(&self.keys));
         *self = Bank { deaths, ..Bank::on(memory, keys, self.now.get()) };
     }
 
@@ -207,6 +251,39 @@ impl Bank {
     pub fn open(&self, name: &str, balance: Units, offline_limit: Units) -> Done {
         let opening = Opening { kind: CustomerKind::Resident, name: name.to_owned(), balance, offline_limit };
         self.order(Operation::Open(opening)).expect("a good opening")
+    }
+
+    /// Makes the next bulletin.
+    pub fn bulletin(&self) -> Signed<Bulletin> {
+        let now = self.now.get();
+        let desk = Desk { keys: &self.keys, now, rules: Rules::default() };
+        let day = Day(now.day().0 - 1);
+        let roots = DayRoots::of(&self.ledger.snapshot().expect("memory does not fail"), day);
+        let roots = (day, roots.expect("memory does not fail").top());
+        let made = self.ledger.in_one_commit(|tx| desk.state(tx, roots));
+        made.expect("nobody lets the bank fail at bulletins").expect("a bulletin key for each day")
+    }
+
+    /// The master key revokes a key, and another one takes its place; certificates are renewed where that is due.
+    pub fn revoke(&mut self, usage: Usage, key: Key, chance: &mut Chance) -> Signed<Revocation> {
+        let today = self.now.get().day();
+        let epoch = self.keys.next_epoch(today).filter(|_| usage == Usage::Issue).unwrap_or(0);
+        let word = {
+            let mut safe = self.safe.borrow_mut();
+            let made = replacement(&safe.master, usage, epoch, today, &mut || chance.bytes());
+            let word = safe.master.revoke(usage, key, today);
+            safe.made.push(made);
+            safe.revoked.push(word.clone());
+            word
+        };
+        self.keys = Rc::new(self.safe.borrow().working());
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+        let mut next = Some(AccountNumber(0));
+        while let Some(after) = next {
+            let renewed = self.ledger.in_one_commit(|tx| desk.renew_certificates(tx, after));
+            next = renewed.expect("nobody lets the bank fail at this");
+        }
+        word
     }
 
     /// The bank's keys.

@@ -1,4 +1,4 @@
-//! The bank through SIGKILL, lost disks, old copies and second processes, as its operators meet them (SPEC §4.10).
+//! The bank through SIGKILL, lost disks, old copies and second processes, as its operators meet them (SPEC §4.15).
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;

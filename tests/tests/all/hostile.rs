@@ -10,12 +10,14 @@
 //! | [`floods`] | a payee, with too much of everything |
 //! | [`bank`] | the bank-node, by its own customers |
 //! | [`doors`] | the local interfaces of both programs |
+//! | [`keys`] | everybody, with a key stolen from the bank |
 
 mod again;
 mod bank;
 mod bytes;
 mod doors;
 mod floods;
+mod keys;
 mod money;
 mod papers;
 

@@ -1,11 +1,15 @@
 //! Scenes in a world of the real rules: no process, no network, no clock; bad disks and bad post.
 
 mod banking;
+mod bulletins;
 mod crashes;
 mod lessons;
+mod midnight;
 mod paying;
 mod receiving;
+mod reclaiming;
 mod schedules;
+mod stolen;
 
 use protocol::id::PaymentId;
 use tests::world::{Who, World};

@@ -2,6 +2,7 @@
 
 mod claims;
 mod joining;
+mod told;
 mod money;
 mod orders;
 mod queries;

@@ -1,4 +1,4 @@
-//! A frame of the redo log: the writes of one commit, in order, chained by digest (SPEC §4.10).
+//! A frame of the redo log: the writes of one commit, in order, chained by digest (SPEC §4.15).
 
 use crate::ledger::Fault;
 use crate::store::shelf::{ShelfMut, Table};

@@ -1,4 +1,4 @@
-//! The bank's own word on how far it has come, in a small file on either medium (SPEC §4.10).
+//! The bank's own word on how far it has come, in a small file on either medium (SPEC §4.15).
 //!
 //! It is written after every commit and before its answers leave, so that books or a log of an older day are
 //! recognised when they are opened. Two places in the file are written in turn: a torn write leaves the other.

@@ -1,4 +1,4 @@
-//! Appending to the redo log: one frame for each commit, durable before the books commit (SPEC §4.10).
+//! Appending to the redo log: one frame for each commit, durable before the books commit (SPEC §4.15).
 
 use super::frame::{Mark, Writes};
 use super::read::{End, Segment, file_name};

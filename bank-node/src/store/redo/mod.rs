@@ -1,4 +1,4 @@
-//! The redo log: every commit's writes on a second medium before the books have them (SPEC §4.10, B9, threats X7).
+//! The redo log: every commit's writes on a second medium before the books have them (SPEC §4.15, B9, threats X7).
 //!
 //! ```text
 //! work ─▶ writes ─▶ frame appended, synced ─▶ books commit (with the frame's mark) ─▶ heads ─▶ answers

@@ -1,4 +1,4 @@
-//! Where books and log are, and whether they may be opened together (SPEC §4.10).
+//! Where books and log are, and whether they may be opened together (SPEC §4.15).
 
 use super::frame::Mark;
 use super::{RedoError, read};

@@ -1,4 +1,4 @@
-//! Reading the redo log: from where the books stand to its end, every digest checked (SPEC §4.10).
+//! Reading the redo log: from where the books stand to its end, every digest checked (SPEC §4.15).
 
 use super::frame::{Frame, Mark, holds_frame_above};
 use super::{RedoError, SEGMENT_BYTES};

@@ -16,6 +16,7 @@ use super::{
     NetError, Protocol, Role,
     codec::Codec,
     discovery::Records,
+    gossip,
     limits::{Limits, Row},
 };
 
@@ -34,6 +35,7 @@ pub(super) struct Behaviour {
     pub(super) ping: ping::Behaviour,
     pub(super) kad: kad::Behaviour<Records>,
     pub(super) mdns: Toggle<mdns::tokio::Behaviour>,
+    pub(super) gossip: gossip::Behaviour,
     pub(super) pay: request_response::Behaviour<Codec>,
     pub(super) bank: request_response::Behaviour<Codec>,
 }
@@ -44,7 +46,7 @@ impl Behaviour {
         role: Role,
         mdns: bool,
         pinned: &[PeerId],
-        records: Records,
+        (records, gossip): (Records, gossip::Behaviour),
         limits: &Limits,
     ) -> Self {
         let peer = key.public().to_peer_id();
@@ -65,6 +67,7 @@ impl Behaviour {
             ),
             kad: kad(peer, role, records, limits),
             mdns: mdns.then(|| neighbours(peer)).flatten().into(),
+            gossip,
             pay: ask(limits.row(Protocol::Pay), ProtocolSupport::Full, &room),
             bank: ask(limits.row(Protocol::Bank), ProtocolSupport::Full, &room),
         }

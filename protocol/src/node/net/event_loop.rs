@@ -26,6 +26,7 @@ use super::{
     contact::{Origins, Pinned, pins},
     discovery::{Book, OwnAddresses, Records},
     exchange::{Answered, Ask, Asked},
+    gossip,
     keypair,
     limits::Limits,
     records::Query,
@@ -37,6 +38,7 @@ pub(super) enum Command {
     Ask(Ask),
     LookUp(PeerId),
     Publish { key: Vec<u8>, value: Vec<u8>, reply: oneshot::Sender<Result<(), NetError>> },
+    Spread(Vec<u8>),
     Listening(oneshot::Sender<Vec<Multiaddr>>),
     External(oneshot::Sender<Vec<Multiaddr>>),
     Penalize { peer: PeerId, points: u32 },
@@ -91,8 +93,9 @@ impl EventLoop {
         let pins = pins(&config.bootstrap, me)?;
         let pinned: Vec<PeerId> = pins.iter().map(|pin| pin.peer).collect();
         let records = Records::new(me, Arc::clone(&validator), &limits);
+        let gossip = gossip::behaviour(validator.hears_rumours(), &limits)?;
         let mut swarm = behaviour::swarm(key, &limits, limits.idle, |key| {
-            Behaviour::new(key, config.role, config.mdns, &pinned, records, &limits)
+            Behaviour::new(key, config.role, config.mdns, &pinned, (records, gossip), &limits)
         })?;
         let mut opening = HashSet::new();
         for address in config.listen {
@@ -167,6 +170,7 @@ impl EventLoop {
             Command::Ask(ask) => self.ask(ask),
             Command::LookUp(peer) => self.look_up(peer),
             Command::Publish { key, value, reply } => self.publish(key, value, reply),
+            Command::Spread(rumour) => self.spread(rumour),
             Command::Listening(reply) => self.listening_asked.push(reply),
             Command::External(reply) => self.external_asked.push(reply),
             Command::Penalize { peer, points } => self.penalize(peer, points),
@@ -209,6 +213,7 @@ impl EventLoop {
             BehaviourEvent::Pay(event) => self.on_message(Protocol::Pay, event),
             BehaviourEvent::Bank(event) => self.on_message(Protocol::Bank, event),
             BehaviourEvent::Kad(event) => self.on_kad(event),
+            BehaviourEvent::Gossip(event) => self.on_gossip(event),
             BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
                 self.identified(peer_id, info);
             }

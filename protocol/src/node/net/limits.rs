@@ -95,6 +95,13 @@ pub struct Limits {
     /// See `records_per_second`.
     pub records_burst: u32,
 
+    /// Largest rumour: a bulletin whose lists are full.
+    pub rumour_bytes: usize,
+    /// Rumours that wait to be sent to one peer; the next ones are dropped, and pulled.
+    pub rumours_queued: usize,
+    /// How long a rumour is remembered, so that it is looked at once.
+    pub rumour_memory: Duration,
+
     /// Peers of whom we remember addresses.
     pub book_peers: usize,
     /// Addresses remembered, or tried, for one peer.
@@ -112,6 +119,9 @@ pub struct Limits {
     /// What bytes cost that break the framing, or a record with a wrong signature. A program
     /// charges the same for a body it cannot read.
     pub offence_malformed: u32,
+    /// What a rumour costs that does not prove what it says. An honest peer can pass on one that we can't check, if
+    /// we have not learned the bank's newest key: so it may happen, but not often.
+    pub offence_rumour: u32,
     /// How long a banned peer is refused. In memory only.
     pub ban: Duration,
     /// Peers of whom budgets are kept.
@@ -177,6 +187,9 @@ impl Limits {
         republish: HOUR,
         records_per_second: 1,
         records_burst: 32,
+        rumour_bytes: 128 * KIB,
+        rumours_queued: 16,
+        rumour_memory: HOUR,
         book_peers: 4096,
         addresses_per_peer: 16,
         offence_points: 10_000,
@@ -184,6 +197,7 @@ impl Limits {
         offence_flood: 1,
         offence_stalled: 100,
         offence_malformed: 500,
+        offence_rumour: 200,
         ban: Duration::from_secs(120),
         accounts: 8192,
         redial_first: Duration::from_millis(500),

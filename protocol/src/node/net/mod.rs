@@ -4,8 +4,8 @@
 //! [`limits`] (the one table), `behaviour` (what is spoken), `codec` (how a message is framed),
 //! `budget` (who may still ask), `discovery` (where peers are), `event_loop` (the one task that owns
 //! the swarm) with its parts `search` (how a peer is reached), `exchange` (requests and answers),
-//! `contact` (connections) and `records` (addresses published and found), and at last `once` (a
-//! question nobody can attribute).
+//! `contact` (connections), `records` (addresses published and found) and `gossip` (what everybody passes on to
+//! everybody), and at last `once` (a question nobody can attribute).
 //!
 //! ```text
 //! ask, publish ─▶ Net ──commands──▶ EventLoop (Swarm) ──▶ Inbound{peer, body, answer} ─▶ the program
@@ -23,10 +23,13 @@ mod discovery;
 mod error;
 mod event_loop;
 mod exchange;
+mod gossip;
 pub mod limits;
 mod once;
 mod records;
 mod search;
+#[cfg(test)]
+mod gossip_tests;
 #[cfg(test)]
 mod tests;
 
@@ -53,6 +56,7 @@ use self::{
 };
 pub use self::{
     error::{AskError, NetError},
+    gossip::Rumour,
     once::ask_once,
 };
 
@@ -95,12 +99,20 @@ impl Protocol {
     pub const ALL: [Self; 2] = [Self::Pay, Self::Bank];
 }
 
-/// What the program knows about address records. Called in the swarm's task: one signature, no IO.
+/// What the program knows about address records and rumours. Called in the swarm's task: one signature, no IO.
 pub trait RecordCheck: Send + Sync {
     /// The sequence number, if `value` is a valid signed address record for `key`.
     fn check(&self, key: &[u8], value: &[u8]) -> Option<u64>;
     /// The addresses in a record that passed [`RecordCheck::check`].
     fn addresses(&self, value: &[u8]) -> Vec<Multiaddr>;
+    /// Whether this node listens to rumours, and passes them on.
+    fn hears_rumours(&self) -> bool {
+        false
+    }
+    /// What a rumour of at most `rumour_bytes` is worth.
+    fn rumour(&self, _: &[u8]) -> Rumour {
+        Rumour::False
+    }
 }
 
 /// A request of a peer.
@@ -259,6 +271,12 @@ impl Net {
     /// one keeps that silently: the sequence has to grow over a restored backup too.
     pub async fn publish(&self, key: Vec<u8>, value: Vec<u8>) -> Result<(), NetError> {
         self.command(|reply| Command::Publish { key, value, reply }).await.unwrap_or(Err(NetError::Stopped))
+    }
+
+    /// Tells everybody who is connected and listens; they pass it on. See [`Rumour`].
+    pub async fn spread(&self, rumour: Vec<u8>) {
+        // A node that is stopping has nothing to tell.
+        let _ = self.commands.send(Command::Spread(rumour)).await;
     }
 
     /// The addresses this node listens on, with their ports. Waits until every listener has one.

@@ -75,6 +75,7 @@ pub(crate) fn all() -> Value {
     payments(&mut v, &scene);
     keys_and_people(&mut v, &scene.bank, &scene.bob);
     bank(&mut v, &scene.bank, &scene.bob);
+    told(&mut v, &scene.bank);
     json!({ "valid": v.valid, "malformed": v.malformed, "digests": digests(&scene) })
 }
 
@@ -262,6 +263,35 @@ fn bank(v: &mut Vectors, bank: &Bank, bob: &Person) {
     v.malformed::<protocol::bank::DirectoryHead>(&bytes, []);
 }
 
+/// What the bank tells everybody.
+fn told(v: &mut Vectors, bank: &Bank) {
+    for usage in [Usage::Issue, Usage::Attest, Usage::Bulletin, Usage::Node] {
+        v.signed(&bank.master, papers::revocation(bank, usage));
+    }
+    let bytes = v.signed(&bank.master, papers::revocation(bank, Usage::Issue));
+    v.malformed::<protocol::key::bank::Revocation>(
+        &bytes,
+        [spoil(9, [0], "unknown usage"), spoil(9, [5], "unknown usage")],
+    );
+    let mut first = papers::bulletin(bank);
+    (first.number, first.prev) = (1, Digest::default());
+    first.suspended.clear();
+    first.reclaimed.clear();
+    v.signed(&bank.attest, first);
+    let bytes = v.signed(&bank.attest, papers::bulletin(bank));
+    let lists = bytes.len() - (2 + 2 * 32 + 2 + 80);
+    v.malformed::<protocol::bank::Bulletin>(
+        &bytes,
+        [
+            spoil(73, TOO_MANY_UNITS, "2^53 units or more"),
+            spoil(81, TOO_MANY_UNITS, "2^53 units or more"),
+            spoil(lists, [4, 1], "too long a list"),
+            spoil(lists + 66, [4, 1], "too long a list"),
+            spoil(lists + 68 + 64, u64::MAX.to_be_bytes(), "not a range"),
+        ],
+    );
+}
+
 /// Digests of what is no body of its own.
 fn digests(scene: &Scene) -> Value {
     use protocol::bank::{DirectoryEntry, next_head};
@@ -286,6 +316,10 @@ fn digests(scene: &Scene) -> Value {
             "digest": list_of_roots([(&id, units(30), &key)]),
         },
         "memo": { "text": "caffè", "digest": Order::memo_digest("caffè") },
+        "root-tree": {
+            "roots": [Digest([17; 32]), Digest([18; 32]), Digest([19; 32])],
+            "top": papers::bulletin(&scene.bank).roots,
+        },
         "directory": { "heads": [Digest::default(), after_first, next_head(&after_first, &second)] },
     })
 }
@@ -312,6 +346,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "order",
         "receipt",
         "refusal",
+        "revocation",
+        "bulletin",
     ];
     let first_of = |(at, name): (usize, &&str)| {
         let body = all["valid"].as_array().unwrap().iter().find(|v| v["type"] == **name).unwrap();

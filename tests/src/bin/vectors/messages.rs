@@ -2,6 +2,7 @@
 
 use crate::papers;
 use crate::scene::{Scene, range, units};
+use protocol::bank::merkle::Tree;
 use protocol::bank::{DirectoryEntry, LetterKind, RedeemKind, Redemption};
 use protocol::body::Body;
 use protocol::id::{Digest, RequestId};
@@ -127,6 +128,8 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Directory", BankAsk::Directory(0));
     ask("Directory", BankAsk::Directory(70_000));
     ask("Witness", BankAsk::Witness(bank.attest.sign(papers::letter(bank, bob, LetterKind::Balance))));
+    ask("Bulletins", BankAsk::Bulletins(0));
+    ask("RootPath", BankAsk::RootPath(300));
     v.odd_forms("BankAsk", &bytes);
 }
 
@@ -168,8 +171,11 @@ fn answers(v: &mut Vectors, scene: &Scene) {
         DirectoryEntry::Identity(papers_of_bob.identity),
     ];
     let head = bank.attest.sign(papers::head(bank));
-    answer("Directory", BankAnswer::Directory(Box::new(DirectoryPage { entries, head, keys })));
     answer("Noted", BankAnswer::Noted);
+    answer("Directory", BankAnswer::Directory(Box::new(DirectoryPage { entries, head, keys: keys.clone() })));
+    answer("Bulletins", BankAnswer::Bulletins(Box::new(papers::page(bank, keys))));
+    let tree = Tree::over([Digest([17; 32]), Digest([18; 32]), Digest([19; 32])]);
+    answer("RootPath", BankAnswer::RootPath(tree.path(1).unwrap()));
     answer("Error", BankAnswer::Error(ErrorCode::Busy));
     v.odd_forms("BankAnswer", &bytes);
 }

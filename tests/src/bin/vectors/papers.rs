@@ -1,15 +1,18 @@
 //! One good paper of every type, from the people of the scene.
 
-use crate::scene::{Bank, NOW, Person, Scene, TODAY, units};
+use crate::scene::{Bank, NOW, Person, Scene, TODAY, range, units};
+use protocol::bank::merkle::Tree;
 use protocol::bank::{
-    AccountQuery, Activation, ActivationLetter, AddressRecord, DirectoryHead, Letter, LetterKind, Outcome,
-    RedeemKind, Redemption, Withdrawal,
+    AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, DirectoryHead, Letter, LetterKind, Outcome,
+    Reclaimed, RedeemKind, Redemption, Withdrawal,
 };
 use protocol::body::Text;
 use protocol::id::{Digest, RequestId};
+use protocol::key::bank::{KeyCertificate, Revocation, Usage};
 use protocol::pay::{Receipt, Refusal};
-use protocol::time::DAY_SECONDS;
-use protocol::wire::ErrorCode;
+use protocol::sign::{Signed, Signer};
+use protocol::time::{DAY_SECONDS, Day};
+use protocol::wire::{BulletinPage, ErrorCode};
 
 pub(crate) fn text(text: &str) -> Text {
     Text::new(text, 255).unwrap()
@@ -104,4 +107,34 @@ pub(crate) fn receipt(scene: &Scene, confirmed: bool) -> Receipt {
 
 pub(crate) fn refusal(scene: &Scene) -> Refusal {
     Refusal { order: scene.payment().order.digest(), code: ErrorCode::Fork, at: TODAY.start() }
+}
+
+pub(crate) fn revocation(bank: &Bank, usage: Usage) -> Revocation {
+    let key = Signer::from_secret(&[110 + usage as u8; 32]).key();
+    Revocation { bank: bank.id(), usage, key, from_day: TODAY }
+}
+
+pub(crate) fn bulletin(bank: &Bank) -> Bulletin {
+    Bulletin {
+        bank: bank.id(),
+        number: 2,
+        prev: Digest([16; 32]),
+        at: NOW,
+        journal: 41,
+        lines: 2,
+        issued: units(1_000),
+        redeemed: units(50),
+        day: Day(TODAY.0 - 1),
+        roots: Tree::over([Digest([17; 32]), Digest([18; 32]), Digest([19; 32])]).top(),
+        suspended: vec![Person::new(91).owner().key(), Person::new(92).owner().key()],
+        reclaimed: vec![Reclaimed { root: Digest([20; 32]), tip: Digest([21; 32]), range: range(10, 40) }],
+    }
+}
+
+pub(crate) fn page(bank: &Bank, keys: Vec<Signed<KeyCertificate>>) -> BulletinPage {
+    BulletinPage {
+        bulletins: vec![bank.attest.sign(bulletin(bank))],
+        keys,
+        revoked: vec![bank.master.sign(revocation(bank, Usage::Issue))],
+    }
 }
