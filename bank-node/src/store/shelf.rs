@@ -37,11 +37,13 @@ pub enum Table {
     Debts,
     /// time, kind, number → nothing.
     Due,
+    /// name → operator.
+    Operators,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 16] = [
+    pub const ALL: [Table; 17] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -58,6 +60,7 @@ impl Table {
         Table::CasesOf,
         Table::Debts,
         Table::Due,
+        Table::Operators,
     ];
 
     /// Its name in files.
@@ -79,6 +82,7 @@ impl Table {
             Table::CasesOf => "cases_of",
             Table::Debts => "debts",
             Table::Due => "due",
+            Table::Operators => "operators",
         }
     }
 }
