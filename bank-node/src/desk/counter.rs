@@ -2,7 +2,7 @@
 
 use super::activate::{self, Attempts, Claim};
 use super::redeem::{self, Examined, Ready};
-use super::{Desk, Reply, publish, settle, status, withdraw};
+use super::{Desk, Reply, publish, settle, status, vault, withdraw};
 use crate::ledger::books::{Fault, Tx, View};
 use protocol::bank::{Identity, Withdrawal};
 use protocol::money::Currency;
@@ -20,6 +20,8 @@ pub enum Work {
     Withdraw(Box<Verified<Withdrawal>>),
     /// Notes to an account or to new notes.
     Redeem(Box<Examined>),
+    /// Records for a vault.
+    Vault(Box<vault::Append>),
 }
 
 /// What the counter can do with a request.
@@ -71,6 +73,11 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
             Ok(Ready::Examined(examined)) => Ok(Work::Redeem(examined)),
             Err(stop) => Err(stop),
         },
+        BankAsk::VaultHead(asked) => return answer(desk.vault_head(view, asked)),
+        BankAsk::VaultRead(asked, after) => return answer(desk.read_vault(view, &asked, after)),
+        BankAsk::VaultAppend(asked, records) => {
+            vault::examine_append(bank, view, asked, records).map(|append| Work::Vault(Box::new(append)))
+        }
         // Rooms that are being built: each is answered where it is made.
         BankAsk::Reclaim(..)
         | BankAsk::Contest(_)
@@ -82,9 +89,6 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
         | BankAsk::MailBack(_)
         | BankAsk::LeaveRequests(..)
         | BankAsk::TakeRequest(_)
-        | BankAsk::VaultAppend(..)
-        | BankAsk::VaultHead(_)
-        | BankAsk::VaultRead(..)
         | BankAsk::Bulletins(_) => return answer(Err(ErrorCode::Unsupported.into())),
     };
     match prepared {
@@ -106,6 +110,7 @@ impl Work {
             Work::Publish(identity) => settle(desk.publish(tx, identity)),
             Work::Withdraw(asked) => settle(desk.withdraw(tx, asked)),
             Work::Redeem(examined) => settle(desk.redeem(tx, examined)),
+            Work::Vault(append) => settle(desk.append_to_vault(tx, append)),
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod query;
 pub mod redeem;
 pub mod standing;
 pub mod status;
+pub mod vault;
 pub mod withdraw;
 
 #[cfg(test)]

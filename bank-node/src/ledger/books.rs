@@ -6,6 +6,7 @@
 use super::account::{Account, AccountNumber};
 use super::outstanding::{Issued, Redeemed};
 use super::posting::{Answer, Asked, Entry};
+use super::vault::{VaultTx, VaultView};
 use protocol::bank::DirectoryEntry;
 use protocol::id::{Digest, Key};
 use serde::{Deserialize, Serialize};
@@ -33,7 +34,7 @@ pub struct Line {
 }
 
 /// Reading.
-pub trait View {
+pub trait View: VaultView {
     /// The account of this number.
     fn account(&self, number: AccountNumber) -> Result<Option<Account>, Fault>;
     /// The account that this owner key has activated.
@@ -67,7 +68,7 @@ pub trait View {
 }
 
 /// Writing; all of a batch or nothing.
-pub trait Tx: View {
+pub trait Tx: View + VaultTx {
     /// Writes an account, and finds it by its owner from now on.
     fn keep_account(&mut self, account: &Account) -> Result<(), Fault>;
     /// Writes an answer.

@@ -6,6 +6,7 @@
 //! | [`posting`] | double entry and the journal |
 //! | [`outstanding`] | the issue register, the redeemed intervals, the double-spend rule |
 //! | [`books`] | what the rules ask of a store, a question each |
+//! | [`vault`] | sealed logs of workstations, which are no money |
 //! | [`mod@audit`] | every invariant, recomputed from the records |
 
 pub mod account;
@@ -13,6 +14,7 @@ pub mod audit;
 pub mod books;
 pub mod outstanding;
 pub mod posting;
+pub mod vault;
 
 #[cfg(test)]
 mod tests;

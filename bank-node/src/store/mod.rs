@@ -10,6 +10,7 @@ mod memory;
 mod redb;
 pub mod shelf;
 mod tables;
+mod vault;
 
 #[cfg(test)]
 pub(crate) mod failing;

@@ -23,11 +23,15 @@ pub enum Table {
     Answers,
     /// line number → directory line.
     Directory,
+    /// account number → how far its vault goes.
+    Vaults,
+    /// account number, record number → sealed record.
+    VaultRecords,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 11] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -37,6 +41,8 @@ impl Table {
         Table::Redeemed,
         Table::Answers,
         Table::Directory,
+        Table::Vaults,
+        Table::VaultRecords,
     ];
 
     /// Its name in files.
@@ -51,6 +57,8 @@ impl Table {
             Table::Redeemed => "redeemed",
             Table::Answers => "answers",
             Table::Directory => "directory",
+            Table::Vaults => "vaults",
+            Table::VaultRecords => "vault_records",
         }
     }
 }

@@ -4,6 +4,7 @@ mod joining;
 mod money;
 mod orders;
 mod queries;
+mod vaults;
 
 use super::counter::{Prepared, Sign, prepare};
 use super::office::{Done, Objection, Opening, Operation, Order, Ordered};
