@@ -4,10 +4,13 @@
 //! whole; what is closed is asked for by name. The trait is the wallet's own: [`crate::wallet::books`].
 
 mod book;
+mod patch;
 mod redb;
+mod vault;
 
 pub use book::{Contact, DirectoryFlaw};
 pub use redb::RedbStore;
+pub use vault::{ReplayFlaw, Waiting};
 
 pub use crate::wallet::books::{Page, Store, StoreFault};
 

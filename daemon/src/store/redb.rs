@@ -3,7 +3,7 @@
 //! Records are MessagePack, bodies their own fixed layout, events JSON. Tables that grow with time have
 //! running numbers as keys; those that are looked up by name have the name.
 
-use super::{Page, Store, StoreFault};
+use super::{Page, Store, StoreFault, vault};
 use crate::wallet::banking::BankOp;
 use crate::wallet::change::{Answered, Change, Event};
 use crate::wallet::history::{Entry, HistoryFlaw, HistoryHead};
@@ -11,6 +11,7 @@ use crate::wallet::paying::Outgoing;
 use crate::wallet::policy::Policy;
 use crate::wallet::receiving::{Incoming, RequestRecord};
 use crate::wallet::reserve::OwnNote;
+use crate::wallet::vault::{Fence, Quarantine};
 use crate::wallet::{AccountBalance, Owner, Wallet};
 use protocol::bank::Letter;
 use protocol::body::Body;
@@ -25,31 +26,33 @@ use std::path::Path;
 type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
 type Numbered = TableDefinition<'static, u64, &'static [u8]>;
 
-const LIVE_NOTES: Numbered = Numbered::new("live_notes");
-const SPENT_NOTES: Numbered = Numbered::new("spent_notes");
+pub(super) const LIVE_NOTES: Numbered = Numbered::new("live_notes");
+pub(super) const SPENT_NOTES: Numbered = Numbered::new("spent_notes");
 const NOTES_BY_ROOT: Bytes = Bytes::new("notes_by_root");
-const OUTGOING: Bytes = Bytes::new("outgoing");
+pub(super) const OUTGOING: Bytes = Bytes::new("outgoing");
 const OPEN_OUTGOING: Bytes = Bytes::new("open_outgoing");
-const INCOMING: Bytes = Bytes::new("incoming");
+pub(super) const INCOMING: Bytes = Bytes::new("incoming");
 const INCOMING_BY_ID: Bytes = Bytes::new("incoming_by_id");
-const REQUESTS: Bytes = Bytes::new("requests");
-const BANK_OPS: Bytes = Bytes::new("bank_ops");
+pub(super) const REQUESTS: Bytes = Bytes::new("requests");
+pub(super) const BANK_OPS: Bytes = Bytes::new("bank_ops");
 const OPEN_BANK_OPS: Bytes = Bytes::new("open_bank_ops");
-const HISTORY: Numbered = Numbered::new("history");
-const EVENTS: Numbered = Numbered::new("events");
-const ANSWERED: Bytes = Bytes::new("answered");
+pub(super) const HISTORY: Numbered = Numbered::new("history");
+pub(super) const EVENTS: Numbered = Numbered::new("events");
+pub(super) const ANSWERED: Bytes = Bytes::new("answered");
 const TICKETS: Numbered = Numbered::new("tickets");
-const LETTERS: Numbered = Numbered::new("letters");
-const BANK_KEYS: Bytes = Bytes::new("bank_keys");
+pub(super) const LETTERS: Numbered = Numbered::new("letters");
+pub(super) const BANK_KEYS: Bytes = Bytes::new("bank_keys");
 const TOKENS: Bytes = Bytes::new("tokens");
 pub(super) const META: Bytes = Bytes::new("meta");
 pub(super) const CERTIFICATES: Bytes = Bytes::new("certificates");
 pub(super) const IDENTITIES: Bytes = Bytes::new("identities");
 pub(super) const ADDRESSES: Bytes = Bytes::new("addresses");
 
-const ACCOUNT: &[u8] = b"account";
-const POLICY: &[u8] = b"policy";
+pub(super) const ACCOUNT: &[u8] = b"account";
+pub(super) const POLICY: &[u8] = b"policy";
 const TICKETS_TAKEN: &[u8] = b"tickets_taken";
+const FENCE: &[u8] = b"fence";
+const QUARANTINE: &[u8] = b"quarantine";
 const VERSION: &[u8] = b"version";
 /// The form of the records in this file. A file with a newer one is not opened.
 const VERSION_NOW: u32 = 1;
@@ -80,11 +83,11 @@ pub(super) fn unpack<T: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> 
 
 /// Events are JSON, as they are told: their kind stands inside them, and a form that depends on whether people
 /// read it (ids: bytes or hex) does not come back out of MessagePack then.
-fn pack_event(event: &Event) -> Vec<u8> {
+pub(super) fn pack_event(event: &Event) -> Vec<u8> {
     serde_json::to_vec(event).expect("our events have nothing that JSON can't hold")
 }
 
-fn unpack_event(bytes: &[u8]) -> Result<Event, StoreFault> {
+pub(super) fn unpack_event(bytes: &[u8]) -> Result<Event, StoreFault> {
     serde_json::from_slice(bytes).map_err(|_| StoreFault::Unreadable("events"))
 }
 
@@ -109,7 +112,7 @@ impl RedbStore {
 
     fn prepare(self) -> Result<RedbStore, StoreFault> {
         let tx = self.db.begin_write().map_err(broken)?;
-        for table in [LIVE_NOTES, SPENT_NOTES, HISTORY, EVENTS, TICKETS, LETTERS] {
+        for table in [LIVE_NOTES, SPENT_NOTES, HISTORY, EVENTS, TICKETS, LETTERS, vault::QUEUE] {
             tx.open_table(table).map_err(broken)?;
         }
         let named = [
@@ -190,6 +193,12 @@ impl RedbStore {
             let entry = Entry::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("history"))?;
             wallet.apply(&Change::History(entry));
         }
+        if let Some(fence) = meta(&tx, FENCE)? {
+            wallet.apply(&Change::Fence(fence));
+        }
+        if let Some(why) = meta(&tx, QUARANTINE)? {
+            wallet.apply(&Change::Quarantine(why));
+        }
         if let Some((_, bytes)) = last(&tx, EVENTS)? {
             wallet.apply(&Change::Event(unpack_event(&bytes)?));
         }
@@ -246,7 +255,16 @@ impl RedbStore {
     }
 }
 
-fn meta<T: DeserializeOwned>(tx: &ReadTransaction, key: &[u8]) -> Result<Option<T>, StoreFault> {
+pub(super) fn meta<T: DeserializeOwned>(tx: &ReadTransaction, key: &[u8]) -> Result<Option<T>, StoreFault> {
+    let table = tx.open_table(META).map_err(broken)?;
+    table.get(key).map_err(broken)?.map(|bytes| unpack("meta", bytes.value())).transpose()
+}
+
+/// As [`meta`], within a commit in the making.
+pub(super) fn meta_in<T: DeserializeOwned>(
+    tx: &WriteTransaction,
+    key: &[u8],
+) -> Result<Option<T>, StoreFault> {
     let table = tx.open_table(META).map_err(broken)?;
     table.get(key).map_err(broken)?.map(|bytes| unpack("meta", bytes.value())).transpose()
 }
@@ -346,10 +364,20 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
         Change::Policy(policy) => put(tx, META, POLICY, &pack(policy)),
         Change::Token(token) => put(tx, TOKENS, token.id.as_bytes(), &pack(token)),
         Change::TokenRevoked(id) => remove(tx, TOKENS, id.as_bytes()),
+        Change::Fence(fence) => put(tx, META, FENCE, &pack(fence)),
+        Change::Fenced(note) => {
+            let mut fence: Fence = meta_in(tx, FENCE)?.unwrap_or_default();
+            fence.notes.insert(*note);
+            put(tx, META, FENCE, &pack(&fence))
+        }
+        Change::Quarantine(why) => match meta_in::<Quarantine>(tx, QUARANTINE)? {
+            Some(_) => Ok(()),
+            None => put(tx, META, QUARANTINE, &pack(why)),
+        },
     }
 }
 
-fn incoming_key(payer: &Key, id: &PaymentId) -> Vec<u8> {
+pub(super) fn incoming_key(payer: &Key, id: &PaymentId) -> Vec<u8> {
     [&payer.0[..], &id.0].concat()
 }
 
@@ -360,7 +388,7 @@ fn answered_key(method: &str, key: &str) -> Vec<u8> {
 impl Store for RedbStore {
     fn commit(&self, changes: &[Change]) -> Result<(), StoreFault> {
         let tx = self.db.begin_write().map_err(broken)?;
-        changes.iter().try_for_each(|change| write(&tx, change))?;
+        vault::write_logged(&tx, changes)?;
         tx.commit().map_err(broken)
     }
 

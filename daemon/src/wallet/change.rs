@@ -13,6 +13,7 @@ use super::policy::Policy;
 use super::receiving::{Incoming, RequestRecord};
 use super::reserve::OwnNote;
 use super::token::Token;
+use super::vault::{Fence, Quarantine};
 use protocol::bank::Letter;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;
@@ -59,6 +60,12 @@ pub enum Change {
     Token(Token),
     /// A token that no longer counts.
     TokenRevoked(String),
+    /// What a restored workstation may not spend.
+    Fence(Fence),
+    /// A note that came to a key from before the restore.
+    Fenced(u64),
+    /// Why nothing is spent or taken any more until the workstation is restored; the first reason stays.
+    Quarantine(Quarantine),
 }
 
 /// What a caller's idempotency key stands for.

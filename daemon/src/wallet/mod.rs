@@ -16,6 +16,7 @@
 //! | [`history`] | the chain of movements with both balances |
 //! | [`policy`] | what is taken directly, what only certified |
 //! | [`token`] | what programs may spend |
+//! | [`vault`] | what goes into the vault, and what a restored wallet may not spend |
 //! | [`change`] | what a decision is, and how it becomes durable before it has effects |
 
 mod answers;
@@ -32,6 +33,7 @@ pub mod receiving;
 pub mod reserve;
 mod tickets;
 pub mod token;
+pub mod vault;
 
 use banking::BankOp;
 use change::Change;
@@ -47,6 +49,7 @@ use protocol::time::Timestamp;
 use reserve::OwnNote;
 use std::collections::{BTreeMap, HashMap};
 use token::Token;
+use vault::{Fence, Quarantine};
 
 /// Whose wallet it is, and at which bank; fixed when the account is opened.
 #[derive(Clone, Debug)]
@@ -113,6 +116,8 @@ pub struct Wallet {
     account: Option<AccountBalance>,
     next_event: u64,
     tokens: BTreeMap<String, Token>,
+    fence: Option<Fence>,
+    quarantine: Option<Quarantine>,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
     unconfirmed: HashMap<Key, Units>,
 }
@@ -135,6 +140,8 @@ impl Wallet {
             account: None,
             next_event: 1,
             tokens: BTreeMap::new(),
+            fence: None,
+            quarantine: None,
             unconfirmed: HashMap::new(),
         }
     }
@@ -178,6 +185,11 @@ impl Wallet {
             Change::TokenRevoked(id) => {
                 self.tokens.remove(id);
             }
+            Change::Fence(fence) => self.fence = Some(fence.clone()),
+            Change::Fenced(note) => {
+                self.fence.get_or_insert_default().notes.insert(*note);
+            }
+            Change::Quarantine(why) => self.quarantine = self.quarantine.or(Some(*why)),
             // Kept in the store only: it is asked when one of them is wanted.
             Change::Incoming(_) | Change::Request(_) | Change::Answered(_) | Change::Letter(_) => {}
         }

@@ -155,7 +155,8 @@ impl Wallet {
     /// Units that may be spent now.
     pub fn free(&self) -> Units {
         let holdings = self.holdings();
-        holdings.confirmed.plus(holdings.unconfirmed).expect("all units of a bank are below 2^53")
+        let free = holdings.confirmed.plus(holdings.unconfirmed).expect("all units of a bank are below 2^53");
+        free.minus(self.fenced()).expect("what is fenced is a part of what is free")
     }
 
     /// A note of ours with live units.
@@ -195,7 +196,7 @@ impl Wallet {
         let mut pieces: Vec<(bool, Piece)> = self
             .notes
             .values()
-            .filter(usable)
+            .filter(|note| usable(note) && !self.is_fenced(note))
             .flat_map(|n| n.free.iter().map(|range| (n.confirmed, Piece { note: n.number, range })))
             .collect();
         let second_choice = |confirmed: bool| matches!(taker, Taker::Payee(_)) && !confirmed;
@@ -235,7 +236,7 @@ impl Wallet {
         let mut pieces: Vec<(bool, Units, Piece)> = self
             .notes
             .values()
-            .filter(|n| n.note.links.len() < LINKS_MAX)
+            .filter(|n| n.note.links.len() < LINKS_MAX && !self.is_fenced(n))
             .filter(|n| !n.confirmed || scattered || n.note.links.len() > MERGE_LINKS)
             .flat_map(|n| {
                 n.free.iter().map(|range| (n.confirmed, range.units(), Piece { note: n.number, range }))

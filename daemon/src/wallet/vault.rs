@@ -1,0 +1,158 @@
+//! What of a wallet goes into the vault, and what a restored wallet may not do (SPEC §4.7, §4.13, threats X6).
+//!
+//! A restored workstation can't know what the one before it did after its last record: so it **spends nothing that it
+//! had**. The fence stands around every note from before; they come back by a reclaim. Whatever comes to keys made
+//! after the restore is free.
+
+use super::Wallet;
+use super::change::{Change, Decision, Draft};
+use super::reserve::{OwnNote, Piece};
+use protocol::id::RootId;
+use protocol::money::Units;
+use protocol::note::Root;
+use protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+
+/// Whose vault it is: the first thing in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The account's number.
+    pub account: u64,
+    /// When the account was joined.
+    pub joined: Timestamp,
+}
+
+/// Whether a change is of use to another machine. Tickets, tokens and what the machine knows of itself are not.
+pub fn belongs_in_vault(change: &Change) -> bool {
+    match change {
+        Change::Note(_)
+        | Change::Outgoing(_)
+        | Change::Incoming(_)
+        | Change::Request(_)
+        | Change::BankOp(_)
+        | Change::History(_)
+        | Change::Event(_)
+        | Change::Answered(_)
+        | Change::BankKey(_)
+        | Change::Letter(_)
+        | Change::Account(_)
+        | Change::Policy(_) => true,
+        Change::Ticket(..)
+        | Change::TicketsTaken(_)
+        | Change::Token(_)
+        | Change::TokenRevoked(_)
+        | Change::Fence(_)
+        | Change::Fenced(_)
+        | Change::Quarantine(_) => false,
+    }
+}
+
+/// What a restored workstation may not spend.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fence {
+    /// When it was restored.
+    pub at: Timestamp,
+    /// Notes with lower numbers were there before.
+    pub below: u64,
+    /// Ids of roots that requests from before will bring: the other copy may have had them already.
+    pub roots: BTreeSet<RootId>,
+    /// Notes that came later to a key from before.
+    pub notes: BTreeSet<u64>,
+}
+
+impl Fence {
+    /// The fence around everything that `wallet` holds and has asked for.
+    pub fn around(wallet: &Wallet, at: Timestamp) -> Fence {
+        let roots = wallet.open_bank_ops().map(|op| Root::id_of(&op.digest, 0)).collect();
+        Fence { at, below: wallet.next_note, roots, notes: BTreeSet::new() }
+    }
+
+    /// Whether it stands around this note.
+    pub fn holds(&self, note: &OwnNote) -> bool {
+        note.number < self.below
+            || self.notes.contains(&note.number)
+            || self.roots.contains(&note.note.root.unverified().id)
+    }
+}
+
+/// Why a workstation neither spends nor takes money until it is restored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Quarantine {
+    /// The wallet's file is not there.
+    StoreMissing,
+    /// The wallet's file is older than the head file beside it: it was put back from a backup.
+    StoreBehind,
+    /// The vault has records that this workstation did not write: it was put back from a backup, or a copy of it runs.
+    VaultAhead,
+    /// Another copy of this workstation has written to the vault.
+    VaultForked,
+    /// The account was restored on another machine.
+    OlderGeneration,
+}
+
+impl Quarantine {
+    /// Its word for programs.
+    pub fn word(self) -> &'static str {
+        match self {
+            Quarantine::StoreMissing => "store_missing",
+            Quarantine::StoreBehind => "store_behind",
+            Quarantine::VaultAhead => "vault_ahead",
+            Quarantine::VaultForked => "vault_forked",
+            Quarantine::OlderGeneration => "older_generation",
+        }
+    }
+}
+
+impl std::fmt::Display for Quarantine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Quarantine::StoreMissing => "the wallet's file is not there",
+            Quarantine::StoreBehind => "the wallet's file is older than it was: it was put back from a backup",
+            Quarantine::VaultAhead => {
+                "the vault has records that this workstation did not write: it was put back from a backup, or a copy \
+                 of it has been running"
+            }
+            Quarantine::VaultForked => "another copy of this workstation writes to the vault",
+            Quarantine::OlderGeneration => "the account was restored on another machine since",
+        })
+    }
+}
+
+impl Wallet {
+    /// The fence, if this workstation was restored.
+    pub fn fence(&self) -> Option<&Fence> {
+        self.fence.as_ref()
+    }
+
+    /// Why this workstation neither spends nor takes money, if so.
+    pub fn quarantine(&self) -> Option<Quarantine> {
+        self.quarantine
+    }
+
+    /// Marks the workstation as one that must be restored; the first reason stays.
+    pub fn put_in_quarantine(&self, why: Quarantine, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        if self.quarantine.is_none() {
+            draft.put(Change::Quarantine(why));
+        }
+        Decision::new(draft, ())
+    }
+
+    /// Whether a note may not be spent.
+    pub(super) fn is_fenced(&self, note: &OwnNote) -> bool {
+        self.fence.as_ref().is_some_and(|fence| fence.holds(note))
+    }
+
+    /// Free units behind the fence: they are to be reclaimed.
+    pub fn fenced_pieces(&self) -> Vec<Piece> {
+        let fenced = self.notes().filter(|note| self.is_fenced(note));
+        fenced.flat_map(|n| n.free.iter().map(|range| Piece { note: n.number, range })).collect()
+    }
+
+    /// How much that is.
+    pub fn fenced(&self) -> Units {
+        let pieces = self.fenced_pieces();
+        Units::sum(pieces.iter().map(|p| p.range.units())).expect("all units of a bank are below 2^53")
+    }
+}
