@@ -441,6 +441,7 @@ fn finish(
         sealed: begun.sealed,
         introduction: Introduction { certificate: papers.certificate, identity: papers.identity },
         opening: papers.opening,
+        generation: FIRST_GENERATION,
     };
     first_tickets(paths, &new)?;
     Profile::create(paths, new)?;

@@ -8,6 +8,7 @@
 
 pub mod cli;
 pub mod engine;
+pub mod head;
 pub mod join;
 pub mod keyring;
 pub mod profile;

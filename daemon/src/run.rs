@@ -81,6 +81,8 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         introduction: profile.introduction(),
         views: profile.view_keys(),
         node: Signer::from_secret(&node_secret),
+        generation: profile.generation(),
+        past_nodes: profile.past_nodes(),
     };
     let node = persona.node.clone();
     let shared = Arc::new(Shared::new(store, persona, clock.clone(), &wallet));

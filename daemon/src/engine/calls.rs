@@ -28,6 +28,8 @@ impl Core {
         let now = self.now();
         let until = self.keyring.finish_try(outcome.result, now, outcome.seconds);
         if until.is_ok() {
+            self.begin_vault();
+            self.open_old_mail();
             self.fill_tickets();
             self.refresh_due = true;
         }

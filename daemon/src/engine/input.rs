@@ -1,6 +1,7 @@
 //! Everything that can reach the engine: a closed list.
 
 use super::jobs::Flight;
+use super::vault::VaultWord;
 use crate::keyring::{Attempt, UnlockRefusal};
 use crate::store::StoreFault;
 use crate::wallet::banking::{BankRefusal, CallKey};
@@ -168,6 +169,10 @@ pub enum Input {
     AddToken(Token, Reply<()>),
     /// End a token.
     RevokeToken(String, Reply<bool>),
+    /// What was found about the vault.
+    Vault(VaultWord),
+    /// Somebody shows a payment again that was taken before.
+    ShownAgain(Key, PaymentId),
     /// The bank-node was found or lost.
     BankReachable(bool),
     /// Time has passed.

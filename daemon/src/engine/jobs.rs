@@ -48,6 +48,8 @@ struct Traffic {
     flying: HashSet<Flight>,
     retries: HashMap<Flight, Retry>,
     confirmations: HashMap<Flight, Job>,
+    /// Not before the vault has what they are about.
+    held: HashSet<Flight>,
 }
 
 /// What is under way, and when what was not answered is due again.
@@ -129,6 +131,9 @@ impl Jobs {
         let now = self.clock.monotonic();
         {
             let mut traffic = self.traffic();
+            if traffic.held.contains(&flight) {
+                return;
+            }
             if traffic.retries.get(&flight).is_some_and(|retry| retry.due > now)
                 || !traffic.flying.insert(flight)
             {
@@ -136,6 +141,18 @@ impl Jobs {
             }
         }
         self.outbox.launch(job());
+    }
+
+    /// Not to be started until it is released.
+    pub(super) fn hold(&self, flight: Flight) {
+        self.traffic().held.insert(flight);
+    }
+
+    /// It may be started, whatever was tried before.
+    pub(super) fn release(&self, flight: &Flight) {
+        let mut traffic = self.traffic();
+        traffic.held.remove(flight);
+        traffic.retries.remove(flight);
     }
 
     /// Answered: nothing more to do.

@@ -30,6 +30,7 @@ const KEY: &[u8] = b"vault_key";
 const HEAD: &[u8] = b"vault_head";
 const SENT: &[u8] = b"vault_sent";
 const REST: &[u8] = b"vault_rest";
+const COMMITS: &[u8] = b"commits";
 
 /// Bytes of a commit in one record.
 const PART: usize = RECORD_MAX - RECORD_OVERHEAD - 1;
@@ -143,6 +144,11 @@ impl RedbStore {
         self.meta_of(HEAD).map(Option::unwrap_or_default)
     }
 
+    /// How many commits this file has seen that went into the vault: what the head file beside it keeps.
+    pub fn commits(&self) -> Result<u64, StoreFault> {
+        self.meta_of(COMMITS).map(Option::unwrap_or_default)
+    }
+
     /// How far the bank has it, as last noted on disk; it may be further.
     pub fn vault_sent(&self) -> Result<VaultHead, StoreFault> {
         self.meta_of(SENT).map(Option::unwrap_or_default)
@@ -175,6 +181,20 @@ impl RedbStore {
             }
         }
         Ok(waiting)
+    }
+
+    /// The bank has lost records that it had taken: everything is queued once more, on top of what is there.
+    pub fn vault_again(&self, there: VaultHead) -> Result<(), StoreFault> {
+        let tx = self.db.begin_write().map_err(broken)?;
+        {
+            tx.open_table(QUEUE).map_err(broken)?.retain(|_, _| false).map_err(broken)?;
+            let mut meta = tx.open_table(META).map_err(broken)?;
+            for name in [HEAD, SENT] {
+                meta.insert(name, &pack(&there)[..]).map_err(broken)?;
+            }
+        }
+        queue(&tx, &all_rows(&tx)?)?;
+        tx.commit().map_err(broken)
     }
 
     /// The bank has everything up to `sent`: it need not be kept here. Not synced: if it is lost, the bank is asked.
@@ -427,5 +447,7 @@ fn queue(tx: &WriteTransaction, logged: &[Logged]) -> Result<(), StoreFault> {
     }
     let mut meta = tx.open_table(META).map_err(broken)?;
     meta.insert(HEAD, &pack(&head)[..]).map_err(broken)?;
+    let commits: u64 = meta.get(COMMITS).map_err(broken)?.map_or(Ok(0), |n| unpack("meta", n.value()))?;
+    meta.insert(COMMITS, &pack(&(commits + 1))[..]).map_err(broken)?;
     Ok(())
 }

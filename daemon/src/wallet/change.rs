@@ -320,6 +320,17 @@ impl Batch {
         self.changes.iter().filter_map(name).collect()
     }
 
+    /// Payments that it takes without the bank's word.
+    pub fn received(&self) -> Vec<(Key, PaymentId)> {
+        let name = |change: &Change| match change {
+            Change::Incoming(payment) if !payment.confirmed && payment.lost.is_zero() => {
+                Some((payment.payer, payment.payment))
+            }
+            _ => None,
+        };
+        self.changes.iter().filter_map(name).collect()
+    }
+
     /// Whether there is nothing to write.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
