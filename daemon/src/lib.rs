@@ -12,6 +12,7 @@ pub mod head;
 pub mod join;
 pub mod keyring;
 pub mod profile;
+pub mod restore;
 pub mod rpc;
 pub mod run;
 pub mod settings;

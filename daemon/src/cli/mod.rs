@@ -14,6 +14,7 @@ mod pay;
 mod policy;
 mod receive;
 mod reserve;
+mod restore;
 mod secret;
 mod session;
 mod show;
@@ -73,6 +74,7 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Join(Box<join::JoinWords>),
+    Restore(Box<restore::RestoreWords>),
     Unlock(node::UnlockWords),
     /// Close the reserve; receiving goes on
     Lock,
@@ -122,6 +124,7 @@ impl Command {
     async fn run(self, session: &Session) -> Result<Exit, Fault> {
         match self {
             Command::Join(words) => words.run(session).await,
+            Command::Restore(words) => words.run(session).await,
             Command::Unlock(words) => words.run(session).await,
             Command::Lock => node::lock(session).await,
             Command::Status => node::status(session).await,

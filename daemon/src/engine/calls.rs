@@ -78,6 +78,9 @@ impl Core {
                 self.reply_after(id, reply, Ok);
             }
             Err(CallFault::Store(fault)) => return Err(fault),
+            Err(CallFault::Locked) if let Some(why) = self.wallet.quarantine() => {
+                reply.now(Err(CallFault::Quarantined(why)));
+            }
             Err(fault) => reply.now(Err(fault)),
         }
         Ok(())

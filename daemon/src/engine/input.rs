@@ -7,6 +7,7 @@ use crate::store::StoreFault;
 use crate::wallet::banking::{BankRefusal, CallKey};
 use crate::wallet::paying::{NewPayment, NotDone, PayRefusal};
 use crate::wallet::policy::Policy;
+use crate::wallet::vault::Quarantine;
 use crate::wallet::token::Token;
 use crate::wallet::{OpenKeys, Wallet};
 use protocol::bank::{AccountQuery, Letter, Party};
@@ -95,6 +96,9 @@ pub enum CallFault {
     /// The private code has not been given.
     #[error("the reserve is locked: unlock it with the private code")]
     Locked,
+    /// It must be restored: what it holds is not all there is.
+    #[error("this workstation is in quarantine ({0}): run «stermina restore»; nothing is lost by it")]
+    Quarantined(Quarantine),
     /// The caller's key came before with another call.
     #[error("this key was used for another call")]
     KeyReused(Digest),

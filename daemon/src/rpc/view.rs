@@ -173,6 +173,10 @@ fn not_done(why: &NotDone, payee: &str, currency: &Currency) -> (String, Option<
             ),
             reason("insufficient_funds"),
         ),
+        NotDone::Restored => (
+            format!("the workstation was lost while {payee} was being asked; as far as the vault knows, nothing was paid."),
+            reason("restored"),
+        ),
         NotDone::Locked => (
             "the workstation was locked before anything was signed. Nothing was paid.".to_owned(),
             reason("locked"),

@@ -51,7 +51,7 @@ pub(super) const ADDRESSES: Bytes = Bytes::new("addresses");
 pub(super) const ACCOUNT: &[u8] = b"account";
 pub(super) const POLICY: &[u8] = b"policy";
 const TICKETS_TAKEN: &[u8] = b"tickets_taken";
-const FENCE: &[u8] = b"fence";
+pub(super) const FENCE: &[u8] = b"fence";
 const QUARANTINE: &[u8] = b"quarantine";
 const VERSION: &[u8] = b"version";
 /// The form of the records in this file. A file with a newer one is not opened.

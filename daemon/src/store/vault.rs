@@ -149,6 +149,11 @@ impl RedbStore {
         self.meta_of(COMMITS).map(Option::unwrap_or_default)
     }
 
+    /// Whether this file was brought back from the vault, to its end.
+    pub fn is_fenced(&self) -> Result<bool, StoreFault> {
+        self.meta_of::<crate::wallet::vault::Fence>(redb::FENCE).map(|fence| fence.is_some())
+    }
+
     /// How far the bank has it, as last noted on disk; it may be further.
     pub fn vault_sent(&self) -> Result<VaultHead, StoreFault> {
         self.meta_of(SENT).map(Option::unwrap_or_default)

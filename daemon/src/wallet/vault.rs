@@ -6,6 +6,7 @@
 
 use super::Wallet;
 use super::change::{Change, Decision, Draft};
+use super::paying::{NotDone, State};
 use super::reserve::{OwnNote, Piece};
 use protocol::id::RootId;
 use protocol::money::Units;
@@ -128,6 +129,17 @@ impl Wallet {
     /// Why this workstation neither spends nor takes money, if so.
     pub fn quarantine(&self) -> Option<Quarantine> {
         self.quarantine
+    }
+
+    /// A wallet that was just brought back from the vault: nothing it had is spent, and nobody is asked any more to take
+    /// money that the workstation before this one may have paid already.
+    pub fn restored(&self, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        draft.put(Change::Fence(Fence::around(self, now)));
+        for payment in self.open_payments().filter(|p| p.state == State::Asking) {
+            draft.put_payment(payment.clone(), State::NotDone(NotDone::Restored));
+        }
+        Decision::new(draft, ())
     }
 
     /// Marks the workstation as one that must be restored; the first reason stays.
