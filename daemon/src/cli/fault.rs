@@ -184,6 +184,8 @@ const REASONS: &[(&str, Exit)] = &[
     ("bad_request", Exit::Refused),
     ("notes_scattered", Exit::Refused),
     ("over_cap", Exit::Refused),
+    ("not_reclaimable", Exit::Refused),
+    ("reclaimed", Exit::Refused),
     ("bank_unreachable", Exit::Failed),
     ("unreachable", Exit::Failed),
     ("history_broken", Exit::Failed),

@@ -4,6 +4,7 @@
 //! stderr. The exit code says how it ended; `fault` has the one map from reasons to codes. A file per noun.
 
 mod bank;
+mod claim;
 mod date;
 mod export;
 mod fault;
@@ -47,6 +48,7 @@ A first day:
   stermina request 30 --memo lunch     ask to be paid
   stermina pay st1q… 120 --memo rent   pay somebody
   stermina balance · history · deposit 50
+  stermina doubt                       what is not decided yet, and what you can do
 
 Exit codes:
   0  done
@@ -82,6 +84,10 @@ enum Command {
     Status,
     /// What can be spent, what is awaited, what the account holds
     Balance,
+    /// Everything whose outcome is awaited: by whom, until when, what you can do
+    Doubt,
+    #[command(subcommand)]
+    Claim(claim::ClaimWords),
     /// Ask the bank for the account's balance
     Statement,
     /// Move money from the account into the reserve
@@ -129,6 +135,8 @@ impl Command {
             Command::Lock => node::lock(session).await,
             Command::Status => node::status(session).await,
             Command::Balance => reserve::balance(session).await,
+            Command::Doubt => claim::doubt(session).await,
+            Command::Claim(words) => words.run(session).await,
             Command::Statement => reserve::statement(session).await,
             Command::Withdraw(words) => words.run(Way::Withdraw, session).await,
             Command::Deposit(words) => words.run(Way::Deposit, session).await,

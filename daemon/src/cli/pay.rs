@@ -12,17 +12,19 @@ use protocol::node::rpc::Empty;
 
 /// Pay a public code, a stermina: link or a request
 #[derive(Debug, clap::Args)]
-#[command(after_help = "\
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = "\
 The payment goes from workstation to workstation and needs no bank. If its outcome is not known when the command
 ends (exit code 5), it goes on by itself, and the same command with the key that is shown pays no second time.
 
 Examples:
   stermina pay st1q… 120 --memo rent
   stermina pay stermina:strq1…              # a request says how much
-  stermina pay st1q… 900 --certified        # final at once, by way of the bank")]
+  stermina pay st1q… 900 --certified        # final at once, by way of the bank
+  stermina pay reclaim 0f3a…                # nobody answers: what asking it back means")]
 pub(crate) struct PayWords {
     /// Whom: a public code, a stermina: link or a request
-    to: String,
+    #[arg(required = true)]
+    to: Option<String>,
     /// How much, in the bank's currency (12 or 12.50); a request or link may say it
     #[arg(allow_negative_numbers = true)]
     amount: Option<String>,
@@ -36,16 +38,28 @@ pub(crate) struct PayWords {
     key: KeyWords,
     #[command(flatten)]
     wait: WaitWords,
+    #[command(subcommand)]
+    command: Option<PayCommand>,
+}
+
+/// What else can be done about a payment of one's own.
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum PayCommand {
+    Reclaim(super::claim::ReclaimWords),
 }
 
 impl PayWords {
     pub(crate) async fn run(self, session: &Session) -> Result<Exit, Fault> {
+        if let Some(PayCommand::Reclaim(words)) = self.command {
+            return words.run(session).await;
+        }
+        let Some(to) = self.to else { return Err(Fault::Usage("whom to pay is missing".to_owned())) };
         let client = session.client().await?;
         let currency = session.status(&client).await?.currency;
         let units = amount_if(&currency, self.amount.as_ref())?;
         let key = session.key(self.key.key.as_deref());
         let certified = self.certified.then_some(true);
-        let asked = Pay { to: self.to, units, memo: self.memo, certified, key: key.clone() };
+        let asked = Pay { to, units, memo: self.memo, certified, key: key.clone() };
         let payment = client.pay(asked).await?;
         let payment = settle(&client, payment, &self.wait).await?;
         session.show.answer(&super::with_key(&payment, &key), || payment_page(&payment, &currency))?;
@@ -66,7 +80,7 @@ async fn settle(client: &WorkstationClient, first: Payment, wait: &WaitWords) ->
 }
 
 /// A payment ends as its outcome says, and why.
-fn end(payment: &Payment) -> Exit {
+pub(super) fn end(payment: &Payment) -> Exit {
     match payment.outcome.as_str() {
         "done" => Exit::Done,
         "not_done" => payment.reason.as_deref().and_then(fault::of_reason).unwrap_or(Exit::Refused),
@@ -90,11 +104,15 @@ fn payment_page(payment: &Payment, currency: &Currency) -> String {
         ("payee", payment.payee.to_string()),
         ("payment", payment.payment.to_string()),
         ("began", payment.created.to_string()),
+        ("may be objected to", payment.until.map(|until| format!("until {until}")).unwrap_or_default()),
     ]);
     let next = match payment.outcome.as_str() {
         "done" => format!("The payee's receipt: stermina receipt show {}\n", payment.payment),
         "not_done" => String::new(),
-        _ => format!("It goes on by itself; look again: stermina payment wait {}\n", payment.payment),
+        _ => format!(
+            "It goes on by itself; look again: stermina payment wait {}\nWhat is not decided yet, and what you can do: stermina doubt\n",
+            payment.payment
+        ),
     };
     format!("{first}\n{facts}{next}")
 }
@@ -191,6 +209,8 @@ mod tests {
             mode: None,
             created: Timestamp(0),
             changed: Timestamp(0),
+            back: Units::ZERO,
+            until: None,
             note: "A sentence.".into(),
             reason: reason.map(str::to_owned),
         }

@@ -32,6 +32,7 @@ fn balance_page(balance: &Balance) -> String {
         ("  unconfirmed", if_any(balance.unconfirmed, "the payers' word until the bank has seen it")),
         ("in doubt", if_any(balance.in_doubt, "promised to payments whose outcome is awaited")),
         ("at the bank", if_any(balance.at_bank, "in requests whose answer is awaited")),
+        ("claimed", if_any(balance.claimed, "lost to somebody who signed twice: stermina claim list")),
         ("account", account),
     ]);
     if !balance.held.is_empty() {

@@ -35,7 +35,10 @@ impl Core {
         match self.wallet.bank_answered(id, answer, &incoming, self.now()) {
             Ok(decision) => {
                 let _ = self.take(decision);
-                self.jobs.done(&flight);
+                match self.wallet.takes_its_time(id) {
+                    true => self.jobs.rest(flight),
+                    false => self.jobs.done(&flight),
+                }
                 self.refresh_due = true;
             }
             Err(flaw) => {
@@ -50,6 +53,7 @@ impl Core {
     pub(super) fn bank_came(&mut self, reachable: bool) {
         if reachable && !self.bank_reachable {
             self.jobs.bank_is_back();
+            self.rounds.ask_for_cases();
             self.refresh_due = true;
         }
         self.bank_reachable = reachable;
@@ -63,18 +67,19 @@ impl Core {
         // What this batch has decided is in memory already; only what is on disk may be sent.
         let committed = self.flush()?;
         self.jobs.start_open(&self.wallet, &committed);
-        self.go_to_the_bank();
-        Ok(())
+        self.go_round()?;
+        self.go_to_the_bank()
     }
 
     /// Refused payments first, then what is worth refreshing: one request at a time.
-    pub(super) fn go_to_the_bank(&mut self) {
+    pub(super) fn go_to_the_bank(&mut self) -> Result<(), StoreFault> {
         let now = self.now();
         let resting = self.shared.clock.monotonic() < self.bank_rests_until;
         if !self.refresh_due || !self.bank_reachable || resting {
-            return;
+            return Ok(());
         }
-        let Some(keys) = self.keyring.open(now) else { return };
+        self.file_claims()?;
+        let Some(keys) = self.keyring.open(now) else { return Ok(()) };
         let refused: Vec<PaymentId> = self.wallet.to_take_back().collect();
         for id in refused {
             let decision = self.wallet.take_back(&id, keys, fresh(), now);
@@ -83,12 +88,13 @@ impl Core {
         }
         let refreshing = self.wallet.open_bank_ops().any(|op| op.what == Operation::Refresh);
         if refreshing || !self.wallet.policy().refresh {
-            return;
+            return Ok(());
         }
         self.refresh_due = false;
         if let Some(decision) = self.wallet.refresh(keys, fresh(), now) {
             let _ = self.take(decision);
             self.refresh_due = true;
         }
+        Ok(())
     }
 }

@@ -32,6 +32,7 @@ impl Core {
             self.open_old_mail();
             self.fill_tickets();
             self.refresh_due = true;
+            self.rounds.ask_for_cases();
         }
         reply.now(until);
     }
@@ -57,7 +58,7 @@ impl Core {
     }
 
     /// Answers with what the key stands for already; else carries the call out, and answers once it is on disk.
-    fn keyed<T: Send + 'static>(
+    pub(super) fn keyed<T: Send + 'static>(
         &mut self,
         key: &CallKey,
         reply: Reply<Result<T, CallFault>>,
@@ -165,7 +166,7 @@ impl Core {
         }
     }
 
-    fn room_on_disk(&self) -> Result<(), CallFault> {
+    pub(super) fn room_on_disk(&self) -> Result<(), CallFault> {
         if self.disk_is_low() { Err(CallFault::DiskLow) } else { Ok(()) }
     }
 }

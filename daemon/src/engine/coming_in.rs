@@ -176,9 +176,11 @@ impl Core {
             earlier: self.store.incoming(&payer, &id)?,
             request: self.store.request(&request)?,
             notes: Vec::new(),
+            forks: Vec::new(),
         };
         for root in &roots {
             known.notes.extend(self.store.notes_over(root)?);
+            known.forks.extend(self.store.forks_over(root)?);
         }
         let node = self.shared.persona.node.clone();
         let decision = self.wallet.receive(payment, &known, &node, self.now());

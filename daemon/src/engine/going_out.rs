@@ -64,7 +64,7 @@ impl Core {
         let now = self.now();
         let Some(payment) = self.wallet.open_payment(id).cloned() else {
             self.jobs.done(&Flight::Send(*id));
-            return Ok(());
+            return self.answered_again(id, answer, node);
         };
         let decision = match answer {
             PayAnswer::Receipt(receipt) => {
@@ -125,7 +125,13 @@ impl Core {
             Some(payment)
                 if matches!(
                     payment.state,
-                    State::Sent | State::Receipted | State::Confirmed | State::TakingBack(_)
+                    State::Sent
+                        | State::Receipted
+                        | State::Confirmed
+                        | State::TakingBack(_)
+                        | State::Reclaiming
+                        | State::Reclaimed
+                        | State::Passed
                 ) =>
             {
                 let decision = self.wallet.receipted(&payment, receipt, node, self.now());

@@ -208,6 +208,11 @@ impl Engine {
         self.ask(|reply| Input::Bank(call, key, reply)).await?
     }
 
+    /// Reclaims a payment that nobody answers.
+    pub async fn reclaim(&self, payment: PaymentId, key: CallKey) -> Result<PaymentId, CallFault> {
+        self.ask(|reply| Input::Reclaim(payment, key, reply)).await?
+    }
+
     /// Makes a request for money.
     pub async fn make_request(&self, order: RequestOrder, key: CallKey) -> Result<RequestId, CallFault> {
         self.ask(|reply| Input::MakeRequest(order, key, reply)).await?

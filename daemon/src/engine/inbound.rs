@@ -168,7 +168,7 @@ impl Inbox {
         // An order that was answered gets the same answer before anything else is looked at.
         match shared.store.incoming(&order.payer, &order.payment) {
             Ok(Some(earlier)) => {
-                return Some(match Wallet::earlier_answer(&earlier, &order_digest) {
+                return Some(match Wallet::earlier_answer(&earlier, &order_digest, &shared.persona.node) {
                     Verdict::Receipt(receipt) => {
                         self.engine.tell(Input::ShownAgain(earlier.payer, earlier.payment)).await;
                         PayAnswer::Receipt(receipt)

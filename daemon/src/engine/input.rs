@@ -8,9 +8,10 @@ use crate::wallet::banking::{BankRefusal, CallKey};
 use crate::wallet::paying::{NewPayment, NotDone, PayRefusal};
 use crate::wallet::policy::Policy;
 use crate::wallet::vault::Quarantine;
+use crate::wallet::reclaiming::ReclaimRefusal;
 use crate::wallet::token::Token;
 use crate::wallet::{OpenKeys, Wallet};
-use protocol::bank::{AccountQuery, Letter, Party};
+use protocol::bank::{AccountQuery, Letter, Party, Reclaimed};
 use protocol::body::Text;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::bank::KeyCertificate;
@@ -19,7 +20,7 @@ use protocol::money::Units;
 use protocol::pay::{AmountRule, Receipt, Request, VerifiedPayment};
 use protocol::sign::{Signed, Verified};
 use protocol::time::Timestamp;
-use protocol::wire::{BankAnswer, Offer, PayAnswer};
+use protocol::wire::{BankAnswer, CaseState, Offer, PayAnswer};
 use tokio::sync::oneshot;
 
 /// Where an answer goes. A caller that has gone away is no matter.
@@ -108,6 +109,9 @@ pub enum CallFault {
     /// A bank request's rules.
     #[error(transparent)]
     Bank(#[from] BankRefusal),
+    /// A reclaim's rules.
+    #[error(transparent)]
+    Reclaim(#[from] ReclaimRefusal),
     /// No ticket is left, and a locked workstation can't make new ones.
     #[error("no more requests can be made until the workstation is unlocked")]
     NoTickets,
@@ -147,8 +151,14 @@ pub enum Input {
     PayAnswered(PaymentId, PayAnswer, Key),
     /// Nobody answered.
     Unanswered(Flight),
-    /// A confirmation was taken.
+    /// It was taken, whatever it was.
     Noted(Flight),
+    /// Reclaim a payment that nobody answers.
+    Reclaim(PaymentId, CallKey, Reply<Result<PaymentId, CallFault>>),
+    /// How our cases stand, and what was asked to learn it.
+    CasesTold(Flight, Vec<CaseState>),
+    /// Units that others reclaim, as bulletins list them: whoever has a chain that goes on objects.
+    Reclaimed(Vec<Reclaimed>),
     /// A payee tells that the money of a payment is safe.
     Confirmed(PaymentId, Signed<Receipt>, Key, Reply<bool>),
     /// Somebody would like to pay us.

@@ -6,10 +6,13 @@ use crate::store::{RedbStore, Store};
 use crate::wallet::banking::BankOp;
 use crate::wallet::change::{Committed, Effect};
 use crate::wallet::paying::{Outgoing, State};
+use crate::wallet::reclaiming::conceded;
 use crate::wallet::{OpenKeys, Wallet};
-use protocol::id::{Key, PaymentId, RequestId};
+use protocol::bank::Defence;
+use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::node::clock::Clock;
-use protocol::pay::Receipt;
+use protocol::note::{Note, NoteTable};
+use protocol::pay::{Receipt, list_of_notes};
 use protocol::sign::Signer;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,6 +22,8 @@ use std::time::Duration;
 pub const OFFER_PATIENCE_SECONDS: u64 = 15;
 /// The longest pause between two tries.
 const PAUSE_MAX: Duration = Duration::from_secs(120);
+/// The longest pause before something is looked at again that takes days.
+const REST_MAX: Duration = Duration::from_secs(3600);
 /// How long the engine waits for what is nearly there.
 const A_MOMENT: Duration = Duration::from_millis(200);
 /// A confirmation is a courtesy: after so many tries it waits for the payer to ask.
@@ -35,6 +40,12 @@ pub enum Flight {
     Bank(RequestId),
     /// A payer is told that his money is safe.
     Confirm(Key, PaymentId),
+    /// The bank is asked how our cases stand.
+    Cases,
+    /// The bank is told what we say in a case.
+    Defend(u64),
+    /// The bank is shown chains that go on from reclaimed keys.
+    Contest(Digest),
 }
 
 #[derive(Clone, Copy)]
@@ -47,7 +58,8 @@ struct Retry {
 struct Traffic {
     flying: HashSet<Flight>,
     retries: HashMap<Flight, Retry>,
-    confirmations: HashMap<Flight, Job>,
+    /// What no record on disk makes again.
+    kept: HashMap<Flight, Job>,
     /// Not before the vault has what they are about.
     held: HashSet<Flight>,
 }
@@ -83,9 +95,10 @@ impl Jobs {
         for op in wallet.open_bank_ops() {
             self.launch(Flight::Bank(op.id), || Job::Bank(op.clone()));
         }
+        wallet.to_concede().for_each(|payment| self.concede(payment));
         let waiting: Vec<(Flight, Job)> = {
             let traffic = self.traffic();
-            traffic.confirmations.iter().map(|(flight, job)| (*flight, job.clone())).collect()
+            traffic.kept.iter().map(|(flight, job)| (*flight, job.clone())).collect()
         };
         for (flight, job) in waiting {
             self.launch(flight, || job);
@@ -112,12 +125,50 @@ impl Jobs {
                     let signer = keys.map_or(&self.node, OpenKeys::owner);
                     let job = Job::Confirm { payer, payment, receipt: signer.sign(receipt) };
                     let flight = Flight::Confirm(payer, payment);
-                    self.traffic().confirmations.insert(flight, job.clone());
-                    self.launch(flight, || job);
+                    self.keep(flight, job);
                 }
             }
-            Effect::Refresh => {}
+            Effect::Concede(id) => {
+                if let Some(payment) = wallet.open_payment(&id) {
+                    self.concede(payment);
+                }
+            }
+            Effect::Refresh | Effect::Cases => {}
         }
+    }
+
+    /// Sends a job that nothing on disk makes again, until it is answered.
+    fn keep(&self, flight: Flight, job: Job) {
+        self.traffic().kept.insert(flight, job.clone());
+        self.launch(flight, || job);
+    }
+
+    /// Sends a payment again whose payee has answered it before.
+    pub fn offer_once_more(&self, payment: Outgoing) {
+        self.launch(Flight::Send(payment.id), || Job::Send(payment));
+    }
+
+    /// Asks how our cases stand.
+    pub fn ask_for_cases(&self) {
+        self.launch(Flight::Cases, || Job::Cases);
+    }
+
+    /// Says in a case what we have to say.
+    pub fn defend(&self, case: u64, defence: Defence) {
+        self.launch(Flight::Defend(case), || Job::Defend(case, defence));
+    }
+
+    /// Shows chains that go on from reclaimed keys.
+    pub fn contest(&self, notes: &[Note]) {
+        let tips: Vec<Digest> = notes.iter().filter_map(|n| n.holding().ok()).map(|h| h.tip).collect();
+        let flight = Flight::Contest(list_of_notes(&tips));
+        self.keep(flight, Job::Contest(flight, NoteTable::pack(notes)));
+    }
+
+    fn concede(&self, payment: &Outgoing) {
+        let Some(table) = conceded(payment) else { return };
+        let flight = Flight::Contest(payment.order.as_ref().map(|o| o.unverified().list).unwrap_or_default());
+        self.launch(flight, || Job::Contest(flight, table));
     }
 
     fn start_payment(&self, flight: Flight, payment: Option<Outgoing>, job: impl FnOnce(Outgoing) -> Job) {
@@ -160,7 +211,18 @@ impl Jobs {
         let mut traffic = self.traffic();
         traffic.flying.remove(flight);
         traffic.retries.remove(flight);
-        traffic.confirmations.remove(flight);
+        traffic.kept.remove(flight);
+    }
+
+    /// Answered, and to be asked again in a while: the pause grows from half a minute to an hour.
+    pub fn rest(&self, flight: Flight) {
+        let now = self.clock.monotonic();
+        let mut traffic = self.traffic();
+        traffic.flying.remove(&flight);
+        traffic.kept.remove(&flight);
+        let tries = traffic.retries.get(&flight).map_or(0, |retry| retry.tries) + 1;
+        let pause = Duration::from_secs(15).saturating_mul(1 << tries.min(8)).min(REST_MAX);
+        traffic.retries.insert(flight, Retry { tries, due: now + pause });
     }
 
     /// Not answered: again later, each time a little later, up to two minutes.
@@ -172,7 +234,7 @@ impl Jobs {
         let pause = Duration::from_millis(250).saturating_mul(1 << tries.min(10)).min(PAUSE_MAX);
         traffic.retries.insert(flight, Retry { tries, due: now + pause });
         if matches!(flight, Flight::Confirm(..)) && tries > CONFIRM_TRIES {
-            traffic.confirmations.remove(&flight);
+            traffic.kept.remove(&flight);
             traffic.retries.remove(&flight);
         }
     }

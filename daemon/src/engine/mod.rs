@@ -8,6 +8,7 @@
 
 mod at_bank;
 mod calls;
+mod cases;
 mod coming_in;
 pub mod contact;
 mod going_out;
@@ -77,6 +78,7 @@ pub struct Core {
     /// The bank has refused a request as a whole: it is left alone until then.
     bank_rests_until: Duration,
     gate: vault::Gate,
+    rounds: cases::Rounds,
 }
 
 impl Core {
@@ -98,6 +100,7 @@ impl Core {
             refresh_due: true,
             bank_reachable: false,
             bank_rests_until: Duration::ZERO,
+            rounds: cases::Rounds::default(),
         }
     }
 
@@ -106,6 +109,7 @@ impl Core {
         self.begin_gate()?;
         let loaded = self.flush()?;
         self.jobs.start_open(&self.wallet, &loaded);
+        self.tell_who_does_not_know()?;
         while let Some(first) = inputs.blocking_recv() {
             let mut stop = matches!(first, Input::Stop);
             self.handle(first)?;
@@ -119,7 +123,7 @@ impl Core {
                 return Ok(());
             }
             if self.refresh_due {
-                self.go_to_the_bank();
+                self.go_to_the_bank()?;
                 self.flush()?;
             }
         }
@@ -135,9 +139,12 @@ impl Core {
             Input::Pay(new, reply) => self.pay(new, reply)?,
             Input::Offered(id, answer) => self.offer_answered(&id, answer),
             Input::PayAnswered(id, answer, node) => self.pay_answered(&id, answer, &node)?,
-            Input::Unanswered(flight) => self.jobs.unanswered(flight),
+            Input::Unanswered(flight) => self.unanswered(flight),
             Input::Confirmed(id, receipt, node, reply) => self.confirmed(&id, receipt, &node, reply)?,
-            Input::Noted(flight) => self.jobs.done(&flight),
+            Input::Noted(flight) => self.noted(&flight),
+            Input::Reclaim(id, key, reply) => self.reclaim(id, key, reply)?,
+            Input::CasesTold(flight, states) => self.cases_told(&flight, states)?,
+            Input::Reclaimed(list) => self.contest(&list)?,
             Input::Offer(party, offer, reply) => self.offer(&party, &offer, reply)?,
             Input::Paid(payment, reply) => self.paid(&payment, reply)?,
             Input::Bank(call, key, reply) => self.bank(call, key, reply)?,
@@ -239,10 +246,13 @@ impl Core {
         self.shared.learn(self.wallet.keys());
         for effect in effects {
             self.hold_for_vault(&effect);
-            if effect == Effect::Refresh {
-                self.refresh_due = true;
-            } else {
-                self.jobs.start(effect, &self.wallet, &self.store, self.keyring.open(self.shared.now()));
+            match effect {
+                Effect::Refresh => self.refresh_due = true,
+                Effect::Cases => self.rounds.ask_for_cases(),
+                effect => {
+                    let keys = self.keyring.open(self.shared.now());
+                    self.jobs.start(effect, &self.wallet, &self.store, keys);
+                }
             }
         }
         self.tell_vault();

@@ -10,7 +10,9 @@ use super::link::BankLink;
 use super::{Engine, handle::Shared};
 use crate::wallet::banking::BankOp;
 use crate::wallet::paying::{NotDone, Outgoing};
+use protocol::bank::Defence;
 use protocol::id::{Key, PaymentId};
+use protocol::note::NoteTable;
 use protocol::pay::{Receipt, Request};
 use protocol::sign::Signed;
 use protocol::wire::{Offer, PayAnswer, PayAsk};
@@ -40,13 +42,19 @@ pub enum Job {
         /// Our word on it.
         receipt: Signed<Receipt>,
     },
+    /// Ask the bank how our cases stand.
+    Cases,
+    /// Say something in a case.
+    Defend(u64, Defence),
+    /// Show the bank chains that go on from reclaimed keys.
+    Contest(Flight, NoteTable),
 }
 
 /// Runs jobs.
 pub struct Outbox {
     engine: Engine,
     contacts: Arc<Contacts>,
-    link: Arc<BankLink>,
+    pub(super) link: Arc<BankLink>,
     runtime: Handle,
     permits: Arc<Semaphore>,
 }
@@ -67,6 +75,9 @@ impl Outbox {
                 Job::Send(payment) => this.send(&payment).await,
                 Job::Bank(op) => this.bank(&op).await,
                 Job::Confirm { payer, payment, receipt } => this.confirm(&payer, &payment, receipt).await,
+                Job::Cases => this.cases().await,
+                Job::Defend(case, defence) => this.defend(case, defence).await,
+                Job::Contest(flight, table) => this.contest(flight, table).await,
             };
             this.engine.tell(answer).await;
         });
@@ -81,7 +92,7 @@ impl Outbox {
         });
     }
 
-    fn shared(&self) -> &Shared {
+    pub(super) fn shared(&self) -> &Shared {
         &self.engine.shared
     }
 

@@ -4,6 +4,7 @@
 //! seconds since 1970. Every call that moves money takes the caller's `key`: the same key with the same
 //! parameters gets the same answer for ever, with others `key_reused`.
 
+pub use super::claims::{CaseView, ClaimView, Claims, DoubtView, Doubts};
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::{Currency, Units};
@@ -60,8 +61,16 @@ rpc_contract! {
         "payment.show" (Scope::Read) payment_show(ByPayment) -> Payment;
         /// Waits until a payment has an outcome, or the time is over.
         "payment.wait" (Scope::Read) payment_wait(WaitPayment) -> Payment;
+        /// Asks for a payment back that nobody answers. It signs that a chain which shows up later is the owner's to pay.
+        "payment.reclaim" (Scope::Admin) payment_reclaim(Reclaim) -> Payment;
         /// Payments whose outcome is awaited.
         "payment.open" (Scope::Read) payment_open(Empty) -> Payments;
+        /// Everything whose outcome is awaited, with the sums that it holds, read in one go.
+        "doubt.list" (Scope::Read) doubt_list(Empty) -> Doubts;
+        /// Claims for lost units, and cases in which others' claims ask of us.
+        "claim.list" (Scope::Read) claim_list(Empty) -> Claims;
+        /// A claim.
+        "claim.show" (Scope::Read) claim_show(ByClaim) -> ClaimView;
         /// The receipt for a payment that went out, or that came in.
         "receipt.show" (Scope::Read) receipt_show(ByPayment) -> Receipt;
         /// Makes a request that somebody can pay once.
@@ -148,6 +157,18 @@ params! {
         /// The caller's key: 1 to 64 characters.
         key: String,
     }
+    /// A payment to ask back.
+    Reclaim {
+        /// Its id.
+        payment: PaymentId,
+        /// The caller's key: 1 to 64 characters.
+        key: String,
+    }
+    /// One claim, by id.
+    ByClaim {
+        /// Its id.
+        claim: RequestId,
+    }
     /// A request to make.
     NewRequest {
         /// How much.
@@ -167,7 +188,7 @@ params! {
         before: Option<u64>,
         /// At most so many; 50 when left out, 500 at the most.
         limit: Option<u64>,
-        /// Only this kind: withdrawal, deposit, sent, received, returned or lost.
+        /// Only this kind: withdrawal, deposit, sent, received, returned, lost, reclaimed, recovered, charged or passed.
         movement: Option<String>,
         /// Only with this party.
         party: Option<PublicCode>,
@@ -270,7 +291,7 @@ results! {
     }
     /// Something whose outcome is awaited.
     Held {
-        /// `payment` or `bank`.
+        /// `payment`, `bank`, `disputed` or `claim`.
         kind: String,
         /// The payment's or the request's id.
         id: String,
@@ -297,16 +318,18 @@ results! {
         in_doubt: Units,
         /// In requests to the bank whose answer is awaited; not in `spendable`.
         at_bank: Units,
+        /// Lost to somebody who signed twice, and claimed; in no other sum.
+        claimed: Units,
         /// The account, as last told.
         account: Option<AccountView>,
-        /// What holds `in_doubt` and `at_bank`.
+        /// What holds `in_doubt`, `at_bank` and `claimed`.
         held: Vec<Held>,
     }
     /// A request to the bank.
     Operation {
         /// Its id.
         request: RequestId,
-        /// withdraw, deposit, refresh, certify or take_back.
+        /// withdraw, deposit, refresh, certify, take_back, reclaim, restore or claim.
         operation: String,
         /// asked, done, declined or refused.
         state: String,
@@ -352,7 +375,8 @@ results! {
         units: Units,
         /// What for.
         memo: String,
-        /// asking, certifying, sent, receipted, confirmed, not_done, taking_back, returned or taken.
+        /// asking, certifying, sent, receipted, confirmed, not_done, taking_back, returned, taken, reclaiming, reclaimed
+        /// or passed.
         state: String,
         /// asking, done, not_done or in_doubt.
         outcome: String,
@@ -362,6 +386,10 @@ results! {
         created: Timestamp,
         /// When its state last changed.
         changed: Timestamp,
+        /// Units of it that came back.
+        back: Units,
+        /// While it is asked back: until when others may object.
+        until: Option<Timestamp>,
         /// What it means for the payer, and what is awaited: a sentence.
         note: String,
         /// The reason's word when it was not done.
@@ -424,7 +452,7 @@ results! {
         seq: u64,
         /// When.
         at: Timestamp,
-        /// withdrawal, deposit, sent, received, returned or lost.
+        /// withdrawal, deposit, sent, received, returned, lost, reclaimed, recovered, charged or passed.
         movement: String,
         /// How much.
         units: Units,
@@ -463,7 +491,7 @@ results! {
     Letter {
         /// Its number in the bank's journal.
         number: u64,
-        /// opening, payment, deposit or refusal.
+        /// opening, payment, deposit, refusal, reclaim, recovery or charge.
         kind: String,
         /// Units moved, or asked for in a refusal.
         units: Units,

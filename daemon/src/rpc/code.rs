@@ -5,6 +5,7 @@ use crate::keyring::UnlockRefusal;
 use crate::store::StoreFault;
 use crate::wallet::banking::BankRefusal;
 use crate::wallet::paying::PayRefusal;
+use crate::wallet::reclaiming::ReclaimRefusal;
 use protocol::code::CodeFlaw;
 use protocol::money::Currency;
 use protocol::node::rpc::{ErrorInfo, Retry, RpcError};
@@ -43,6 +44,11 @@ pub const ERRORS: &[ErrorInfo] = &[
         meaning: "the disk failed; whether the call took effect is unknown",
     },
     ErrorInfo { code: -21, reason: "stopping", meaning: "the workstation is stopping" },
+    ErrorInfo {
+        code: -23,
+        reason: "not_reclaimable",
+        meaning: "only a payment that was sent directly and not answered can be reclaimed",
+    },
     ErrorInfo { code: -22, reason: "history_broken", meaning: "the history's chain does not hold" },
 ];
 
@@ -64,6 +70,8 @@ pub(super) fn call(fault: CallFault, currency: &Currency) -> RpcError {
             .hint("use a new key for a new call"),
         CallFault::Pay(refusal) => pay(refusal, currency),
         CallFault::Bank(refusal) => bank(refusal, currency),
+        CallFault::Reclaim(ReclaimRefusal::NotFound) => reason_of("not_found", message),
+        CallFault::Reclaim(_) => reason_of("not_reclaimable", message),
         CallFault::NoTickets => reason_of("no_tickets", message).retry(Retry::Later).hint("stermina unlock"),
         CallFault::DiskLow => reason_of("disk_low", message).retry(Retry::SameKey),
         CallFault::Store(fault) => store(&fault),

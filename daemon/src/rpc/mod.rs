@@ -2,6 +2,8 @@
 
 pub mod api;
 mod code;
+pub mod claims;
+mod doubt;
 mod gate;
 mod moves;
 mod server;

@@ -185,6 +185,17 @@ impl Desk {
         self.operation(&id)
     }
 
+    pub(super) async fn begin_reclaim(
+        &self,
+        caller: &Caller,
+        asked: api::Reclaim,
+    ) -> Result<api::Payment, RpcError> {
+        let key = self.call_key("payment.reclaim", caller, &asked.key, &asked)?;
+        let begun = self.engine().reclaim(asked.payment, key).await;
+        let id = begun.map_err(|fault| code::call(fault, &self.owner().currency))?;
+        self.payment(&id)
+    }
+
     pub(super) async fn make_request(
         &self,
         caller: &Caller,

@@ -420,6 +420,22 @@ impl Workstation for Desk {
         Ok(api::Payments { payments: open.iter().map(|p| view::payment(p, self.currency())).collect() })
     }
 
+    async fn payment_reclaim(&self, caller: &Caller, asked: api::Reclaim) -> Result<api::Payment, RpcError> {
+        self.begin_reclaim(caller, asked).await
+    }
+
+    async fn doubt_list(&self, _: &Caller, _: Empty) -> Result<api::Doubts, RpcError> {
+        self.engine.look(|wallet, _| super::doubt::doubts(wallet)).await.map_err(|f| self.call(f))
+    }
+
+    async fn claim_list(&self, _: &Caller, _: Empty) -> Result<api::Claims, RpcError> {
+        self.claim_list_now()
+    }
+
+    async fn claim_show(&self, _: &Caller, asked: api::ByClaim) -> Result<api::ClaimView, RpcError> {
+        self.claim_now(&asked.claim)
+    }
+
     async fn receipt_show(&self, _: &Caller, asked: api::ByPayment) -> Result<api::Receipt, RpcError> {
         self.receipt_of(&asked.payment)
     }

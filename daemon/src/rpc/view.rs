@@ -3,6 +3,7 @@
 use super::api;
 use crate::store::{RedbStore, Store};
 use crate::wallet::banking::{BankOp, OpState};
+use crate::wallet::doubt::{Doubt, Doubtful};
 use crate::wallet::history::{Entry, Movement};
 use crate::wallet::paying::{NotDone, Outgoing, PaymentOutcome, State};
 use crate::wallet::receiving::RequestRecord;
@@ -21,26 +22,16 @@ pub(super) fn account(balance: AccountBalance) -> api::AccountView {
 }
 
 pub(super) fn balance(wallet: &Wallet) -> api::Balance {
-    let Holdings { confirmed, unconfirmed, in_doubt, at_bank } = wallet.holdings();
-    let payments = wallet.open_payments().filter(|p| p.holds_money()).map(|p| api::Held {
-        kind: "payment".to_owned(),
-        id: p.id.to_string(),
-        state: p.state.word().to_owned(),
-        units: p.amount,
-        since: p.created,
-        awaiting: match p.state {
-            State::Certifying | State::TakingBack(_) => "the bank".to_owned(),
-            _ => named(&p.name, &PublicCode::of(p.payee)),
-        },
-    });
-    let ops = wallet.open_bank_ops().filter(|op| !of_payment(op)).map(|op| api::Held {
-        kind: "bank".to_owned(),
-        id: op.id.to_string(),
-        state: op.what.word().to_owned(),
-        units: op.amount,
-        since: op.created,
-        awaiting: "the bank".to_owned(),
-    });
+    let Holdings { confirmed, unconfirmed, in_doubt, at_bank, claimed } = wallet.holdings();
+    let holds = |doubt: &Doubt| !matches!(doubt.what, Doubtful::Case(_));
+    let held = |doubt: &Doubt| api::Held {
+        kind: super::doubt::kind(&doubt.what).to_owned(),
+        id: super::doubt::id(&doubt.what),
+        state: doubt.state.clone(),
+        units: doubt.units,
+        since: doubt.since,
+        awaiting: super::doubt::awaiting(&doubt.awaiting),
+    };
     api::Balance {
         currency: wallet.owner().currency.clone(),
         spendable: wallet.free(),
@@ -48,18 +39,13 @@ pub(super) fn balance(wallet: &Wallet) -> api::Balance {
         unconfirmed,
         in_doubt,
         at_bank,
+        claimed,
         account: wallet.account().map(account),
-        held: payments.chain(ops).collect(),
+        held: wallet.doubts().iter().filter(|doubt| holds(doubt)).map(held).collect(),
     }
 }
 
-/// Requests to the bank on behalf of a payment are told with the payment.
-fn of_payment(op: &BankOp) -> bool {
-    use crate::wallet::banking::Operation;
-    matches!(op.what, Operation::Certify(_) | Operation::TakeBack(_))
-}
-
-fn named(name: &str, code: &PublicCode) -> String {
+pub(super) fn named(name: &str, code: &PublicCode) -> String {
     if name.is_empty() { code.to_string() } else { name.to_owned() }
 }
 
@@ -119,6 +105,8 @@ pub(super) fn payment(payment: &Outgoing, currency: &Currency) -> api::Payment {
         mode: payment.order.as_ref().map(|order| order.unverified().mode.name().to_owned()),
         created: payment.created,
         changed: payment.changed,
+        back: payment.back,
+        until: payment.until,
         note,
         reason,
     }
@@ -147,7 +135,40 @@ fn explain(payment: &Outgoing, payee: &str, currency: &Currency) -> (String, Opt
         State::Taken(code) => {
             plain(format!("{payee} answered «{}», but has redeemed the units: he has them", code.text()))
         }
+        State::Reclaiming => plain(reclaiming(payment, payee)),
+        State::Reclaimed => (
+            format!(
+                "nobody showed that {payee} had it: {} came to your account. {}",
+                currency.show_full(payment.back),
+                match payment.receipt {
+                    Some(_) => "A receipt came all the same: a claim for it would be yours to pay.",
+                    None => "Should it turn up later, it is yours to pay.",
+                }
+            ),
+            Some("reclaimed".to_owned()),
+        ),
+        State::Passed => plain(format!("{payee} has it: a chain shows that he handed it on{}", part(payment, currency))),
         State::NotDone(why) => not_done(why, payee, currency),
+    }
+}
+
+fn reclaiming(payment: &Outgoing, payee: &str) -> String {
+    let until = match payment.until {
+        Some(until) => format!("until {until} whoever has it may object"),
+        None => "the bank has not answered yet; it is asked again by itself".to_owned(),
+    };
+    let receipt = match payment.receipt {
+        Some(_) => format!("; {payee}'s receipt has come, the bank is told"),
+        None => String::new(),
+    };
+    format!("you have asked for it back: {until}; then it comes to your account{receipt}")
+}
+
+/// The part of a payment that came back.
+fn part(payment: &Outgoing, currency: &Currency) -> String {
+    match payment.back.is_zero() {
+        true => String::new(),
+        false => format!("; {} of it came back to your account", currency.show_full(payment.back)),
     }
 }
 

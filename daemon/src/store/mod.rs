@@ -5,6 +5,7 @@
 
 mod book;
 mod patch;
+mod cases;
 mod redb;
 mod vault;
 

@@ -3,7 +3,7 @@
 //! Records are MessagePack, bodies their own fixed layout, events JSON. Tables that grow with time have
 //! running numbers as keys; those that are looked up by name have the name.
 
-use super::{Page, Store, StoreFault, vault};
+use super::{Page, Store, StoreFault, cases, vault};
 use crate::wallet::banking::BankOp;
 use crate::wallet::change::{Answered, Change, Event};
 use crate::wallet::history::{Entry, HistoryFlaw, HistoryHead};
@@ -23,8 +23,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 
-type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
-type Numbered = TableDefinition<'static, u64, &'static [u8]>;
+pub(super) type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
+pub(super) type Numbered = TableDefinition<'static, u64, &'static [u8]>;
 
 pub(super) const LIVE_NOTES: Numbered = Numbered::new("live_notes");
 pub(super) const SPENT_NOTES: Numbered = Numbered::new("spent_notes");
@@ -131,8 +131,11 @@ impl RedbStore {
             ADDRESSES,
             TOKENS,
         ];
-        for table in named {
-            tx.open_table(table).map_err(broken)?;
+        for table in named.iter().chain(cases::NAMED) {
+            tx.open_table(*table).map_err(broken)?;
+        }
+        for table in cases::NUMBERED {
+            tx.open_table(*table).map_err(broken)?;
         }
         {
             let mut meta = tx.open_table(META).map_err(broken)?;
@@ -182,6 +185,7 @@ impl RedbStore {
         for bytes in open_of(&tx, OPEN_BANK_OPS, BANK_OPS)? {
             wallet.apply(&Change::BankOp(unpack("bank_ops", &bytes)?));
         }
+        cases::load(&tx, &mut wallet)?;
         if let Some(up_to) = meta(&tx, TICKETS_TAKEN)? {
             wallet.apply(&Change::TicketsTaken(up_to));
         }
@@ -269,12 +273,12 @@ pub(super) fn meta_in<T: DeserializeOwned>(
     table.get(key).map_err(broken)?.map(|bytes| unpack("meta", bytes.value())).transpose()
 }
 
-fn all_named(tx: &ReadTransaction, table: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
+pub(super) fn all_named(tx: &ReadTransaction, table: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
     let table = tx.open_table(table).map_err(broken)?;
     table.iter().map_err(broken)?.map(|row| row.map(|(_, v)| v.value().to_vec()).map_err(broken)).collect()
 }
 
-fn all_numbered(tx: &ReadTransaction, table: Numbered) -> Result<Vec<(u64, Vec<u8>)>, StoreFault> {
+pub(super) fn all_numbered(tx: &ReadTransaction, table: Numbered) -> Result<Vec<(u64, Vec<u8>)>, StoreFault> {
     let table = tx.open_table(table).map_err(broken)?;
     let rows = table.iter().map_err(broken)?;
     rows.map(|row| row.map(|(k, v)| (k.value(), v.value().to_vec())).map_err(broken)).collect()
@@ -299,19 +303,19 @@ fn open_of(tx: &ReadTransaction, open: Bytes, records: Bytes) -> Result<Vec<Vec<
     Ok(found)
 }
 
-fn put(tx: &WriteTransaction, table: Bytes, key: &[u8], value: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn put(tx: &WriteTransaction, table: Bytes, key: &[u8], value: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
 }
 
-fn remove(tx: &WriteTransaction, table: Bytes, key: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn remove(tx: &WriteTransaction, table: Bytes, key: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.remove(key).map_err(broken).map(drop)
 }
 
-fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
 }
 
-fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
+pub(super) fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
     if open { put(tx, table, key, &[]) } else { remove(tx, table, key) }
 }
 
@@ -331,6 +335,7 @@ fn put_note(tx: &WriteTransaction, note: &OwnNote) -> Result<(), StoreFault> {
 
 /// Writes one change; a shop adds its sale to the same transaction.
 pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
+    cases::write(tx, change)?;
     match change {
         Change::Note(note) => put_note(tx, note),
         Change::Outgoing(payment) => {
@@ -374,6 +379,7 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
             Some(_) => Ok(()),
             None => put(tx, META, QUARANTINE, &pack(why)),
         },
+        Change::Claim(_) | Change::Case(_) | Change::Fork(_) | Change::Told(..) => Ok(()),
     }
 }
 

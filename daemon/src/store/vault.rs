@@ -8,6 +8,7 @@
 //! machine alone (tickets, tokens, the directory) does not go in.
 
 use super::StoreFault;
+use super::cases;
 use super::patch::Patch;
 use super::redb::{
     self, BANK_OPS, INCOMING, LIVE_NOTES, META, OUTGOING, REQUESTS, RedbStore, SPENT_NOTES, broken, pack, unpack,
@@ -61,6 +62,10 @@ enum Row {
     Request,
     #[serde(rename = "b")]
     BankOp,
+    #[serde(rename = "f")]
+    Claim,
+    #[serde(rename = "c")]
+    Case,
 }
 
 /// Records that are written once, or always whole.
@@ -82,6 +87,8 @@ enum Whole {
     Account,
     #[serde(rename = "p")]
     Policy,
+    #[serde(rename = "t")]
+    Fork,
 }
 
 /// Why records of a vault bring nothing back.
@@ -304,6 +311,9 @@ fn log(tx: &WriteTransaction, change: &Change) -> Result<Option<Logged>, StoreFa
         }
         Change::Request(record) => row(Row::Request, record.request.unverified().id.0.to_vec(), pack(record)),
         Change::BankOp(op) => row(Row::BankOp, op.id.0.to_vec(), pack(op)),
+        Change::Claim(claim) => row(Row::Claim, claim.id.0.to_vec(), pack(claim)),
+        Change::Case(case) => row(Row::Case, case.state.case.to_be_bytes().to_vec(), pack(case)),
+        Change::Fork(fork) => whole(Whole::Fork, pack(fork)),
         Change::History(entry) => whole(Whole::History, entry.to_bytes()),
         Change::Event(event) => whole(Whole::Event, redb::pack_event(event)),
         Change::Answered(answered) => whole(Whole::Answered, pack(answered)),
@@ -317,7 +327,8 @@ fn log(tx: &WriteTransaction, change: &Change) -> Result<Option<Logged>, StoreFa
         | Change::TokenRevoked(_)
         | Change::Fence(_)
         | Change::Fenced(_)
-        | Change::Quarantine(_) => Ok(None),
+        | Change::Quarantine(_)
+        | Change::Told(..) => Ok(None),
     }
 }
 
@@ -339,6 +350,8 @@ fn read(
                 Row::Incoming => Change::Incoming(unpack("vault", &after)?),
                 Row::Request => Change::Request(unpack("vault", &after)?),
                 Row::BankOp => Change::BankOp(unpack("vault", &after)?),
+                Row::Claim => Change::Claim(unpack("vault", &after)?),
+                Row::Case => Change::Case(unpack("vault", &after)?),
             }
         }
         Logged::Whole(what, bytes) => match what {
@@ -364,6 +377,7 @@ fn read(
             }
             Whole::Account => Change::Account(unpack("vault", &bytes)?),
             Whole::Policy => Change::Policy(unpack("vault", &bytes)?),
+            Whole::Fork => Change::Fork(unpack("vault", &bytes)?),
         },
     };
     Ok(Some(found))
@@ -375,17 +389,20 @@ impl Row {
             let table = tx.open_table(table).map_err(broken)?;
             Ok(table.get(key).map_err(broken)?.map(|value| value.value().to_vec()))
         };
-        match self {
-            Row::Note => {
-                let number = <[u8; 8]>::try_from(key).map_err(|_| StoreFault::Unreadable("vault"))?;
-                for table in [LIVE_NOTES, SPENT_NOTES] {
-                    let table = tx.open_table(table).map_err(broken)?;
-                    if let Some(found) = table.get(u64::from_be_bytes(number)).map_err(broken)? {
-                        return Ok(Some(found.value().to_vec()));
-                    }
+        let numbered = |tables: &[TableDefinition<'static, u64, &'static [u8]>]| {
+            let number = <[u8; 8]>::try_from(key).map_err(|_| StoreFault::Unreadable("vault"))?;
+            for table in tables {
+                let table = tx.open_table(*table).map_err(broken)?;
+                if let Some(found) = table.get(u64::from_be_bytes(number)).map_err(broken)? {
+                    return Ok(Some(found.value().to_vec()));
                 }
-                Ok(None)
             }
+            Ok(None)
+        };
+        match self {
+            Row::Note => numbered(&[LIVE_NOTES, SPENT_NOTES]),
+            Row::Case => numbered(&[cases::CASES]),
+            Row::Claim => named(cases::CLAIMS),
             Row::Outgoing => named(OUTGOING),
             Row::Incoming => named(INCOMING),
             Row::Request => named(REQUESTS),
@@ -401,7 +418,7 @@ fn all_rows(tx: &WriteTransaction) -> Result<Vec<Logged>, StoreFault> {
     let row = |row, key: &[u8], bytes: &[u8]| {
         Logged::Row(row, ByteBuf::from(key), Patch::between(&[], bytes))
     };
-    for (table, what) in [(redb::BANK_KEYS, Whole::BankKey), (redb::ANSWERED, Whole::Answered)] {
+    for (table, what) in [(redb::BANK_KEYS, Whole::BankKey), (redb::ANSWERED, Whole::Answered), (cases::FORKS, Whole::Fork)] {
         for found in tx.open_table(table).map_err(broken)?.iter().map_err(broken)? {
             all.push(whole(what, found.map_err(broken)?.1.value()));
         }
@@ -412,14 +429,14 @@ fn all_rows(tx: &WriteTransaction) -> Result<Vec<Logged>, StoreFault> {
             all.push(whole(what, found.value()));
         }
     }
-    for table in [LIVE_NOTES, SPENT_NOTES] {
+    for (table, what) in [(LIVE_NOTES, Row::Note), (SPENT_NOTES, Row::Note), (cases::CASES, Row::Case)] {
         for found in tx.open_table(table).map_err(broken)?.iter().map_err(broken)? {
             let (number, bytes) = found.map_err(broken)?;
-            all.push(row(Row::Note, &number.value().to_be_bytes(), bytes.value()));
+            all.push(row(what, &number.value().to_be_bytes(), bytes.value()));
         }
     }
     let named =
-        [(OUTGOING, Row::Outgoing), (INCOMING, Row::Incoming), (REQUESTS, Row::Request), (BANK_OPS, Row::BankOp)];
+        [(OUTGOING, Row::Outgoing), (INCOMING, Row::Incoming), (REQUESTS, Row::Request), (BANK_OPS, Row::BankOp), (cases::CLAIMS, Row::Claim)];
     for (table, what) in named {
         for found in tx.open_table(table).map_err(broken)?.iter().map_err(broken)? {
             let (key, bytes) = found.map_err(broken)?;

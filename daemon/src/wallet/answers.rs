@@ -6,6 +6,7 @@ use super::banking::{BankFlaw, BankOp, OpState, Operation};
 use super::change::{Change, Decision, Draft, Effect};
 use super::history::Movement;
 use super::losing::without;
+use super::proof::Shown;
 use super::receiving::Incoming;
 use super::reserve::{Holder, OwnNote, Piece};
 use super::{AccountBalance, Wallet};
@@ -40,16 +41,16 @@ impl Wallet {
             BankAnswer::Denied(faults) => self.denied(&mut draft, op, &faults, incoming)?,
             // A request dated ahead of the bank's clock is taken later: it stays asked.
             BankAnswer::Error(code) if code.leaves_it_open() => {}
-            BankAnswer::Error(code) => self.void(&mut draft, op, code, &[], incoming),
+            BankAnswer::Error(code) => self.void(&mut draft, op, code, &Shown::default(), incoming),
+            BankAnswer::Reclaim(state) => self.reclaim_told(&mut draft, op, &state, incoming)?,
+            BankAnswer::Cases(states) => self.claim_filed(&mut draft, op, &states)?,
             BankAnswer::Terms(_)
             | BankAnswer::Activated(..)
             | BankAnswer::Published
             | BankAnswer::Balance(_)
             | BankAnswer::NotSeen
             | BankAnswer::Directory(_)
-            | BankAnswer::Reclaim(_)
             | BankAnswer::Contested(_)
-            | BankAnswer::Cases(_)
             | BankAnswer::MailKept
             | BankAnswer::Mail(..)
             | BankAnswer::MailWord(_)
@@ -63,7 +64,7 @@ impl Wallet {
     }
 
     /// A letter about this request, signed by the bank.
-    fn letter(
+    pub(super) fn letter(
         &self,
         op: &BankOp,
         letter: Signed<Letter>,
@@ -135,15 +136,17 @@ impl Wallet {
         let balance = self.keep_letter(draft, &letter);
         let unpaid = op.uses.iter().zip(items).filter(|(_, item)| !matches!(item, Item::Paid(_)));
         let unpaid: Vec<(Piece, &Item)> = unpaid.map(|(piece, item)| (*piece, item)).collect();
-        let lost = self.lost_of(&unpaid);
+        let shown = self.shown(&unpaid, &op.digest);
         let whole: Vec<Piece> = unpaid.iter().map(|(piece, _)| *piece).collect();
-        self.confirm(draft, op, incoming, &lost);
-        self.free_again(draft, Holder::Bank(op.id), &without(&whole, &lost));
+        let rest = without(&without(&whole, &shown.lost), &shown.unproved);
+        let disputed: Vec<_> = shown.unproved.iter().map(|piece| (*piece, Holder::Disputed(None))).collect();
+        self.confirm(draft, op, incoming, &whole);
+        self.let_come(draft, Holder::Bank(op.id), &rest, &disputed);
         if !paid.is_zero() {
             draft.record(op.entry(Movement::Deposit, paid), balance);
         }
-        self.record_lost(draft, op, &lost, incoming);
-        if !lost.is_empty() || !whole.is_empty() {
+        self.record_lost(draft, op, &shown, incoming);
+        if !whole.is_empty() {
             draft.then(Effect::Refresh);
         }
         draft.put_op(op.clone(), OpState::Done(Some(letter.number)));
@@ -161,19 +164,23 @@ impl Wallet {
         match op.what {
             Operation::Refresh => {
                 self.confirm(draft, op, incoming, &[]);
-                self.free_again(draft, Holder::Bank(op.id), &[]);
+                self.let_come(draft, Holder::Bank(op.id), &[], &[]);
                 self.take_in(draft, op, root)?;
             }
             Operation::Certify(payment) => {
-                self.free_again(draft, Holder::Payment(payment), &[]);
+                self.let_come(draft, Holder::Payment(payment), &[], &[]);
                 self.certified(draft, &payment, root);
             }
             Operation::TakeBack(payment) => {
-                self.free_again(draft, Holder::Payment(payment), &[]);
+                self.let_come(draft, self.holder_of(op), &[], &[]);
                 self.take_in(draft, op, root)?;
-                self.taken_back(draft, &payment, op.amount);
+                self.taken_back(draft, &payment, op);
             }
-            Operation::Withdraw | Operation::Deposit => return Err(BankFlaw::DoesNotFit),
+            Operation::Withdraw
+            | Operation::Deposit
+            | Operation::Reclaim(_)
+            | Operation::Restore
+            | Operation::Claim(_) => return Err(BankFlaw::DoesNotFit),
         }
         draft.put_op(op.clone(), OpState::Done(None));
         Ok(())
@@ -194,6 +201,7 @@ impl Wallet {
             held: Vec::new(),
             redeemed: RangeSet::empty(),
             from: None,
+            disputed: None,
         }));
         Ok(())
     }

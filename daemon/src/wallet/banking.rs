@@ -10,6 +10,7 @@
 
 use super::change::{Answered, Change, Decision, Draft, Effect, Happening, Started};
 use super::history::{Movement, NewEntry};
+use super::reclaiming::ReclaimTold;
 use super::reserve::{Holder, Piece, Short, Taker};
 use super::{OpenKeys, Wallet};
 use protocol::bank::{Outcome, RedeemKind, Withdrawal};
@@ -47,6 +48,9 @@ pub struct BankOp {
     pub state: OpState,
     /// When it was first asked.
     pub created: Timestamp,
+    /// What the bank last told of it, where that takes its time.
+    #[serde(default)]
+    pub told: Option<ReclaimTold>,
 }
 
 /// What is asked of the bank.
@@ -62,6 +66,12 @@ pub enum Operation {
     Certify(PaymentId),
     /// A refused payment's notes to a fresh note of ours.
     TakeBack(PaymentId),
+    /// An unanswered payment's notes to the account, unless somebody shows a chain that goes on.
+    Reclaim(PaymentId),
+    /// Everything that a restored workstation can't know to be unspent, to the account.
+    Restore,
+    /// Units that somebody else had redeemed: the claim with this id.
+    Claim(RequestId),
 }
 
 impl Operation {
@@ -73,12 +83,15 @@ impl Operation {
             Operation::Refresh => "refresh",
             Operation::Certify(_) => "certify",
             Operation::TakeBack(_) => "take_back",
+            Operation::Reclaim(_) => "reclaim",
+            Operation::Restore => "restore",
+            Operation::Claim(_) => "claim",
         }
     }
 
     /// Whether it names nobody, so that it should reach the bank over a throw-away identity.
     pub fn is_anonymous(&self) -> bool {
-        !matches!(self, Operation::Withdraw | Operation::Deposit)
+        matches!(self, Operation::Refresh | Operation::Certify(_) | Operation::TakeBack(_))
     }
 }
 
@@ -160,6 +173,9 @@ pub enum BankFlaw {
     /// An answer to something else.
     #[error("the bank's answer does not fit what was asked")]
     DoesNotFit,
+    /// Units said to be gone, and no chain that has them.
+    #[error("the bank says that units are gone and shows no chain that has them")]
+    NoProof,
 }
 
 impl Wallet {
@@ -195,6 +211,7 @@ impl Wallet {
             uses: Vec::new(),
             state: OpState::Asked,
             created: now,
+            told: None,
         };
         Ok(self.begin(op, call, now))
     }
@@ -230,6 +247,7 @@ impl Wallet {
             uses,
             state: OpState::Asked,
             created: now,
+            told: None,
         };
         Ok(self.begin(op, call, now))
     }
@@ -242,6 +260,27 @@ impl Wallet {
         let redemption = self.redemption(RedeemKind::Reissue, fresh.request, outcome);
         let op = self.reissue_op(redemption, Operation::Refresh, uses, Some(fresh.hint), keys, now);
         Some(self.begin(op, None, now))
+    }
+
+    /// Asks again, and alone, for units that the bank refused without proof.
+    pub fn ask_for_proof(&self, keys: &OpenKeys, fresh: Fresh, now: Timestamp) -> Option<Decision<RequestId>> {
+        let disputed = Holder::Disputed(None);
+        let mut uses = self.held_by(disputed);
+        uses.truncate(1);
+        let units = Units::sum(uses.iter().map(|p| p.range.units())).ok().filter(|u| !u.is_zero())?;
+        let outcome = Outcome { to: keys.seed().note(&fresh.hint).key(), units };
+        let redemption = self.redemption(RedeemKind::Reissue, fresh.request, outcome);
+        let op = self.reissue_op(redemption, Operation::Refresh, uses, Some(fresh.hint), keys, now);
+        let mut draft = Draft::at(self, now);
+        for piece in &op.uses {
+            let Some(mut note) = self.note(piece.note).cloned() else { continue };
+            note.held.retain(|hold| hold.by != disputed || hold.range != piece.range);
+            note.hold(piece.range, Holder::Bank(op.id));
+            draft.put(Change::Note(note));
+        }
+        let id = op.id;
+        draft.put_op(op, OpState::Asked);
+        Some(Decision::new(draft, id))
     }
 
     fn begin(&self, op: BankOp, call: CallKey, now: Timestamp) -> Decision<RequestId> {

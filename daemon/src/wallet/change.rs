@@ -6,6 +6,8 @@
 use super::AccountBalance;
 use super::Wallet;
 use super::banking::BankOp;
+use super::claiming::{CaseRecord, Claiming};
+use super::forks::ForkRecord;
 use super::books::{Store, StoreFault};
 use super::history::Entry;
 use super::paying::Outgoing;
@@ -66,6 +68,14 @@ pub enum Change {
     Fenced(u64),
     /// Why nothing is spent or taken any more until the workstation is restored; the first reason stays.
     Quarantine(Quarantine),
+    /// A claim of ours.
+    Claim(Claiming),
+    /// A case at the bank, as it was last told.
+    Case(CaseRecord),
+    /// Two chains that share units: evidence.
+    Fork(ForkRecord),
+    /// A payer knows that his money is safe.
+    Told(Key, PaymentId),
 }
 
 /// What a caller's idempotency key stands for.
@@ -152,6 +162,40 @@ pub enum Happening {
         /// The request to the bank that showed it.
         request: RequestId,
     },
+    /// A claim changed.
+    Claim {
+        /// Which.
+        claim: RequestId,
+        /// Its state.
+        state: String,
+        /// How much was lost.
+        units: Units,
+        /// How much of it is paid.
+        paid: Units,
+    },
+    /// A case at the bank in which we have a part changed.
+    Case {
+        /// Its number.
+        case: u64,
+        /// Our part: claimant, asked, heard or liable.
+        part: String,
+    },
+    /// Somebody paid with units that somebody has signed twice; they were refused, both chains are kept.
+    Forked {
+        /// Who paid.
+        payer: Key,
+        /// His payment id.
+        payment: PaymentId,
+        /// How much.
+        units: Units,
+    },
+    /// Our own key has signed these units elsewhere: somebody has the seed, or a copy of this workstation runs.
+    KeyElsewhere {
+        /// How much.
+        units: Units,
+        /// The request to the bank that showed it, if one did.
+        request: Option<RequestId>,
+    },
 }
 
 /// What is to be done once the changes are on disk.
@@ -172,6 +216,10 @@ pub enum Effect {
     },
     /// Unconfirmed or scattered notes are there: go to the bank with them when it is in reach.
     Refresh,
+    /// Show the bank the chains of a reclaimed payment whose payee has answered after all.
+    Concede(PaymentId),
+    /// Ask the bank how our cases stand.
+    Cases,
 }
 
 /// What a rule decided: changes, then effects and a reply, in this order and no other.

@@ -22,17 +22,29 @@ pub enum Movement {
     Returned = 5,
     /// Units somebody paid us that the bank refused: they were spent before.
     Lost = 6,
+    /// A payment that nobody answered, back on the account.
+    Reclaimed = 7,
+    /// Lost units that the bank has paid to the account.
+    Recovered = 8,
+    /// Units that the bank has taken from the account: a claim of somebody else's was ours to pay.
+    Charged = 9,
+    /// Units that an earlier workstation of ours had handed on.
+    Passed = 10,
 }
 
 impl Movement {
     /// All kinds.
-    pub const ALL: [Movement; 6] = [
+    pub const ALL: [Movement; 10] = [
         Movement::Withdrawal,
         Movement::Deposit,
         Movement::Sent,
         Movement::Received,
         Movement::Returned,
         Movement::Lost,
+        Movement::Reclaimed,
+        Movement::Recovered,
+        Movement::Charged,
+        Movement::Passed,
     ];
 
     /// Its word for programs.
@@ -44,12 +56,21 @@ impl Movement {
             Movement::Received => "received",
             Movement::Returned => "returned",
             Movement::Lost => "lost",
+            Movement::Reclaimed => "reclaimed",
+            Movement::Recovered => "recovered",
+            Movement::Charged => "charged",
+            Movement::Passed => "passed",
         }
     }
 
-    /// Whether it fills the reserve.
-    pub fn fills(self) -> bool {
-        matches!(self, Movement::Withdrawal | Movement::Received | Movement::Returned)
+    /// The reserve after `units` of this movement; none if it would leave its bounds.
+    pub fn moves(self, reserve: Units, units: Units) -> Option<Units> {
+        match self {
+            Movement::Withdrawal | Movement::Received | Movement::Returned => reserve.plus(units).ok(),
+            Movement::Deposit | Movement::Sent | Movement::Lost | Movement::Passed => reserve.minus(units).ok(),
+            // Between the bank and the account: the reserve has nothing to do with it.
+            Movement::Reclaimed | Movement::Recovered | Movement::Charged => Some(reserve),
+        }
     }
 }
 
@@ -153,8 +174,7 @@ pub(super) struct NewEntry {
 impl Draft {
     /// Appends a line; `account` is the balance as last told.
     pub(super) fn record(&mut self, new: NewEntry, account: Option<Units>) {
-        let before = self.history.reserve;
-        let reserve = if new.movement.fills() { before.plus(new.units) } else { before.minus(new.units) };
+        let reserve = new.movement.moves(self.history.reserve, new.units);
         let entry = Entry {
             seq: self.history.seq + 1,
             prev: self.history.digest,
@@ -192,11 +212,7 @@ impl Entry {
         if self.seq != before.seq + 1 || self.prev != before.digest {
             return Err(HistoryFlaw::Broken(self.seq));
         }
-        let moved = match self.movement.fills() {
-            true => before.reserve.plus(self.units),
-            false => before.reserve.minus(self.units),
-        };
-        if moved != Ok(self.reserve) {
+        if self.movement.moves(before.reserve, self.units) != Some(self.reserve) {
             return Err(HistoryFlaw::Balance(self.seq));
         }
         Ok(self.head())

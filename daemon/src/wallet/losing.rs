@@ -3,18 +3,21 @@
 use super::Wallet;
 use super::banking::{BankFlaw, BankOp, OpState, Operation};
 use super::change::{Change, Draft, Effect, Happening};
+use super::claiming::Claiming;
 use super::history::Movement;
 use super::paying::{Outgoing, State};
+use super::proof::{Shown, shared};
 use super::receiving::Incoming;
 use super::reserve::{Holder, OwnNote, Piece};
 use protocol::id::PaymentId;
 use protocol::money::Units;
-use protocol::note::{Destination, Note, Relation, compare};
+use protocol::note::Destination;
 use protocol::range::RangeSet;
 use protocol::wire::{ErrorCode, Item};
 
 impl Wallet {
-    /// The bank named the notes at fault and voided the request: what clashed is lost, the rest free again.
+    /// The bank named the notes at fault and voided the request: what is shown to be redeemed is lost, for what is
+    /// refused without proof the bank owes one, the rest is free again.
     pub(super) fn denied(
         &self,
         draft: &mut Draft,
@@ -32,11 +35,17 @@ impl Wallet {
         if places.len() != faults.len() {
             return Err(BankFlaw::DoesNotFit);
         }
+        let code = bad.iter().find_map(|(_, item)| match item {
+            Item::Refused(code) => Some(*code),
+            Item::Paid(_) | Item::Clash(_) => None,
+        });
         let bad: Vec<(Piece, &Item)> = bad.iter().map(|(piece, item)| (*piece, item)).collect();
-        let lost = self.lost_of(&bad);
+        let shown = self.shown(&bad, &op.digest);
         match op.what {
-            Operation::TakeBack(payment) => self.not_taken_back(draft, op, &payment, &bad, incoming),
-            _ => self.void(draft, op, ErrorCode::Clash, &lost, incoming),
+            Operation::TakeBack(payment) => {
+                self.not_taken_back(draft, op, &payment, &bad, shown, incoming);
+            }
+            _ => self.void(draft, op, code.unwrap_or(ErrorCode::Clash), &shown, incoming),
         }
         Ok(())
     }
@@ -50,24 +59,27 @@ impl Wallet {
         op: &BankOp,
         id: &PaymentId,
         bad: &[(Piece, &Item)],
+        mut shown: Shown,
         incoming: &[Incoming],
     ) {
         let Some(payment) = self.open_payment(id) else {
-            return self.void(draft, op, ErrorCode::Clash, &[], incoming);
+            return self.void(draft, op, ErrorCode::Clash, &Shown::default(), incoming);
         };
-        let (lost, taken) = (self.lost_of(bad), self.redeemed_through(payment, bad));
-        let never_his = without(&lost, &taken);
-        if !never_his.is_empty() {
-            draft.record(
-                payment.entry(Movement::Returned, units_of(&never_his)),
-                self.account().map(|a| a.units),
-            );
-            self.record_lost(draft, op, &never_his, incoming);
-            self.refund_token(draft, payment, units_of(&never_his));
+        let taken = self.redeemed_through(payment, op, bad);
+        let rest = without(&without(&op.uses, &shown.lost), &shown.unproved);
+        shown.lost = without(&shown.lost, &taken);
+        shown.by_our_key = without(&shown.by_our_key, &taken);
+        let never_his = units_of(&shown.lost);
+        if !never_his.is_zero() {
+            draft.record(payment.entry(Movement::Returned, never_his), self.account().map(|a| a.units));
+            self.record_lost(draft, op, &shown, incoming);
+            self.refund_token(draft, payment, never_his);
         }
-        let rest = without(&op.uses, &lost);
-        self.hold_again(draft, Holder::Payment(*id), &rest);
-        if rest.is_empty() {
+        let asked_again = rest.iter().map(|piece| (*piece, Holder::Payment(*id)));
+        let disputed = shown.unproved.iter().map(|piece| (*piece, Holder::Disputed(Some(*id))));
+        let kept: Vec<(Piece, Holder)> = asked_again.chain(disputed).collect();
+        self.let_come(draft, self.holder_of(op), &[], &kept);
+        if kept.is_empty() && !self.holds_more_for(id, op) {
             draft.put_payment(payment.clone(), payment.after_all(!taken.is_empty()));
         }
         draft.then(Effect::Refresh);
@@ -75,48 +87,52 @@ impl Wallet {
     }
 
     /// The bank gave `units` of a refused payment back.
-    pub(super) fn taken_back(&self, draft: &mut Draft, id: &PaymentId, units: Units) {
+    pub(super) fn taken_back(&self, draft: &mut Draft, id: &PaymentId, op: &BankOp) {
         let Some(payment) = self.open_payment(id) else { return };
         let State::TakingBack(code) = payment.state else { return };
-        draft.record(payment.entry(Movement::Returned, units), self.account().map(|a| a.units));
-        self.refund_token(draft, payment, units);
-        draft.put_payment(payment.clone(), State::Returned(code));
+        draft.record(payment.entry(Movement::Returned, op.amount), self.account().map(|a| a.units));
+        self.refund_token(draft, payment, op.amount);
+        let back = payment.back.plus(op.amount).unwrap_or(payment.amount);
+        let payment = Outgoing { back, ..payment.clone() };
+        if self.holds_more_for(id, op) {
+            draft.put(Change::Outgoing(payment));
+            draft.then(Effect::Refresh);
+        } else {
+            draft.put_payment(payment, State::Returned(code));
+        }
+    }
+
+    /// Who holds the units of a request: a payment that is taken back may hold some of them in dispute.
+    pub(super) fn holder_of(&self, op: &BankOp) -> Holder {
+        let payment = match op.what {
+            Operation::Certify(id) | Operation::TakeBack(id) | Operation::Reclaim(id) => id,
+            _ => return Holder::Bank(op.id),
+        };
+        let disputed = Holder::Disputed(Some(payment));
+        let is_held = |own: &OwnNote, piece: &Piece| {
+            own.held.iter().any(|hold| hold.by == disputed && hold.range.overlaps(piece.range))
+        };
+        let first = op.uses.first().and_then(|piece| Some((self.note(piece.note)?, piece)));
+        let is_disputed = first.is_some_and(|(own, piece)| is_held(own, piece));
+        if is_disputed { disputed } else { Holder::Payment(payment) }
+    }
+
+    /// Whether a payment holds units beside those of this request.
+    fn holds_more_for(&self, id: &PaymentId, op: &BankOp) -> bool {
+        let all = [Holder::Payment(*id), Holder::Disputed(Some(*id))].map(|by| self.held_by(by)).concat();
+        !without(&all, &op.uses).is_empty()
     }
 
     /// Which units of the pieces at fault were redeemed by way of the payment's payee.
-    fn redeemed_through(&self, payment: &Outgoing, bad: &[(Piece, &Item)]) -> Vec<Piece> {
+    fn redeemed_through(&self, payment: &Outgoing, op: &BankOp, bad: &[(Piece, &Item)]) -> Vec<Piece> {
         let Some(request) = &payment.request else { return Vec::new() };
-        let his = Destination::Key(request.unverified().key());
+        let his = Some(Destination::Key(request.unverified().key()));
         let through = |(piece, item): &(Piece, &Item)| {
-            let own = self.note(piece.note).map(|own| own.note.clone());
-            self.shown_redeemed(*piece, item, move |winner| {
-                let next = |own: &Note| winner.links.get(own.links.len()).map(|link| link.unverified().to);
-                own.as_ref()
-                    .is_some_and(|own| compare(own, winner) == Relation::ComesHome && next(own) == Some(his))
-            })
+            let (Item::Clash(table), Some(own)) = (item, self.note(piece.note)) else { return Vec::new() };
+            let winners = self.winners(*piece, table, &op.digest);
+            shared(*piece, winners.iter().filter(|w| w.is_by_our_key() && w.next(own) == his))
         };
         bad.iter().flat_map(through).collect()
-    }
-
-    /// Which units of the pieces at fault are gone: those that the bank shows to be redeemed, and no others.
-    /// Without such a proof it is the whole piece, or a bad one would be asked for again for ever.
-    pub(super) fn lost_of(&self, bad: &[(Piece, &Item)]) -> Vec<Piece> {
-        let lost = |(piece, item): &(Piece, &Item)| {
-            let shown = self.shown_redeemed(*piece, item, |_| true);
-            if shown.is_empty() { vec![*piece] } else { shown }
-        };
-        bad.iter().flat_map(lost).collect()
-    }
-
-    fn shown_redeemed(&self, piece: Piece, item: &Item, wanted: impl Fn(&Note) -> bool) -> Vec<Piece> {
-        let (Item::Clash(winners), Some(own)) = (item, self.note(piece.note)) else { return Vec::new() };
-        let root = own.note.root.digest();
-        let winners = winners.clone().unpack().unwrap_or_default();
-        let winners = winners.iter().filter(|winner| wanted(winner));
-        let holdings = winners.filter_map(|note| note.holding().ok()).filter(|h| h.root == root);
-        // Each unit counts once, whatever the bank shows.
-        let units = RangeSet::from_iter(holdings.filter_map(|h| h.range.intersection(piece.range)));
-        units.iter().map(|range| Piece { range, ..piece }).collect()
     }
 
     /// The request will never be carried out.
@@ -125,59 +141,40 @@ impl Wallet {
         draft: &mut Draft,
         op: &BankOp,
         code: ErrorCode,
-        lost: &[Piece],
+        shown: &Shown,
         incoming: &[Incoming],
     ) {
-        let rest = without(&op.uses, lost);
+        let rest = without(&without(&op.uses, &shown.lost), &shown.unproved);
+        let disputed: Vec<_> = shown.unproved.iter().map(|piece| (*piece, Holder::Disputed(None))).collect();
         match op.what {
             Operation::Withdraw => {}
-            Operation::Deposit | Operation::Refresh => {
-                self.free_again(draft, Holder::Bank(op.id), &rest);
-                self.record_lost(draft, op, lost, incoming);
+            Operation::Deposit | Operation::Refresh | Operation::Restore => {
+                self.let_come(draft, Holder::Bank(op.id), &rest, &disputed);
+                self.record_lost(draft, op, shown, incoming);
             }
             Operation::Certify(payment) => {
-                self.free_again(draft, Holder::Payment(payment), &rest);
+                self.let_come(draft, Holder::Payment(payment), &rest, &disputed);
                 self.not_certified(draft, &payment, code);
-                self.record_lost(draft, op, lost, incoming);
+                self.record_lost(draft, op, shown, incoming);
             }
             // Nothing is said about the units: they are asked for again.
             Operation::TakeBack(_) => {}
+            Operation::Reclaim(payment) => self.not_reclaimed(draft, &payment),
+            Operation::Claim(claim) => self.claim_refused(draft, &claim, code),
         }
         draft.then(Effect::Refresh);
         draft.put_op(op.clone(), OpState::Refused(code));
     }
 
-    /// Of the units promised to `by`, those in `rest` are free again; the others are redeemed.
-    pub(super) fn free_again(&self, draft: &mut Draft, by: Holder, rest: &[Piece]) {
-        for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
-            let mut note = note.clone();
-            let number = note.number;
-            note.redeem(by, rest);
-            rest.iter().filter(|p| p.note == number).for_each(|p| note.free.insert(p.range));
-            draft.put(Change::Note(note));
-        }
-    }
-
-    /// Of the units promised to `by`, those in `rest` stay so; the others are redeemed.
-    fn hold_again(&self, draft: &mut Draft, by: Holder, rest: &[Piece]) {
-        for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
-            let mut note = note.clone();
-            let number = note.number;
-            note.redeem(by, rest);
-            rest.iter().filter(|p| p.note == number).for_each(|p| note.hold(p.range, by));
-            draft.put(Change::Note(note));
-        }
-    }
-
     /// Payments that came in, of whose notes nothing is left outside this request: their payers can be told that
     /// the money is safe. What was passed on before needs no payer who keeps it; what was lost is not safe.
-    pub(super) fn confirm(&self, draft: &mut Draft, op: &BankOp, incoming: &[Incoming], lost: &[Piece]) {
+    pub(super) fn confirm(&self, draft: &mut Draft, op: &BankOp, incoming: &[Incoming], bad: &[Piece]) {
         let done = |number: &u64| {
             let here =
                 |own: &OwnNote| own.free.is_empty() && own.held.iter().all(|h| h.by == Holder::Bank(op.id));
             self.note(*number).is_none_or(here)
         };
-        let good = |p: &&Incoming| !p.confirmed && p.lost.is_zero() && !touches(p, lost);
+        let good = |p: &&Incoming| !p.confirmed && p.lost.is_zero() && !touches(p, bad);
         for payment in incoming.iter().filter(good).filter(|p| p.notes.iter().all(done)) {
             let confirmed = Incoming { confirmed: true, ..payment.clone() };
             let (payer, id, units) = (payment.payer, payment.payment, payment.amount);
@@ -187,12 +184,18 @@ impl Wallet {
         }
     }
 
-    pub(super) fn record_lost(&self, draft: &mut Draft, op: &BankOp, lost: &[Piece], incoming: &[Incoming]) {
+    /// Writes units off that are shown to be redeemed, and notes a claim for those that somebody else signed twice.
+    pub(super) fn record_lost(&self, draft: &mut Draft, op: &BankOp, shown: &Shown, incoming: &[Incoming]) {
+        let lost = &shown.lost;
         let sum = units_of(lost);
         if sum.is_zero() {
             return;
         }
         draft.event(Happening::Lost { units: sum, request: op.id });
+        let ours = units_of(&shown.by_our_key);
+        if !ours.is_zero() {
+            draft.event(Happening::KeyElsewhere { units: ours, request: Some(op.id) });
+        }
         let account = self.account().map(|a| a.units);
         let mut nobody_s = sum;
         for payment in incoming.iter().filter(|p| touches(p, lost)) {
@@ -207,6 +210,13 @@ impl Wallet {
         }
         if !nobody_s.is_zero() {
             draft.record(op.entry(Movement::Lost, nobody_s), account);
+        }
+        for twice in &shown.twice {
+            let own = self.note(twice.piece.note);
+            let payer = incoming.iter().find(|p| p.notes.contains(&twice.piece.note));
+            if let (Some(own), Some(payer)) = (own, payer) {
+                draft.put_claim(Claiming::over(own, twice, payer, op, draft.now()));
+            }
         }
     }
 }
@@ -224,7 +234,7 @@ impl Outgoing {
     }
 }
 
-fn units_of(pieces: &[Piece]) -> Units {
+pub(super) fn units_of(pieces: &[Piece]) -> Units {
     Units::sum(pieces.iter().map(|p| p.range.units())).expect("units of one request are below 2^53")
 }
 

@@ -13,6 +13,10 @@
 //! | [`paying`] | a payment going out, from its first record to its end |
 //! | [`receiving`] | when a payee says yes |
 //! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take |
+//! | [`reclaiming`] | payments in doubt that their owner wants back |
+//! | [`claiming`] | units that somebody else signed twice: the claim; [`defending`]: what others' claims ask of us |
+//! | [`forks`] | chains that part, kept as evidence |
+//! | [`doubt`] | everything whose outcome is awaited |
 //! | [`history`] | the chain of movements with both balances |
 //! | [`policy`] | what is taken directly, what only certified |
 //! | [`token`] | what programs may spend |
@@ -23,13 +27,19 @@ mod answers;
 pub mod banking;
 pub mod books;
 pub mod change;
+pub mod claiming;
+pub mod defending;
+pub mod doubt;
+pub mod forks;
 pub mod history;
 mod losing;
 mod outgoing;
 pub mod paying;
 mod pieces;
 pub mod policy;
+mod proof;
 pub mod receiving;
+pub mod reclaiming;
 pub mod reserve;
 mod tickets;
 pub mod token;
@@ -37,6 +47,7 @@ pub mod vault;
 
 use banking::BankOp;
 use change::Change;
+use claiming::{CaseRecord, Claiming};
 use history::HistoryHead;
 use paying::Outgoing;
 use policy::Policy;
@@ -118,6 +129,8 @@ pub struct Wallet {
     tokens: BTreeMap<String, Token>,
     fence: Option<Fence>,
     quarantine: Option<Quarantine>,
+    claims: BTreeMap<RequestId, Claiming>,
+    cases: BTreeMap<u64, CaseRecord>,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
     unconfirmed: HashMap<Key, Units>,
 }
@@ -142,6 +155,8 @@ impl Wallet {
             tokens: BTreeMap::new(),
             fence: None,
             quarantine: None,
+            claims: BTreeMap::new(),
+            cases: BTreeMap::new(),
             unconfirmed: HashMap::new(),
         }
     }
@@ -190,7 +205,20 @@ impl Wallet {
                 self.fence.get_or_insert_default().notes.insert(*note);
             }
             Change::Quarantine(why) => self.quarantine = self.quarantine.or(Some(*why)),
+            Change::Claim(claim) if claim.is_open() => {
+                self.claims.insert(claim.id, claim.clone());
+            }
+            Change::Claim(claim) => {
+                self.claims.remove(&claim.id);
+            }
+            Change::Case(record) if record.is_closed() => {
+                self.cases.remove(&record.state.case);
+            }
+            Change::Case(record) => {
+                self.cases.insert(record.state.case, record.clone());
+            }
             // Kept in the store only: it is asked when one of them is wanted.
+            Change::Fork(_) | Change::Told(..) => {}
             Change::Incoming(_) | Change::Request(_) | Change::Answered(_) | Change::Letter(_) => {}
         }
     }

@@ -5,6 +5,7 @@ use super::history::{Movement, NewEntry};
 use protocol::body::Text;
 use protocol::id::{Key, PaymentId};
 use protocol::money::Units;
+use protocol::note::NoteTable;
 use protocol::pay::{Order, Payment, Receipt, Refusal, Request};
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
@@ -44,6 +45,15 @@ pub struct Outgoing {
     pub refusal: Option<Signed<Refusal>>,
     /// The program's token it was made with; none for the owner himself.
     pub token: Option<String>,
+    /// Units that came back, to the reserve or to the account.
+    #[serde(default)]
+    pub back: Units,
+    /// Chains that the bank showed: the payee had the units and handed them on. They stand in for his receipt.
+    #[serde(default)]
+    pub proof: Option<NoteTable>,
+    /// When it is decided at the latest, as the bank told: until then others may object.
+    #[serde(default)]
+    pub until: Option<Timestamp>,
 }
 
 /// Where a payment stands; see [`super::paying`].
@@ -67,6 +77,12 @@ pub enum State {
     Returned(ErrorCode),
     /// Refused by the payee, who had nevertheless redeemed the units: he has them.
     Taken(ErrorCode),
+    /// Nobody answered; the owner has signed that he wants the units back, and others may object.
+    Reclaiming,
+    /// Reclaimed, and nobody had a chain that goes on: the units are on the account.
+    Reclaimed,
+    /// Reclaimed, and somebody showed that the payee had handed the units on: he has them, all or in part.
+    Passed,
 }
 
 /// Why nothing was paid.
@@ -104,7 +120,10 @@ pub enum PaymentOutcome {
 impl State {
     /// Whether something is still to be done about it.
     pub fn is_open(&self) -> bool {
-        matches!(self, State::Asking | State::Certifying | State::Sent | State::TakingBack(_))
+        matches!(
+            self,
+            State::Asking | State::Certifying | State::Sent | State::TakingBack(_) | State::Reclaiming
+        )
     }
 
     /// Its word for programs.
@@ -119,6 +138,9 @@ impl State {
             State::TakingBack(_) => "taking_back",
             State::Returned(_) => "returned",
             State::Taken(_) => "taken",
+            State::Reclaiming => "reclaiming",
+            State::Reclaimed => "reclaimed",
+            State::Passed => "passed",
         }
     }
 
@@ -126,9 +148,11 @@ impl State {
     pub fn outcome(&self) -> PaymentOutcome {
         match self {
             State::Asking => PaymentOutcome::Asking,
-            State::Receipted | State::Confirmed | State::Taken(_) => PaymentOutcome::Done,
-            State::NotDone(_) | State::Returned(_) => PaymentOutcome::NotDone,
-            State::Certifying | State::Sent | State::TakingBack(_) => PaymentOutcome::InDoubt,
+            State::Receipted | State::Confirmed | State::Taken(_) | State::Passed => PaymentOutcome::Done,
+            State::NotDone(_) | State::Returned(_) | State::Reclaimed => PaymentOutcome::NotDone,
+            State::Certifying | State::Sent | State::TakingBack(_) | State::Reclaiming => {
+                PaymentOutcome::InDoubt
+            }
         }
     }
 }

@@ -3,8 +3,10 @@
 //! ```text
 //! Asking ─┬▶ Sent ──────────┬▶ Receipted ─▶ Confirmed          done
 //!         ├▶ Certifying ─▶ Sent
-//!         └▶ NotDone        └▶ TakingBack ─┬▶ Returned          not done: the bank gave the units back
-//!                                          └▶ Taken             done: the payee had redeemed them after all
+//!         └▶ NotDone        ├▶ TakingBack ─┬▶ Returned          not done: the bank gave the units back
+//!                           │              └▶ Taken             done: the payee had redeemed them after all
+//!                           └▶ Reclaiming ─┬▶ Reclaimed         not done: they are on the account
+//!                                          └▶ Passed            done: a chain shows that the payee handed them on
 //! ```
 //! | state | on disk | after a crash | outcome |
 //! |---|---|---|---|
@@ -12,6 +14,7 @@
 //! | Certifying | order, request to the bank | the bank is asked again, the same bytes | in doubt |
 //! | Sent | order, notes | the same payment is sent again, until there is an answer | in doubt |
 //! | TakingBack | the refusal, request to the bank | the bank is asked (again) | in doubt |
+//! | Reclaiming | the signed reclaim | the bank is asked how it stands | in doubt, until a date |
 //!
 //! No date and no refusal frees units: they come back only when the bank has redeemed them to their owner.
 
@@ -137,6 +140,9 @@ impl Wallet {
             receipt: None,
             refusal: None,
             token: new.token,
+            back: Units::ZERO,
+            proof: None,
+            until: None,
         };
         draft.then(Effect::Offer(payment.id));
         draft.put_payment(payment, State::Asking);
@@ -314,6 +320,11 @@ impl Wallet {
         }
         let confirmed = receipt.unverified().confirmed;
         let state = match payment.state {
+            // What the bank says decides; the receipt is kept beside it, and helps the payee to his units.
+            State::Reclaiming | State::Reclaimed | State::Passed => {
+                self.late_receipt(&mut draft, payment, receipt);
+                return Decision::new(draft, true);
+            }
             // The bank has been asked for the units, and its answer says whose they are. The receipt waits for it.
             State::TakingBack(_) if self.is_asked_back(&payment.id) => {
                 draft.put(Change::Outgoing(Outgoing { receipt: Some(receipt), ..payment.clone() }));
@@ -325,7 +336,7 @@ impl Wallet {
             _ => return Decision::new(draft, matches!(payment.state, State::Receipted | State::Confirmed)),
         };
         let mut payment = payment.clone();
-        self.let_go(&mut draft, Holder::Payment(payment.id));
+        self.let_go(&mut draft, &[Holder::Payment(payment.id), Holder::Disputed(Some(payment.id))]);
         payment.receipt = Some(receipt);
         if state == State::Confirmed {
             payment.message = None;
@@ -376,7 +387,9 @@ impl Wallet {
         now: Timestamp,
     ) -> Decision<()> {
         let mut draft = Draft::at(self, now);
-        let pieces = self.held_by(Holder::Payment(*id));
+        // What the bank refused without proof is asked for alone, or it would hold up the rest.
+        let pieces = Some(self.held_by(Holder::Payment(*id))).filter(|pieces| !pieces.is_empty());
+        let pieces = pieces.unwrap_or_else(|| self.held_by(Holder::Disputed(Some(*id))));
         let sum = Units::sum(pieces.iter().map(|p| p.range.units())).unwrap_or_default();
         if !sum.is_zero() {
             let to = keys.seed().note(&fresh.hint).key();

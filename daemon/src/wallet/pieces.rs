@@ -50,10 +50,25 @@ impl Wallet {
     }
 
     /// Units promised to `by` are gone for good.
-    pub(super) fn let_go(&self, draft: &mut Draft, by: Holder) {
+    pub(super) fn let_go(&self, draft: &mut Draft, by: &[Holder]) {
+        for note in self.notes().filter(|n| n.held.iter().any(|h| by.contains(&h.by))) {
+            let mut note = note.clone();
+            by.iter().for_each(|by| drop(note.release(*by)));
+            draft.put(Change::Note(note));
+        }
+    }
+
+    /// Of the units promised to `by`, some are free again, some promised to somebody else; the others are redeemed.
+    pub(super) fn let_come(&self, draft: &mut Draft, by: Holder, free: &[Piece], kept: &[(Piece, Holder)]) {
         for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
             let mut note = note.clone();
-            note.release(by);
+            let number = note.number;
+            let rest: Vec<Piece> = free.iter().copied().chain(kept.iter().map(|(piece, _)| *piece)).collect();
+            note.redeem(by, &rest);
+            free.iter().filter(|p| p.note == number).for_each(|p| note.free.insert(p.range));
+            kept.iter().filter(|(p, _)| p.note == number).for_each(|(p, by)| note.hold(p.range, *by));
+            let is_disputed = note.held.iter().any(|hold| matches!(hold.by, Holder::Disputed(_)));
+            note.disputed = is_disputed.then(|| note.disputed.unwrap_or(draft.now()));
             draft.put(Change::Note(note));
         }
     }
@@ -94,6 +109,7 @@ impl Wallet {
             uses,
             state: OpState::Asked,
             created: now,
+            told: None,
         }
     }
 }

@@ -7,14 +7,15 @@
 use super::Wallet;
 use super::banking::CallKey;
 use super::change::{Answered, Change, Decision, Draft, Effect, Happening, Started};
+use super::forks::{ForkRecord, fork_of};
 use super::history::{Movement, NewEntry};
-use super::paying::State;
+use super::paying::{Outgoing, State};
 use super::policy::Policy;
 use super::reserve::{Holder, OwnNote};
 use protocol::body::Text;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;
-use protocol::note::{Relation, compare};
+use protocol::note::{Relation, VerifiedNote, compare};
 use protocol::pay::{Mode, Order, Receipt, Refusal, Request, VerifiedPayment};
 use protocol::range::{Range, RangeSet};
 use protocol::sign::{Signed, Signer};
@@ -85,6 +86,8 @@ pub struct Known {
     pub request: Option<RequestRecord>,
     /// All notes, live or spent, that we hold or held over the roots it brings.
     pub notes: Vec<OwnNote>,
+    /// Forks over those roots that were seen before.
+    pub forks: Vec<ForkRecord>,
 }
 
 impl Known {
@@ -120,13 +123,17 @@ impl Incoming {
 }
 
 impl Wallet {
-    /// The answer that an order got before: looked up before anything else is checked.
-    pub fn earlier_answer(earlier: &Incoming, order: &Digest) -> Verdict {
-        if earlier.order.digest() == *order {
-            Verdict::Receipt(earlier.receipt.clone())
-        } else {
+    /// The answer that an order got before: looked up before anything else is checked. What has been safe since then
+    /// is said to be: a payer who asks again hears what a lost confirmation would have told him (threats X6).
+    pub fn earlier_answer(earlier: &Incoming, order: &Digest, node: &Signer) -> Verdict {
+        let first = earlier.receipt.unverified();
+        if earlier.order.digest() != *order {
             // Another body under a known id never gets somebody else's answer (threats H4).
             Verdict::Error(ErrorCode::IdReused)
+        } else if earlier.confirmed && !first.confirmed {
+            Verdict::Receipt(node.sign(Receipt { confirmed: true, ..first.clone() }))
+        } else {
+            Verdict::Receipt(earlier.receipt.clone())
         }
     }
 
@@ -140,7 +147,7 @@ impl Wallet {
     ) -> Decision<Verdict> {
         let order = payment.order().digest();
         if let Some(earlier) = &known.earlier {
-            return Decision::reply(Wallet::earlier_answer(earlier, &order));
+            return Decision::reply(Wallet::earlier_answer(earlier, &order, node));
         }
         let direct = payment.order().mode == Mode::Direct;
         if direct && known.request.as_ref().is_some_and(|record| !record.takes_directly(&order)) {
@@ -151,11 +158,15 @@ impl Wallet {
         if used.is_some() && direct {
             return Decision::reply(Verdict::Error(ErrorCode::RequestUsed));
         }
-        if let Some(code) = self.clash(payment, &known.notes) {
-            return Decision::reply(match code {
-                ErrorCode::Fork => Verdict::Refused(node.sign(Refusal { order, code, at: now })),
-                code => Verdict::Error(code),
-            });
+        if let Some((code, own, theirs)) = self.clash(payment, &known.notes) {
+            if code != ErrorCode::Fork {
+                return Decision::reply(Verdict::Error(code));
+            }
+            let mut draft = Draft::at(self, now);
+            if let Some(fork) = fork_of(own, theirs, payment, known, now) {
+                draft.put_fork(fork, known);
+            }
+            return Decision::new(draft, Verdict::Refused(node.sign(Refusal { order, code, at: now })));
         }
         if payment.order().mode < self.least_mode(payment) {
             return self.want_certified(payment, order, known, now);
@@ -241,6 +252,7 @@ impl Wallet {
                 held: Vec::new(),
                 redeemed: RangeSet::empty(),
                 from: Some((payer.owner(), body.payment)),
+                disputed: None,
             }));
         }
         for certificate in payment.learned() {
@@ -292,13 +304,20 @@ impl Wallet {
     }
 
     /// Compares the payment's chains with all that we hold or held over the same roots (threats X1).
-    fn clash(&self, payment: &VerifiedPayment, ours: &[OwnNote]) -> Option<ErrorCode> {
+    fn clash<'a>(
+        &self,
+        payment: &'a VerifiedPayment,
+        ours: &'a [OwnNote],
+    ) -> Option<(ErrorCode, &'a OwnNote, &'a VerifiedNote)> {
         let pairs = payment.notes().iter().flat_map(|theirs| ours.iter().map(move |own| (own, theirs)));
-        pairs.into_iter().find_map(|(own, theirs)| match compare(&own.note, theirs) {
-            Relation::Apart => None,
-            Relation::Seen => Some(ErrorCode::DuplicateNote),
-            Relation::Fork { .. } => Some(ErrorCode::Fork),
-            Relation::ComesHome => self.comes_home(own, theirs.holding().range),
+        pairs.into_iter().find_map(|(own, theirs)| {
+            let code = match compare(&own.note, theirs) {
+                Relation::Apart => None,
+                Relation::Seen => Some(ErrorCode::DuplicateNote),
+                Relation::Fork { .. } => Some(ErrorCode::Fork),
+                Relation::ComesHome => self.comes_home(own, theirs.holding().range),
+            };
+            code.map(|code| (code, own, theirs))
         })
     }
 
@@ -307,7 +326,7 @@ impl Wallet {
     fn comes_home(&self, own: &OwnNote, range: Range) -> Option<ErrorCode> {
         let promised = |to_bank: bool| {
             let overlapping = own.held.iter().filter(move |hold| hold.range.overlaps(range));
-            overlapping.filter(move |hold| matches!(hold.by, Holder::Bank(_)) == to_bank)
+            overlapping.filter(move |hold| hold.by.is_bank() == to_bank)
         };
         if own.redeemed.overlaps(range) {
             return Some(ErrorCode::Clash);
@@ -321,7 +340,8 @@ impl Wallet {
     }
 
     fn is_coming_back(&self, by: &Holder) -> bool {
-        let Holder::Payment(id) = by else { return false };
-        self.open_payment(id).is_some_and(|p| matches!(p.state, State::TakingBack(_)))
+        let (Holder::Payment(id) | Holder::Disputed(Some(id))) = by else { return false };
+        let coming = |p: &Outgoing| matches!(p.state, State::TakingBack(_) | State::Reclaiming);
+        self.open_payment(id).is_some_and(coming)
     }
 }

@@ -1,6 +1,7 @@
 //! The reserve: notes of ours, which of their units are free, and which to take for an amount (SPEC §3.6).
 
 use super::Wallet;
+use super::claiming::Claiming;
 use protocol::id::{Hint, Key, PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::note::{LINKS_MAX, LINKS_PER_MESSAGE_MAX, NOTES_MAX, Note};
@@ -27,6 +28,9 @@ pub struct OwnNote {
     pub redeemed: RangeSet,
     /// The payment it came with: payer and his payment id.
     pub from: Option<(Key, PaymentId)>,
+    /// Since when the bank owes a proof for units of it that it refused.
+    #[serde(default)]
+    pub disputed: Option<Timestamp>,
 }
 
 /// Units promised, and for what.
@@ -45,6 +49,16 @@ pub enum Holder {
     Payment(PaymentId),
     /// A request to the bank.
     Bank(RequestId),
+    /// Nobody: the bank refused them and showed no chain that has them, so it owes the proof. They were asked for on
+    /// behalf of this payment, if of one.
+    Disputed(Option<PaymentId>),
+}
+
+impl Holder {
+    /// Whether the units are still the reserve's while the bank's word is awaited.
+    pub fn is_bank(&self) -> bool {
+        matches!(self, Holder::Bank(_) | Holder::Disputed(None))
+    }
 }
 
 impl OwnNote {
@@ -60,7 +74,7 @@ impl OwnNote {
 
     /// Units promised to bank requests: still the reserve's.
     pub fn held_at_bank(&self) -> Units {
-        let ranges = self.held.iter().filter(|h| matches!(h.by, Holder::Bank(_))).map(|h| h.range.units());
+        let ranges = self.held.iter().filter(|h| h.by.is_bank()).map(|h| h.range.units());
         Units::sum(ranges).expect("units of one note are below 2^53")
     }
 
@@ -133,8 +147,10 @@ pub struct Holdings {
     pub unconfirmed: Units,
     /// Promised to payments whose outcome is awaited: no longer the reserve's, perhaps back one day.
     pub in_doubt: Units,
-    /// Promised to bank requests whose answer is awaited: the reserve's until then.
+    /// Promised to bank requests whose answer is awaited, or refused there without proof: the reserve's until then.
     pub at_bank: Units,
+    /// Lost to somebody who signed twice, and claimed: in nobody's reserve, perhaps on the account one day.
+    pub claimed: Units,
 }
 
 impl Wallet {
@@ -149,6 +165,7 @@ impl Wallet {
             unconfirmed: free(false),
             in_doubt: sum(self.outgoing.values().filter(|p| p.holds_money()).map(|p| p.amount).collect()),
             at_bank: sum(self.notes.values().map(OwnNote::held_at_bank).collect()),
+            claimed: sum(self.claims.values().map(Claiming::open_units).collect()),
         }
     }
 

@@ -38,14 +38,18 @@ pub fn belongs_in_vault(change: &Change) -> bool {
         | Change::BankKey(_)
         | Change::Letter(_)
         | Change::Account(_)
-        | Change::Policy(_) => true,
+        | Change::Policy(_)
+        | Change::Claim(_)
+        | Change::Case(_)
+        | Change::Fork(_) => true,
         Change::Ticket(..)
         | Change::TicketsTaken(_)
         | Change::Token(_)
         | Change::TokenRevoked(_)
         | Change::Fence(_)
         | Change::Fenced(_)
-        | Change::Quarantine(_) => false,
+        | Change::Quarantine(_)
+        | Change::Told(..) => false,
     }
 }
 

@@ -132,6 +132,8 @@ pub struct CaseState {
     pub step: CaseStep,
     /// Paid to the claimant so far.
     pub paid: Units,
+    /// The reader's letters about it, oldest first: what he was paid, or what was taken from his account.
+    pub letters: Vec<Signed<Letter>>,
 }
 
 /// What somebody is in a case.
