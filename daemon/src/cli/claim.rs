@@ -211,6 +211,7 @@ mod tests {
             in_doubt: Units::new(1_250).unwrap(),
             at_bank: Units::ZERO,
             claimed: Units::ZERO,
+            fenced: Units::ZERO,
             account: None,
             items,
         }

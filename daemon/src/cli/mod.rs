@@ -20,6 +20,7 @@ mod secret;
 mod session;
 mod show;
 mod token;
+mod vault;
 
 use crate::settings::Place;
 use clap::Parser;
@@ -114,6 +115,8 @@ enum Command {
     Policy(policy::PolicyWords),
     #[command(subcommand)]
     Token(token::TokenWords),
+    /// How far the vault goes: what a lost machine would bring back
+    Vault,
     #[command(subcommand)]
     Events(node::EventsWords),
     Rpc(node::RpcWords),
@@ -151,6 +154,7 @@ impl Command {
             Command::Directory(words) => words.run(session).await,
             Command::Policy(words) => words.run(session).await,
             Command::Token(words) => words.run(session).await,
+            Command::Vault => vault::vault(session).await,
             Command::Events(words) => words.run(session).await,
             Command::Rpc(words) => words.run(session).await,
             Command::Config(words) => words.run(session),

@@ -68,6 +68,8 @@ impl Core {
         let committed = self.flush()?;
         self.jobs.start_open(&self.wallet, &committed);
         self.go_round()?;
+        self.renew_identity();
+        self.reclaim_what_was_had();
         self.go_to_the_bank()
     }
 

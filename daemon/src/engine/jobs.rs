@@ -46,6 +46,8 @@ pub enum Flight {
     Defend(u64),
     /// The bank is shown chains that go on from reclaimed keys.
     Contest(Digest),
+    /// The bank is given a newer identity record.
+    Publish,
 }
 
 #[derive(Clone, Copy)]
@@ -192,6 +194,12 @@ impl Jobs {
             }
         }
         self.outbox.launch(job());
+    }
+
+    /// A newer identity record on its way.
+    pub(super) fn publish(&self, flight: Flight, job: Job) {
+        self.release(&flight);
+        self.launch(flight, || job);
     }
 
     /// Not to be started until it is released.

@@ -18,6 +18,7 @@ mod input;
 pub mod jobs;
 pub mod link;
 pub mod outbox;
+mod renewal;
 pub mod upload;
 pub mod vault;
 pub mod waiting;

@@ -6,7 +6,7 @@
 //! - A bank that takes no records (a full vault, another version) stops no money: requests go out as if there were no
 //!   vault, and the status says so.
 
-use super::Core;
+use super::{Core, fresh};
 use super::jobs::Flight;
 use crate::head::{HEAD_FILE, HeadFile};
 use crate::profile::FIRST_GENERATION;
@@ -18,6 +18,7 @@ use protocol::time::Timestamp;
 use protocol::wire::ErrorCode;
 use std::collections::VecDeque;
 use std::path::Path;
+use std::time::Duration;
 
 /// Restores whose mail can still be read.
 const PAST_VIEWS: usize = 64;
@@ -59,6 +60,8 @@ pub(super) struct Gate {
     requests: VecDeque<(u64, RequestId)>,
     received: VecDeque<(u64, Key, PaymentId)>,
     head: Option<HeadFile>,
+    /// When the identity record may be renewed again.
+    pub(super) renewal_due: Duration,
 }
 
 impl Gate {
@@ -192,6 +195,18 @@ impl Core {
         self.keyring.lock();
         let decision = self.wallet.put_in_quarantine(why, self.now());
         let _ = self.take(decision);
+    }
+
+    /// After a restore: what the workstation before this one had comes back by reclaims.
+    pub(super) fn reclaim_what_was_had(&mut self) {
+        let now = self.now();
+        if !self.bank_reachable || self.wallet.fence().is_none() {
+            return;
+        }
+        let Some(keys) = self.keyring.open(now) else { return };
+        if let Some(decision) = self.wallet.reclaim_behind_fence(keys, fresh(), now) {
+            let _ = self.take(decision);
+        }
     }
 
     /// Unlocked, mail to keys of all earlier generations can be read.

@@ -4,6 +4,7 @@ use super::api::{self, CaseView, ClaimView, DoubtView, Doubts};
 use super::view::{account, named};
 use crate::wallet::Wallet;
 use crate::wallet::claiming::{CaseRecord, ClaimState, Claiming, part_word};
+use crate::wallet::banking::Operation;
 use crate::wallet::doubt::{Awaited, Doubt, Doubtful};
 use crate::wallet::paying::State;
 use protocol::code::PublicCode;
@@ -19,6 +20,7 @@ pub(super) fn kind(what: &Doubtful) -> &'static str {
         Doubtful::Disputed(_) => "disputed",
         Doubtful::Claim(_) => "claim",
         Doubtful::Case(_) => "case",
+        Doubtful::Fenced => "fenced",
     }
 }
 
@@ -27,6 +29,7 @@ pub(super) fn id(what: &Doubtful) -> String {
         Doubtful::Payment(id) => id.to_string(),
         Doubtful::Bank(id) | Doubtful::Claim(id) => id.to_string(),
         Doubtful::Disputed(number) | Doubtful::Case(number) => number.to_string(),
+        Doubtful::Fenced => String::new(),
     }
 }
 
@@ -47,6 +50,7 @@ pub(super) fn doubts(wallet: &Wallet) -> Doubts {
         in_doubt: holdings.in_doubt,
         at_bank: holdings.at_bank,
         claimed: holdings.claimed,
+        fenced: holdings.fenced,
         account: wallet.account().map(account),
         items: wallet.doubts().iter().map(|doubt| item(wallet, doubt)).collect(),
     }
@@ -94,6 +98,14 @@ fn words(wallet: &Wallet, doubt: &Doubt, awaiting: &str) -> (String, String) {
                 _ => both("the bank is asked; it is asked again by itself", "wait"),
             }
         }
+        Doubtful::Fenced => both(
+            "of the lost machine's reserve: asked back at the bank, which waits three days, as the lost machine may have paid with it",
+            "stermina unlock: then it is asked back by itself",
+        ),
+        Doubtful::Bank(_) if doubt.state == Operation::Restore.word() => both(
+            "of the lost machine's reserve: whoever was paid with it may show so until the date, the rest comes to your account",
+            "wait: it is decided at that date without you",
+        ),
         Doubtful::Bank(_) => both("a request to the bank; it is asked again by itself", "wait for the bank"),
         Doubtful::Disputed(_) => both(
             "the bank refused these units and showed no chain that has them: it owes you the proof",

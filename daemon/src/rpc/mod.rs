@@ -7,6 +7,7 @@ mod doubt;
 mod gate;
 mod moves;
 mod server;
+pub mod vault;
 mod view;
 
 pub use code::{ERRORS, reason_of};

@@ -22,7 +22,7 @@ pub(super) fn account(balance: AccountBalance) -> api::AccountView {
 }
 
 pub(super) fn balance(wallet: &Wallet) -> api::Balance {
-    let Holdings { confirmed, unconfirmed, in_doubt, at_bank, claimed } = wallet.holdings();
+    let Holdings { confirmed, unconfirmed, in_doubt, at_bank, claimed, fenced } = wallet.holdings();
     let holds = |doubt: &Doubt| !matches!(doubt.what, Doubtful::Case(_));
     let held = |doubt: &Doubt| api::Held {
         kind: super::doubt::kind(&doubt.what).to_owned(),
@@ -40,6 +40,7 @@ pub(super) fn balance(wallet: &Wallet) -> api::Balance {
         in_doubt,
         at_bank,
         claimed,
+        fenced,
         account: wallet.account().map(account),
         held: wallet.doubts().iter().filter(|doubt| holds(doubt)).map(held).collect(),
     }

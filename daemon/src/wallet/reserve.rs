@@ -151,6 +151,8 @@ pub struct Holdings {
     pub at_bank: Units,
     /// Lost to somebody who signed twice, and claimed: in nobody's reserve, perhaps on the account one day.
     pub claimed: Units,
+    /// Of a lost machine: free as far as the vault knows, and not to be spent before the bank has given it back.
+    pub fenced: Units,
 }
 
 impl Wallet {
@@ -158,9 +160,11 @@ impl Wallet {
     pub fn holdings(&self) -> Holdings {
         let sum = |units: Vec<Units>| Units::sum(units).expect("all units of a bank are below 2^53");
         let free = |confirmed: bool| {
-            sum(self.notes.values().filter(|n| n.confirmed == confirmed).map(|n| n.free.units()).collect())
+            let kind = |n: &&OwnNote| n.confirmed == confirmed && !self.is_fenced(n);
+            sum(self.notes.values().filter(kind).map(|n| n.free.units()).collect())
         };
         Holdings {
+            fenced: self.fenced(),
             confirmed: free(true),
             unconfirmed: free(false),
             in_doubt: sum(self.outgoing.values().filter(|p| p.holds_money()).map(|p| p.amount).collect()),
@@ -172,8 +176,7 @@ impl Wallet {
     /// Units that may be spent now.
     pub fn free(&self) -> Units {
         let holdings = self.holdings();
-        let free = holdings.confirmed.plus(holdings.unconfirmed).expect("all units of a bank are below 2^53");
-        free.minus(self.fenced()).expect("what is fenced is a part of what is free")
+        holdings.confirmed.plus(holdings.unconfirmed).expect("all units of a bank are below 2^53")
     }
 
     /// A note of ours with live units.
@@ -238,7 +241,7 @@ impl Wallet {
     }
 
     /// As many of the pieces, in their order, as one message carries when each has got its last link.
-    fn that_fit_a_message(&self, pieces: impl Iterator<Item = Piece>) -> Vec<Piece> {
+    pub(super) fn that_fit_a_message(&self, pieces: impl Iterator<Item = Piece>) -> Vec<Piece> {
         let mut links = 0;
         let fits = |piece: &Piece| {
             links += 1 + self.note(piece.note).map_or(0, |own| own.note.links.len());

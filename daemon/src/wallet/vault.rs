@@ -4,16 +4,20 @@
 //! had**. The fence stands around every note from before; they come back by a reclaim. Whatever comes to keys made
 //! after the restore is free.
 
-use super::Wallet;
+use super::banking::{Fresh, Operation};
 use super::change::{Change, Decision, Draft};
 use super::paying::{NotDone, State};
 use super::reserve::{OwnNote, Piece};
-use protocol::id::RootId;
+use super::{OpenKeys, Wallet};
+use protocol::id::{RequestId, RootId};
 use protocol::money::Units;
-use protocol::note::Root;
+use protocol::note::{LINKS_MAX, Root};
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
+
+/// Reclaims of a restored workstation that run at once; the bank takes 20 from one account.
+const RECLAIMS_MAX: usize = 16;
 
 /// Whose vault it is: the first thing in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -162,7 +166,7 @@ impl Wallet {
 
     /// Free units behind the fence: they are to be reclaimed.
     pub fn fenced_pieces(&self) -> Vec<Piece> {
-        let fenced = self.notes().filter(|note| self.is_fenced(note));
+        let fenced = self.notes().filter(|n| self.is_fenced(n) && n.note.links.len() < LINKS_MAX);
         fenced.flat_map(|n| n.free.iter().map(|range| Piece { note: n.number, range })).collect()
     }
 
@@ -170,5 +174,22 @@ impl Wallet {
     pub fn fenced(&self) -> Units {
         let pieces = self.fenced_pieces();
         Units::sum(pieces.iter().map(|p| p.range.units())).expect("all units of a bank are below 2^53")
+    }
+
+    /// Asks for units behind the fence back, as many as one request carries; nothing if there are none, or if so many
+    /// requests run that the bank takes no more.
+    pub fn reclaim_behind_fence(
+        &self,
+        keys: &OpenKeys,
+        fresh: Fresh,
+        now: Timestamp,
+    ) -> Option<Decision<RequestId>> {
+        let running = self.open_bank_ops().filter(|op| op.what == Operation::Restore).count();
+        let pieces = self.fenced_pieces();
+        if pieces.is_empty() || running >= RECLAIMS_MAX {
+            return None;
+        }
+        let pieces = self.that_fit_a_message(pieces.into_iter());
+        Some(self.reclaim_restored(pieces, keys, fresh, now))
     }
 }
