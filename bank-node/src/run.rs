@@ -1,5 +1,6 @@
 //! The bank-node as a process: books, network, interface, calendar, until somebody stops it.
 
+use crate::desk::Rules;
 use crate::desk::counter::Sign;
 use crate::home::{Home, HomeError, PROGRAM};
 use crate::ledger::Fault;
@@ -126,7 +127,7 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let node = keys.node.clone();
     let data = home.paths.data.clone();
     let has_room = move || free_bytes(&data).is_ok_and(|free| free >= ROOM_BYTES);
-    let world = World { clock: clock.clone(), has_room: Box::new(has_room) };
+    let world = World { clock: clock.clone(), has_room: Box::new(has_room), rules: Rules::default() };
     let sign = Sign { name: facts.name, currency: facts.currency };
     let bank = service::start(books, keys, sign, world)?;
 

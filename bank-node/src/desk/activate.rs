@@ -126,6 +126,7 @@ impl Desk<'_> {
             units: account.balance(),
             asked: Some(Asked::Customer(activation.request)),
             reason: String::new(),
+            by: String::new(),
         }
         .write(tx)?;
         account.member.owner = Some(activation.owner);

@@ -2,10 +2,10 @@
 
 use super::activate::{self, Attempts, Claim};
 use super::redeem::{self, Examined, Ready};
-use super::{Desk, Reply, publish, settle, status, vault, withdraw};
+use super::{Desk, Reply, publish, reclaim, settle, status, vault, withdraw};
 use crate::ledger::books::{Fault, Tx, View};
 use protocol::bank::{Identity, Withdrawal};
-use protocol::money::Currency;
+use protocol::money::{Currency, Units};
 use protocol::sign::Verified;
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
 
@@ -22,6 +22,10 @@ pub enum Work {
     Redeem(Box<Examined>),
     /// Records for a vault.
     Vault(Box<vault::Append>),
+    /// Units back whose fate is not known.
+    Reclaim(Box<reclaim::Examined>),
+    /// Chains that go on from reclaimed keys.
+    Contest(Vec<reclaim::Proof>),
 }
 
 /// What the counter can do with a request.
@@ -78,10 +82,18 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
         BankAsk::VaultAppend(asked, records) => {
             vault::examine_append(bank, view, asked, records).map(|append| Work::Vault(Box::new(append)))
         }
+        BankAsk::Reclaim(asked, notes) => match reclaim::examine(bank, now, view, asked, notes) {
+            Ok(reclaim::Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+            Ok(reclaim::Ready::Examined(examined)) => Ok(Work::Reclaim(examined)),
+            Err(stop) => Err(stop),
+        },
+        BankAsk::Contest(notes) => match reclaim::examine_contest(view, notes) {
+            Ok(Some(proofs)) => Ok(Work::Contest(proofs)),
+            Ok(None) => return answer(Ok(BankAnswer::Contested(Units::ZERO))),
+            Err(stop) => Err(stop),
+        },
         // Rooms that are being built: each is answered where it is made.
-        BankAsk::Reclaim(..)
-        | BankAsk::Contest(_)
-        | BankAsk::Claim(..)
+        BankAsk::Claim(..)
         | BankAsk::Defend(..)
         | BankAsk::Cases(_)
         | BankAsk::Mail(..)
@@ -111,6 +123,8 @@ impl Work {
             Work::Withdraw(asked) => settle(desk.withdraw(tx, asked)),
             Work::Redeem(examined) => settle(desk.redeem(tx, examined)),
             Work::Vault(append) => settle(desk.append_to_vault(tx, append)),
+            Work::Reclaim(examined) => settle(desk.reclaim(tx, examined)),
+            Work::Contest(proofs) => settle(desk.contest(tx, proofs)),
         }
     }
 }

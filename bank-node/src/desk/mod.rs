@@ -15,10 +15,12 @@ pub mod balance;
 pub mod cash;
 pub mod counter;
 pub mod directory;
+pub mod due;
 pub mod office;
 pub mod open_account;
 pub mod publish;
 pub mod query;
+pub mod reclaim;
 pub mod redeem;
 pub mod standing;
 pub mod status;
@@ -27,6 +29,8 @@ pub mod withdraw;
 
 #[cfg(test)]
 pub(crate) mod tests;
+
+pub use self::due::Rules;
 
 use crate::keys::WorkingKeys;
 use crate::ledger::books::{Fault, Line, Tx, View};
@@ -53,6 +57,8 @@ pub struct Desk<'k> {
     pub keys: &'k WorkingKeys,
     /// The bank's time.
     pub now: Timestamp,
+    /// How long people have.
+    pub rules: Rules,
 }
 
 /// Why a request ends early.

@@ -66,6 +66,14 @@ impl Desk<'_> {
         units: Units,
         asked: Option<Asked>,
     ) -> Booking {
-        Booking { at: self.now, kind, account: Some(account), units, asked, reason: String::new() }
+        Booking {
+            at: self.now,
+            kind,
+            account: Some(account),
+            units,
+            asked,
+            reason: String::new(),
+            by: String::new(),
+        }
     }
 }

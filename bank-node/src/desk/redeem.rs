@@ -219,6 +219,7 @@ impl Desk<'_> {
             units: Units::sum(paid).map_err(|_| ErrorCode::OverLimit)?,
             asked: Some(Asked::Customer(question.id)),
             reason: String::new(),
+            by: String::new(),
         };
         booking.check(tx)?.map_err(|_| ErrorCode::OverLimit)?;
         let entry = booking.write(tx)?;
@@ -277,6 +278,7 @@ impl Desk<'_> {
             units: examined.redemption.units().map_err(|_| ErrorCode::OverLimit)?,
             asked: Some(Asked::Customer(examined.question.id)),
             reason: String::new(),
+            by: String::new(),
         })
     }
 }

@@ -7,7 +7,6 @@ use super::query::examine_query;
 use super::{Desk, Reply, Stop};
 use crate::ledger::Account;
 use crate::ledger::books::{Tx, View};
-use crate::ledger::vault::Quota;
 use protocol::bank::{AccountQuery, NodeQuery, Purpose, RECORD_MAX, RECORDS_MAX, VaultAppend};
 use protocol::id::BankId;
 use protocol::sign::{Signed, Verified};
@@ -75,7 +74,7 @@ impl Desk<'_> {
         if append.after != before.head.records || append.head != after.head.digest {
             return Err(ErrorCode::Fork.into());
         }
-        if !after.is_within(self.quota()) {
+        if !after.is_within(self.rules.vault) {
             return Err(ErrorCode::OverLimit.into());
         }
         for (number, record) in (append.after.saturating_add(1)..).zip(&asked.records) {
@@ -104,10 +103,6 @@ impl Desk<'_> {
         let found = view.vault_after(account.number, number, RECORDS_MAX)?;
         let records = found.into_iter().take_while(fits).map(ByteBuf::from).collect();
         Ok(BankAnswer::VaultRecords(records, head))
-    }
-
-    fn quota(&self) -> Quota {
-        Quota::default()
     }
 }
 

@@ -66,6 +66,7 @@ impl Desk<'_> {
             units,
             asked: Some(Asked::Customer(asked.request)),
             reason: String::new(),
+            by: String::new(),
         };
         match booking.check(tx)? {
             Ok(()) => self.pay_out_in_notes(tx, asked, question, booking),

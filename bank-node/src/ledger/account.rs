@@ -18,6 +18,8 @@ pub struct AccountNumber(pub u64);
 pub const CASH: AccountNumber = AccountNumber(1);
 /// What the bank owes to whoever holds its notes.
 pub const OUTSTANDING: AccountNumber = AccountNumber(2);
+/// What the operators have set aside to pay claims that nobody else pays.
+pub const GUARANTEE: AccountNumber = AccountNumber(3);
 /// Numbers from here on are customers'.
 pub const FIRST_CUSTOMER: AccountNumber = AccountNumber(1001);
 
@@ -59,6 +61,8 @@ pub enum AccountKind {
     Cash,
     /// [`OUTSTANDING`]: a liability, grows by credits.
     Outstanding,
+    /// [`GUARANTEE`]: a liability, grows by credits.
+    Guarantee,
     /// A customer's: a liability, grows by credits.
     Customer(CustomerKind),
 }
@@ -88,6 +92,27 @@ pub struct Membership {
     pub refused: (Day, u32),
     /// Since when it is suspended.
     pub suspended: Option<Timestamp>,
+    /// What one operator wants of its standing, until another one confirms it.
+    pub proposal: Option<Proposal>,
+    /// Its reclaims that are open.
+    pub reclaims: u32,
+    /// Its claims' cases that are open.
+    pub claims: u32,
+    /// Paid out of the guarantee in its stead, and not recovered.
+    pub guaranteed: Units,
+}
+
+/// One operator's wish; it has no effect before another one confirms it (threats X2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// To suspend it, or to reinstate it.
+    pub suspend: bool,
+    /// Who proposes it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When.
+    pub at: Timestamp,
 }
 
 /// An account with its running totals.
@@ -147,7 +172,7 @@ impl Account {
     pub fn checked_balance(&self) -> Option<Units> {
         let difference = match self.kind {
             AccountKind::Cash => self.debits.checked_sub(self.credits),
-            AccountKind::Outstanding | AccountKind::Customer(_) => self.credits.checked_sub(self.debits),
+            AccountKind::Outstanding | AccountKind::Guarantee | AccountKind::Customer(_) => self.credits.checked_sub(self.debits),
         };
         difference.and_then(|d| u64::try_from(d).ok()).and_then(|d| Units::new(d).ok())
     }
@@ -172,7 +197,7 @@ impl Account {
     fn accept(&self, after: Account) -> Result<Account, Unposted> {
         let shrinks = match after.kind {
             AccountKind::Cash => after.credits > after.debits,
-            AccountKind::Outstanding | AccountKind::Customer(_) => after.debits > after.credits,
+            AccountKind::Outstanding | AccountKind::Guarantee | AccountKind::Customer(_) => after.debits > after.credits,
         };
         match after.checked_balance() {
             Some(_) => Ok(after),
@@ -185,7 +210,7 @@ impl Account {
     pub fn customer(&self) -> Option<CustomerKind> {
         match self.kind {
             AccountKind::Customer(kind) => Some(kind),
-            AccountKind::Cash | AccountKind::Outstanding => None,
+            AccountKind::Cash | AccountKind::Outstanding | AccountKind::Guarantee => None,
         }
     }
 

@@ -4,11 +4,13 @@
 
 use super::account::{Account, AccountKind, AccountNumber};
 use super::books::{Fault, View};
+use super::case_audit::CaseAudit;
 use super::outstanding::{Issued, Redeemed};
 use super::posting::{Entry, EntryKind};
 use protocol::bank::{DirectoryEntry, Standing, next_head};
 use protocol::id::{Digest, Key};
 use protocol::money::Units;
+use protocol::note::Destination;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -40,6 +42,8 @@ pub struct Audit {
     pub cash: Units,
     /// Money on customers' accounts.
     pub on_accounts: Units,
+    /// Money set aside to pay claims.
+    pub guarantee: Units,
     /// Money out in notes.
     pub outstanding: Units,
     /// Roots issued.
@@ -48,6 +52,10 @@ pub struct Audit {
     pub intervals: u64,
     /// Directory lines.
     pub lines: u64,
+    /// Reclaims filed.
+    pub reclaims: u64,
+    /// Cases filed.
+    pub cases: u64,
     /// How many invariants are broken.
     pub broken: u64,
     /// The first of them.
@@ -61,6 +69,7 @@ pub fn audit(view: &impl View) -> Result<Audit, Fault> {
     auditor.accounts(view)?;
     auditor.notes(view)?;
     auditor.directory(view)?;
+    auditor.reclaims_and_cases(view)?;
     auditor.sums();
     let mut audit = auditor.audit;
     audit.ok = audit.broken == 0;
@@ -86,6 +95,8 @@ struct Auditor {
     balance_cash: u128,
     balance_outstanding: u128,
     balance_customers: u128,
+    balance_guarantee: u128,
+    cases: CaseAudit,
     /// What the accounts say about their holders: owner, standing, certificate line, identity.
     members: BTreeMap<Key, Member>,
 }
@@ -136,7 +147,7 @@ impl Auditor {
         let units = u128::from(entry.units.get());
         match entry.kind {
             EntryKind::Withdraw => self.issued += units,
-            EntryKind::Deposit => self.redeemed += units,
+            EntryKind::Deposit | EntryKind::Reclaim => self.redeemed += units,
             EntryKind::Reissue => {
                 self.issued += units;
                 self.redeemed += units;
@@ -149,7 +160,17 @@ impl Auditor {
             | EntryKind::Clash
             | EntryKind::Suspend
             | EntryKind::Reinstate
-            | EntryKind::Letter => {}
+            | EntryKind::Letter
+            | EntryKind::ReclaimFiled
+            | EntryKind::Contest
+            | EntryKind::Claim
+            | EntryKind::Heard
+            | EntryKind::Judged
+            | EntryKind::Dismissed
+            | EntryKind::GuaranteeIn
+            | EntryKind::Proposal => {}
+            EntryKind::Charge => self.cases.charged(entry),
+            EntryKind::Recovery => self.cases.recovered(entry),
         }
         if let Some(posting) = entry.posting {
             let units = u128::from(posting.units.get());
@@ -192,9 +213,11 @@ impl Auditor {
         match account.kind {
             AccountKind::Cash => self.balance_cash += balance,
             AccountKind::Outstanding => self.balance_outstanding += balance,
+            AccountKind::Guarantee => self.balance_guarantee += balance,
             AccountKind::Customer(_) => {
                 self.audit.accounts += 1;
                 self.balance_customers += balance;
+                self.cases.account(account);
             }
         }
         if let Some(owner) = account.member.owner {
@@ -260,7 +283,11 @@ impl Auditor {
         let inside = root.root.unverified().range().contains(redeemed.range);
         self.demand(inside, "outside_root", || format!("{} lie outside the root", place()));
         let chain = redeemed.note(&root.root).holding();
-        let proof = chain.is_ok_and(|holding| holding.range == redeemed.range);
+        // A part of what a reclaim asks for may have been somebody else's: what came back is inside its chain's range.
+        let proof = chain.is_ok_and(|holding| match holding.to {
+            Destination::Reclaim(_) => holding.range.contains(redeemed.range),
+            Destination::Redeem(_) | Destination::Key(_) => holding.range == redeemed.range,
+        });
         self.demand(proof, "chain_missing", || format!("{} have no chain as proof", place()));
     }
 
@@ -322,6 +349,15 @@ impl Auditor {
         }
     }
 
+    fn reclaims_and_cases(&mut self, view: &impl View) -> Result<(), Fault> {
+        let (found, reclaims, cases) = std::mem::take(&mut self.cases).compare(view)?;
+        (self.audit.reclaims, self.audit.cases) = (reclaims, cases);
+        for Finding { rule, what } in found {
+            self.find(&rule, what);
+        }
+        Ok(())
+    }
+
     fn sums(&mut self) {
         let owed = self.issued.checked_sub(self.redeemed);
         let in_notes = self.in_roots.checked_sub(self.in_intervals);
@@ -333,13 +369,18 @@ impl Auditor {
             format!("outstanding is {outstanding}, roots less intervals are {in_notes:?}")
         });
         let (cash, customers) = (self.balance_cash, self.balance_customers);
-        self.demand(cash == outstanding + customers, "debits_credits", || {
-            format!("cash {cash} is not what is owed: {outstanding} in notes and {customers} on accounts")
+        let guarantee = self.balance_guarantee;
+        self.demand(cash == outstanding + customers + guarantee, "debits_credits", || {
+            format!(
+                "cash {cash} is not what is owed: {outstanding} in notes, {customers} on accounts, \
+                 {guarantee} in the guarantee"
+            )
         });
         let units = |sum: u128| u64::try_from(sum).ok().and_then(|u| Units::new(u).ok());
-        let shown = (units(cash), units(customers), units(outstanding));
+        let shown = (units(cash), units(customers), units(outstanding), units(guarantee));
         match shown {
-            (Some(cash), Some(customers), Some(outstanding)) => {
+            (Some(cash), Some(customers), Some(outstanding), Some(guarantee)) => {
+                self.audit.guarantee = guarantee;
                 self.audit.cash = cash;
                 self.audit.on_accounts = customers;
                 self.audit.outstanding = outstanding;

@@ -4,9 +4,11 @@
 //! it is there until [`Books::in_one_commit`] has returned.
 
 use super::account::{Account, AccountNumber};
+use super::cases::{CaseTx, CaseView, DueTx, DueView};
 use super::outstanding::{Issued, Redeemed};
 use super::posting::{Answer, Asked, Entry};
 use super::vault::{VaultTx, VaultView};
+use super::reclaims::{ReclaimTx, ReclaimView};
 use protocol::bank::DirectoryEntry;
 use protocol::id::{Digest, Key};
 use serde::{Deserialize, Serialize};
@@ -34,7 +36,7 @@ pub struct Line {
 }
 
 /// Reading.
-pub trait View: VaultView {
+pub trait View: ReclaimView + CaseView + DueView + VaultView {
     /// The account of this number.
     fn account(&self, number: AccountNumber) -> Result<Option<Account>, Fault>;
     /// The account that this owner key has activated.
@@ -68,7 +70,7 @@ pub trait View: VaultView {
 }
 
 /// Writing; all of a batch or nothing.
-pub trait Tx: View + VaultTx {
+pub trait Tx: View + ReclaimTx + CaseTx + DueTx + VaultTx {
     /// Writes an account, and finds it by its owner from now on.
     fn keep_account(&mut self, account: &Account) -> Result<(), Fault>;
     /// Writes an answer.

@@ -5,6 +5,8 @@
 //! | [`account`] | accounts and their running totals |
 //! | [`posting`] | double entry and the journal |
 //! | [`outstanding`] | the issue register, the redeemed intervals, the double-spend rule |
+//! | [`reclaims`] | reclaims, and what became of their units |
+//! | [`cases`] | claims: against which entry a unit is judged, who is asked, who is liable |
 //! | [`books`] | what the rules ask of a store, a question each |
 //! | [`vault`] | sealed logs of workstations, which are no money |
 //! | [`mod@audit`] | every invariant, recomputed from the records |
@@ -12,14 +14,19 @@
 pub mod account;
 pub mod audit;
 pub mod books;
+mod case_audit;
+pub mod cases;
 pub mod outstanding;
 pub mod posting;
 pub mod vault;
+pub mod reclaims;
 
 #[cfg(test)]
 mod tests;
 
-pub use account::{Account, AccountKind, AccountNumber, CASH, CustomerKind, FIRST_CUSTOMER, OUTSTANDING};
+pub use account::{
+    Account, AccountKind, AccountNumber, CASH, CustomerKind, FIRST_CUSTOMER, GUARANTEE, OUTSTANDING, Proposal,
+};
 pub use audit::{Audit, Finding, audit};
 pub use books::{Books, Fault, Tx, View};
 pub use outstanding::{Issued, Redeemed};

@@ -38,6 +38,28 @@ pub enum EntryKind {
     Reinstate,
     /// A new activation letter was made.
     Letter,
+    /// A reclaim was filed: nothing moved so far.
+    ReclaimFiled,
+    /// Somebody showed that reclaimed units had been handed on.
+    Contest,
+    /// A reclaim was closed: what nobody had shown went to the account.
+    Reclaim,
+    /// A claim was filed: one case.
+    Claim,
+    /// Somebody who was asked in a case showed from whom he had the units.
+    Heard,
+    /// A case ended: the account has to pay.
+    Judged,
+    /// A case ended: the claimant gets nothing.
+    Dismissed,
+    /// A case took money from the account.
+    Charge,
+    /// A case brought money to the account.
+    Recovery,
+    /// Money was paid into the guarantee.
+    GuaranteeIn,
+    /// An operator proposed to suspend the account, or to reinstate it.
+    Proposal,
 }
 
 /// Who asked: the name under which the answer is kept.
@@ -98,8 +120,10 @@ pub struct Entry {
     pub balance: Units,
     /// Where the answer is kept.
     pub asked: Asked,
-    /// The operator's reason, if he gave one.
+    /// The operator's reason, if he gave one; the number of the case.
     pub reason: String,
+    /// The operator's name, if it was an operator.
+    pub by: String,
 }
 
 /// An operation, before it has a number.
@@ -117,23 +141,34 @@ pub struct Booking {
     pub asked: Option<Asked>,
     /// The operator's reason.
     pub reason: String,
+    /// The operator's name.
+    pub by: String,
 }
 
 impl EntryKind {
     /// Which accounts an operation of this kind moves money between.
     fn sides(self, account: AccountNumber) -> Option<(AccountNumber, AccountNumber)> {
         match self {
-            EntryKind::Open | EntryKind::PayIn => Some((CASH, account)),
+            EntryKind::Open | EntryKind::PayIn | EntryKind::GuaranteeIn => Some((CASH, account)),
             EntryKind::PayOut => Some((account, CASH)),
             EntryKind::Withdraw => Some((account, OUTSTANDING)),
-            EntryKind::Deposit => Some((OUTSTANDING, account)),
+            EntryKind::Deposit | EntryKind::Reclaim => Some((OUTSTANDING, account)),
             EntryKind::Activate
             | EntryKind::Decline
             | EntryKind::Reissue
             | EntryKind::Clash
             | EntryKind::Suspend
             | EntryKind::Reinstate
-            | EntryKind::Letter => None,
+            | EntryKind::Letter
+            | EntryKind::ReclaimFiled
+            | EntryKind::Contest
+            | EntryKind::Claim
+            | EntryKind::Heard
+            | EntryKind::Judged
+            | EntryKind::Dismissed
+            | EntryKind::Charge
+            | EntryKind::Recovery
+            | EntryKind::Proposal => None,
         }
     }
 }
@@ -162,6 +197,17 @@ impl Booking {
     /// Writes accounts and journal. Whoever calls has made sure that the accounts take it.
     pub fn write(self, tx: &mut impl Tx) -> Result<Entry, Fault> {
         let posting = self.posting();
+        self.post(tx, posting)
+    }
+
+    /// Takes the units from its account to another customer's or from the guarantee to one.
+    pub fn transfer(self, tx: &mut impl Tx, to: AccountNumber) -> Result<Entry, Fault> {
+        let from = self.account.ok_or_else(|| Fault::Damaged("a transfer from nobody".to_owned()))?;
+        let posting = Posting { debit: from, credit: to, units: self.units };
+        self.post(tx, Some(posting))
+    }
+
+    fn post(self, tx: &mut impl Tx, posting: Option<Posting>) -> Result<Entry, Fault> {
         if let Some(posting) = posting {
             let (debit, credit) = (known(tx, posting.debit)?, known(tx, posting.credit)?);
             let (debit, credit) =
@@ -184,6 +230,7 @@ impl Booking {
             balance,
             asked: self.asked.unwrap_or_else(|| Asked::Operator(format!("#{number}"))),
             reason: self.reason,
+            by: self.by,
         };
         tx.keep_entry(&entry)?;
         Ok(entry)

@@ -106,6 +106,10 @@ pub(crate) async fn keep_calendar<B: Books>(
             turned
         });
         bank.doubt_clock(calendar.doubts());
+        // A clock that has jumped must not end what people have time for.
+        if !calendar.doubts() {
+            bank.turn().await;
+        }
         match turned {
             Ok(Ok(keys)) => {
                 let left = keys.days_left(at.now.day());

@@ -15,7 +15,7 @@ mod tests;
 pub(crate) use calendar::{Calendar, Moment, keep_calendar, turn_page};
 
 use self::writer::{Job, Task, Writer};
-use crate::desk::Desk;
+use crate::desk::{Desk, Rules};
 use crate::desk::counter::{Prepared, Sign, Work, prepare};
 use crate::desk::office::{Done, Objection, Order};
 use crate::keys::WorkingKeys;
@@ -39,12 +39,14 @@ pub struct World {
     pub clock: Clock,
     /// Whether the disk has room for another batch.
     pub has_room: Box<dyn Fn() -> bool + Send + Sync>,
+    /// How long people have.
+    pub rules: Rules,
 }
 
 impl World {
     /// A disk that is never full, for books in memory.
     pub fn roomy(clock: Clock) -> World {
-        World { clock, has_room: Box::new(|| true) }
+        World { clock, has_room: Box::new(|| true), rules: Rules::default() }
     }
 }
 
@@ -64,6 +66,7 @@ struct Inner<B> {
     keys: Keys,
     sign: Sign,
     clock: Clock,
+    rules: Rules,
     jobs: mpsc::Sender<Job>,
     admission: Arc<Semaphore>,
     examiners: Arc<Semaphore>,
@@ -123,7 +126,7 @@ pub fn start<B: Books>(books: B, keys: WorkingKeys, sign: Sign, world: World) ->
     let keys = Keys(Arc::new(RwLock::new(Arc::new(keys))));
     let failed = Failed(Arc::new(watch::Sender::new(None)));
     let newest = watch::Sender::new(head);
-    let clock = world.clock.clone();
+    let (clock, rules) = (world.clock.clone(), world.rules);
     let writer = Writer {
         books: Arc::clone(&books),
         keys: keys.clone(),
@@ -143,6 +146,7 @@ pub fn start<B: Books>(books: B, keys: WorkingKeys, sign: Sign, world: World) ->
             keys,
             sign,
             clock,
+            rules,
             jobs,
             admission: Arc::new(Semaphore::new(ADMITTED)),
             examiners: Arc::new(Semaphore::new(cores)),
@@ -173,7 +177,7 @@ impl<B: Books> Bank<B> {
         let examined = tokio::task::spawn_blocking(move || {
             let _permit = permit;
             let keys = bank.keys();
-            let desk = Desk { keys: &keys, now: bank.now() };
+            let desk = Desk { keys: &keys, now: bank.now(), rules: bank.inner.rules };
             let view = bank.inner.books.snapshot()?;
             prepare(desk, &bank.inner.sign, &view, ask)
         });
@@ -196,6 +200,21 @@ impl<B: Books> Bank<B> {
             Ok(()) => answer.await.unwrap_or(Err(OrderError::Unavailable)),
             Err(mpsc::error::TrySendError::Full(_)) => Err(OrderError::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => Err(OrderError::Unavailable),
+        }
+    }
+
+    /// Does what is due by now: reclaims to close, answers that did not come. `false`: the bank can't write just now.
+    pub async fn turn(&self) -> bool {
+        loop {
+            let (reply, more) = oneshot::channel();
+            if self.inner.jobs.send(Job::Task(Task::Calendar(reply))).await.is_err() {
+                return false;
+            }
+            match more.await {
+                Ok(Some(true)) => {}
+                Ok(Some(false)) => return true,
+                Ok(None) | Err(_) => return false,
+            }
         }
     }
 

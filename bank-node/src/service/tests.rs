@@ -185,7 +185,7 @@ async fn broken_books_close_the_bank() {
 async fn a_full_disk_says_nothing_about_a_request() {
     let room = Arc::new(AtomicBool::new(true));
     let seen = Arc::clone(&room);
-    let world = World { clock: noon(), has_room: Box::new(move || seen.load(Ordering::SeqCst)) };
+    let world = World { has_room: Box::new(move || seen.load(Ordering::SeqCst)), ..World::roomy(noon()) };
     let bank = open_bank(Memory::new(), world);
     let alice = alice(&bank, 1000).await;
     room.store(false, Ordering::SeqCst);

@@ -28,12 +28,15 @@ pub(super) enum Task {
     Customer(Work, oneshot::Sender<BankAnswer>),
     /// An operator's order.
     Operator(Order, oneshot::Sender<Result<Done, OrderError>>),
+    /// What is due; says whether there is more, or nothing if it could not be written.
+    Calendar(oneshot::Sender<Option<bool>>),
 }
 
 /// What a task came to, told once it is durable.
 enum Told {
     Customer(Box<BankAnswer>),
     Operator(Result<Done, OrderError>),
+    Calendar(bool),
 }
 
 pub(super) struct Writer<B> {
@@ -93,7 +96,7 @@ impl<B: Books> Writer<B> {
 
     fn carry_out(&self, batch: Vec<Task>, attempts: &mut Attempts) -> Result<(), Fault> {
         let keys = self.keys.current();
-        let desk = Desk { keys: &keys, now: Timestamp(self.world.clock.now_seconds()) };
+        let desk = Desk { keys: &keys, now: Timestamp(self.world.clock.now_seconds()), rules: self.world.rules };
         let done = self.books.in_one_commit(|tx| {
             let told: Result<Vec<Told>, Fault> =
                 batch.iter().map(|task| task.perform(desk, tx, attempts)).collect();
@@ -119,6 +122,7 @@ impl Task {
         Ok(match self {
             Task::Customer(work, _) => Told::Customer(Box::new(work.perform(desk, tx, attempts)?)),
             Task::Operator(order, _) => Told::Operator(desk.order(tx, order)?.map_err(OrderError::from)),
+            Task::Calendar(_) => Told::Calendar(desk.turn(tx)?),
         })
     }
 
@@ -127,7 +131,8 @@ impl Task {
         match (self, told) {
             (Task::Customer(_, reply), Told::Customer(answer)) => drop(reply.send(*answer)),
             (Task::Operator(_, reply), Told::Operator(done)) => drop(reply.send(done)),
-            (Task::Customer(..) | Task::Operator(..), _) => {
+            (Task::Calendar(reply), Told::Calendar(more)) => drop(reply.send(Some(more))),
+            (Task::Customer(..) | Task::Operator(..) | Task::Calendar(_), _) => {
                 unreachable!("each task is told what it came to itself")
             }
         }
@@ -137,6 +142,7 @@ impl Task {
         match self {
             Task::Customer(_, reply) => drop(reply.send(BankAnswer::Error(ErrorCode::Unavailable))),
             Task::Operator(_, reply) => drop(reply.send(Err(OrderError::Unavailable))),
+            Task::Calendar(reply) => drop(reply.send(None)),
         }
     }
 }

@@ -6,6 +6,7 @@
 //! Rules know only the questions; redb and memory know only bytes. A store with tables of its own, such as
 //! PostgreSQL, would answer the questions directly and leave the shelf out.
 
+mod cases;
 mod memory;
 mod redb;
 pub mod shelf;

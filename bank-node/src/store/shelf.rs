@@ -23,6 +23,20 @@ pub enum Table {
     Answers,
     /// line number → directory line.
     Directory,
+    /// number → reclaim.
+    Reclaims,
+    /// serial, number → nothing.
+    ReclaimsOver,
+    /// number → case.
+    Cases,
+    /// serial, number → nothing.
+    CasesOver,
+    /// account number, case number → nothing.
+    CasesOf,
+    /// account number, case number → whether something is owed.
+    Debts,
+    /// time, kind, number → nothing.
+    Due,
     /// account number → how far its vault goes.
     Vaults,
     /// account number, record number → sealed record.
@@ -31,7 +45,7 @@ pub enum Table {
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 11] = [
+    pub const ALL: [Table; 18] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -41,6 +55,13 @@ impl Table {
         Table::Redeemed,
         Table::Answers,
         Table::Directory,
+        Table::Reclaims,
+        Table::ReclaimsOver,
+        Table::Cases,
+        Table::CasesOver,
+        Table::CasesOf,
+        Table::Debts,
+        Table::Due,
         Table::Vaults,
         Table::VaultRecords,
     ];
@@ -57,6 +78,13 @@ impl Table {
             Table::Redeemed => "redeemed",
             Table::Answers => "answers",
             Table::Directory => "directory",
+            Table::Reclaims => "reclaims",
+            Table::ReclaimsOver => "reclaims_over",
+            Table::Cases => "cases",
+            Table::CasesOver => "cases_over",
+            Table::CasesOf => "cases_of",
+            Table::Debts => "debts",
+            Table::Due => "due",
             Table::Vaults => "vaults",
             Table::VaultRecords => "vault_records",
         }

@@ -3,7 +3,7 @@
 use super::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use crate::ledger::books::{Books, Fault, Line, Tx, View};
 use crate::ledger::{Account, AccountKind, AccountNumber, Answer, Asked, Entry, Issued, Redeemed};
-use crate::ledger::{CASH, OUTSTANDING};
+use crate::ledger::{CASH, GUARANTEE, OUTSTANDING};
 use protocol::id::{Digest, Key};
 use protocol::range::Range;
 use protocol::sign::Signed;
@@ -29,8 +29,11 @@ impl<S: Store> Ledger<S> {
             Some(FORMAT) => Ok(()),
             Some(_) => Err(Fault::Damaged("the books were written by another version".to_owned())),
             None => {
-                let own =
-                    [(CASH, AccountKind::Cash, "cash"), (OUTSTANDING, AccountKind::Outstanding, "notes")];
+                let own = [
+                    (CASH, AccountKind::Cash, "cash"),
+                    (OUTSTANDING, AccountKind::Outstanding, "notes"),
+                    (GUARANTEE, AccountKind::Guarantee, "guarantee"),
+                ];
                 for (number, kind, name) in own {
                     shelf.keep_account(&Account::new(number, kind, name, Timestamp(0)))?;
                 }
@@ -74,7 +77,7 @@ fn read<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, Fault> {
     rmp_serde::from_slice(bytes).map_err(|why| Fault::Damaged(format!("a record in {}: {why}", table.name())))
 }
 
-fn number_in(table: Table, bytes: &[u8]) -> Result<u64, Fault> {
+pub(super) fn number_in(table: Table, bytes: &[u8]) -> Result<u64, Fault> {
     let array = bytes.try_into();
     array.map(u64::from_be_bytes).map_err(|_| Fault::Damaged(format!("a key in {}", table.name())))
 }
@@ -106,14 +109,14 @@ fn redeemed(pair: &Pair) -> Result<Redeemed, Fault> {
     Ok(Redeemed { serial, range, request, entry, links })
 }
 
-fn last_key<S: Shelf>(shelf: &S, table: Table) -> Result<u64, Fault> {
+pub(super) fn last_key<S: Shelf>(shelf: &S, table: Table) -> Result<u64, Fault> {
     match shelf.before(table, TOP)? {
         Some((key, _)) => number_in(table, &key),
         None => Ok(0),
     }
 }
 
-fn records_after<S: Shelf, T: DeserializeOwned>(
+pub(super) fn records_after<S: Shelf, T: DeserializeOwned>(
     shelf: &S,
     table: Table,
     number: u64,

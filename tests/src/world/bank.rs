@@ -1,7 +1,7 @@
 //! The bank of a world: the real desk on books in memory, which can die at the n-th write.
 
 use super::chance::Chance;
-use bank_node::desk::Desk;
+use bank_node::desk::{Desk, Rules};
 use bank_node::desk::activate::Attempts;
 use bank_node::desk::counter::{Prepared, Sign, prepare};
 use bank_node::desk::office::{Done, Objection, Opening, Operation, Order};
@@ -187,7 +187,7 @@ impl Bank {
     }
 
     fn try_ask(&mut self, ask: BankAsk) -> Result<BankAnswer, Fault> {
-        let desk = Desk { keys: &self.keys, now: self.now.get() };
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
         match prepare(desk, &self.sign, &self.ledger.snapshot()?, ask)? {
             Prepared::Answer(answer) => Ok(*answer),
             Prepared::Work(work) => {
@@ -198,7 +198,7 @@ impl Bank {
 
     /// Carries out an operator's order.
     pub fn order(&self, operation: Operation) -> Result<Done, Objection> {
-        let desk = Desk { keys: &self.keys, now: self.now.get() };
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
         let order = Order { key: None, operation };
         self.ledger.in_one_commit(|tx| desk.order(tx, &order)).expect("nobody lets the bank fail at orders")
     }

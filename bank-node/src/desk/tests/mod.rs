@@ -5,6 +5,7 @@ mod money;
 mod orders;
 mod queries;
 mod vaults;
+mod reclaims;
 
 use super::counter::{Prepared, Sign, prepare};
 use super::office::{Done, Objection, Opening, Operation, Order, Ordered};
@@ -50,6 +51,7 @@ pub(crate) struct Bank<S: Store = Memory> {
     pub(crate) ledger: Ledger<S>,
     pub(crate) keys: WorkingKeys,
     pub(crate) now: Cell<Timestamp>,
+    pub(crate) rules: Cell<Rules>,
     pub(crate) attempts: RefCell<Attempts>,
     next: Cell<u64>,
 }
@@ -70,6 +72,7 @@ impl<S: Store> Bank<S> {
             ledger: Ledger::open(store)?,
             keys: keys_of_a_new_bank(NOON.day()),
             now: Cell::new(NOON),
+            rules: Cell::default(),
             attempts: RefCell::default(),
             next: Cell::new(1),
         })
@@ -80,7 +83,7 @@ impl<S: Store> Bank<S> {
     }
 
     fn desk(&self) -> Desk<'_> {
-        Desk { keys: &self.keys, now: self.now.get() }
+        Desk { keys: &self.keys, now: self.now.get(), rules: self.rules.get() }
     }
 
     pub(crate) fn try_ask(&self, ask: BankAsk) -> Result<BankAnswer, Fault> {
@@ -97,6 +100,17 @@ impl<S: Store> Bank<S> {
         self.try_ask(ask).unwrap()
     }
 
+    /// The calendar's look at the books.
+    pub(crate) fn turn(&self) {
+        while self.ledger.in_one_commit(|tx| self.desk().turn(tx)).unwrap() {}
+    }
+
+    /// So many seconds later, with a look at the calendar.
+    pub(crate) fn later(&self, seconds: u64) {
+        self.now.set(self.now.get().plus_seconds(seconds));
+        self.turn();
+    }
+
     pub(crate) fn order(&self, key: Option<&str>, operation: Operation) -> Result<Done, Objection> {
         self.try_order(key, operation).unwrap()
     }
@@ -104,6 +118,10 @@ impl<S: Store> Bank<S> {
     pub(crate) fn try_order(&self, key: Option<&str>, operation: Operation) -> Ordered {
         let order = Order { key: key.map(str::to_owned), operation };
         self.ledger.in_one_commit(|tx| self.desk().order(tx, &order))
+    }
+
+    pub(crate) fn suspend(&self, account: AccountNumber) {
+        self.order(None, Operation::Suspend(account, "case 7".to_owned())).unwrap();
     }
 
     /// A fresh number: names a request or a key.

@@ -99,7 +99,7 @@ fn a_large_vault_comes_in_pages() {
     while read != head {
         let (page, told) = reads(&bank, &alice, read.records);
         assert!(!page.is_empty());
-        assert!(protocol::wire::encode(&BankAnswer::VaultRecords(page.clone(), told)).len() < 512 << 10);
+        assert!(wire::encode(&BankAnswer::VaultRecords(page.clone(), told)).len() < 512 << 10);
         (read, pages) = (head_after(read, &page), pages + 1);
     }
     assert_eq!(pages, 3);
