@@ -7,6 +7,7 @@
 //! What the engine does around the wallet is done here in the same order, without network or threads.
 
 mod bank;
+mod cases;
 mod chance;
 mod disk;
 mod person;
@@ -57,6 +58,8 @@ pub enum Cannot {
     Pay(PayRefusal),
     /// A rule of banking.
     Bank(BankRefusal),
+    /// A rule of reclaiming.
+    Reclaim(daemon::wallet::reclaiming::ReclaimRefusal),
 }
 
 impl From<Down> for Cannot {
@@ -172,6 +175,7 @@ impl World {
     pub fn wait(&mut self, seconds: u64) {
         self.now = self.now.plus_seconds(seconds);
         self.bank.tell_time(self.now);
+        self.people.iter_mut().for_each(|person| person.slow_due = true);
     }
 
     /// An operator's order.
@@ -312,6 +316,8 @@ impl World {
                     }
                 }
                 Effect::Confirm { payer, payment } => self.confirm(who, &payer, payment)?,
+                Effect::Concede(id) => self.concede(who, &id),
+                Effect::Cases => self.person_mut(who).slow_due = true,
                 Effect::Refresh => {}
             }
         }
@@ -365,7 +371,10 @@ impl World {
         let payments: Vec<Outgoing> = self.person(who).wallet.open_payments().cloned().collect();
         payments.iter().for_each(|payment| self.send_about(who, payment));
         let ops: Vec<BankOp> = self.person(who).wallet.open_bank_ops().cloned().collect();
+        let asked = |op: &&BankOp| op.told.is_none() || self.person(who).slow_due;
+        let ops: Vec<BankOp> = ops.iter().filter(asked).cloned().collect();
         ops.iter().for_each(|op| self.send_to_bank(who, op));
+        self.look_after_cases(who)?;
         self.go_to_the_bank(who)
     }
 
@@ -529,7 +538,9 @@ impl World {
         let (now, node) = (self.now, self.person(payee).node.key());
         let person = self.person(who);
         person.store()?;
-        let Some(payment) = person.wallet.open_payment(id).cloned() else { return Ok(()) };
+        let Some(payment) = person.wallet.open_payment(id).cloned() else {
+            return self.paid_again(who, payee, id, answer);
+        };
         let decision = match answer {
             PayAnswer::Receipt(receipt) => {
                 let decision = person.wallet.receipted(&payment, receipt, &node, now);
@@ -555,8 +566,16 @@ impl World {
     ) -> Result<(), Cannot> {
         let (now, node) = (self.now, self.person(payee).node.key());
         let Some(payment) = self.payment(who, id)? else { return Ok(()) };
-        let wanted =
-            matches!(payment.state, State::Sent | State::Receipted | State::Confirmed | State::TakingBack(_));
+        let wanted = matches!(
+            payment.state,
+            State::Sent
+                | State::Receipted
+                | State::Confirmed
+                | State::TakingBack(_)
+                | State::Reclaiming
+                | State::Reclaimed
+                | State::Passed
+        );
         if wanted {
             let decision = self.person(who).wallet.receipted(&payment, receipt, &node, now);
             self.settle_decision(who, decision)?;

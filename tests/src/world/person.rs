@@ -52,6 +52,8 @@ pub struct Person {
     pub locked: bool,
     /// Something is worth a way to the bank.
     pub refresh_due: bool,
+    /// It is time to ask the bank again for what takes days there.
+    pub slow_due: bool,
     /// How often the workstation was started again.
     pub restarts: u64,
     pub(super) keys: OpenKeys,
@@ -87,6 +89,7 @@ impl Person {
             disk,
             locked: false,
             refresh_due: false,
+            slow_due: true,
             restarts: 0,
             keys: newcomer.keys,
             wallet: Wallet::new(owner, keys, policy),
@@ -109,6 +112,7 @@ impl Person {
             disk,
             locked: self.locked,
             refresh_due: self.refresh_due,
+            slow_due: self.slow_due,
             restarts: self.restarts,
             keys: self.keys.clone(),
             wallet: self.wallet.clone(),
@@ -157,6 +161,7 @@ impl Person {
         self.store = Some(store);
         self.tickets.clear();
         self.refresh_due = true;
+        self.slow_due = true;
         self.restarts += 1;
     }
 
@@ -261,7 +266,7 @@ impl Person {
         let order = payment.order.unverified();
         let (payer, id, digest) = (order.payer, order.payment, payment.order.digest());
         if let Some(earlier) = self.store()?.incoming(&payer, &id)? {
-            return Ok(answer(Wallet::earlier_answer(&earlier, &digest)));
+            return Ok(answer(Wallet::earlier_answer(&earlier, &digest, &self.node)));
         }
         let nodes = [self.node.key()];
         let reader = Reader {
@@ -294,9 +299,11 @@ impl Person {
             earlier: store.incoming(&order.payer, &order.payment)?,
             request: store.request(&payment.request().id)?,
             notes: Vec::new(),
+            forks: Vec::new(),
         };
         for root in roots {
             known.notes.extend(store.notes_over(&root)?);
+            known.forks.extend(store.forks_over(&root)?);
         }
         Ok(known)
     }

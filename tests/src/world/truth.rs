@@ -114,12 +114,14 @@ impl World {
                 let id = PaymentId(sent.id);
                 let state = self.state(payer, &id);
                 let taken = received.remove(&sent.id).map(|(_, units)| units);
-                let back = lines.iter().filter(|l| l.movement == Movement::Returned && l.id == sent.id);
+                let came = |movement| matches!(movement, Movement::Returned | Movement::Reclaimed);
+                let back = lines.iter().filter(|l| came(l.movement) && l.id == sent.id);
                 let back: u64 = back.map(|line| line.units.get()).sum();
                 match state.outcome() {
                     PaymentOutcome::Done => {
                         assert_eq!(taken, Some(sent.units.get()), "{state:?} at the payer, {id}");
-                        assert_eq!(back, 0, "a payment that is done came back");
+                        let told = self.payment(payer, &id).expect("he is up").expect("it is on record").back;
+                        assert_eq!(back, told.get(), "what came back of a payment that is done");
                     }
                     PaymentOutcome::NotDone => {
                         assert_eq!(taken, None, "{state:?} at the payer, received at the payee, {id}");

@@ -380,11 +380,7 @@ fn an_edited_history_is_found_out() {
         edited.units = units(line.units.get() + 1);
         assert_eq!(edited.follows(before), Err(HistoryFlaw::Balance(line.seq)));
         // With both numbers made to fit, the next line gives it away.
-        edited.reserve = if line.movement.fills() {
-            units(before.reserve.get() + edited.units.get())
-        } else {
-            units(before.reserve.get() - edited.units.get())
-        };
+        edited.reserve = line.movement.moves(before.reserve, edited.units).unwrap();
         let head = edited.follows(before).unwrap();
         if let Some(next) = lines.get(usize::try_from(line.seq).unwrap()) {
             assert_eq!(next.follows(&head), Err(HistoryFlaw::Broken(next.seq)));
