@@ -11,7 +11,7 @@ use super::input::Input;
 use super::link::{BankLink, LinkFault};
 use super::vault::VaultWord;
 use crate::store::{RedbStore, StoreFault, Waiting};
-use crate::wallet::vault::Quarantine;
+use crate::wallet::vault::{Place, Quarantine};
 use protocol::bank::{NodeQuery, Purpose, VaultAppend, VaultHead};
 use protocol::id::{Digest, RequestId};
 use protocol::node::chance::chance_bytes;
@@ -159,18 +159,15 @@ impl Upload {
                 Ok((store.vault_sent()?, store.vault_head()?, store.vault_waiting(there)?.is_some()))
             })
             .await?;
-        if known {
-            return Ok(there);
+        match Place::of(there, sent, here, known) {
+            Place::Ours => Ok(there),
+            Place::Lost => {
+                self.on_disk(move |store| store.vault_again(there)).await?;
+                self.tell(VaultWord::Lost(there.records)).await;
+                Ok(there)
+            }
+            Place::Others(why) => Err(Stop::Quarantine(why)),
         }
-        if there.records < sent.records {
-            self.on_disk(move |store| store.vault_again(there)).await?;
-            self.tell(VaultWord::Lost(there.records)).await;
-            return Ok(there);
-        }
-        Err(Stop::Quarantine(match there.records > here.records {
-            true => Quarantine::VaultAhead,
-            false => Quarantine::VaultForked,
-        }))
     }
 
     async fn append(&self, waiting: Waiting) -> Result<BankAnswer, LinkFault> {

@@ -9,6 +9,7 @@ use super::change::{Change, Decision, Draft};
 use super::paying::{NotDone, State};
 use super::reserve::{OwnNote, Piece};
 use super::{OpenKeys, Wallet};
+use protocol::bank::VaultHead;
 use protocol::id::{RequestId, RootId};
 use protocol::money::Units;
 use protocol::note::{LINKS_MAX, Root};
@@ -109,6 +110,33 @@ impl Quarantine {
             Quarantine::VaultAhead => "vault_ahead",
             Quarantine::VaultForked => "vault_forked",
             Quarantine::OlderGeneration => "older_generation",
+        }
+    }
+}
+
+/// What the bank's head of the vault means to the workstation that writes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// A place in our own log: what follows it is sent.
+    Ours,
+    /// Fewer records than the bank had taken: it has lost some, and is given everything again.
+    Lost,
+    /// Somebody else writes to it.
+    Others(Quarantine),
+}
+
+impl Place {
+    /// What `there` is to a log of which the bank had taken `sent` and that goes to `here`; `known` says whether it is
+    /// a place in it.
+    pub fn of(there: VaultHead, sent: VaultHead, here: VaultHead, known: bool) -> Place {
+        if known {
+            Place::Ours
+        } else if there.records < sent.records {
+            Place::Lost
+        } else if there.records > here.records {
+            Place::Others(Quarantine::VaultAhead)
+        } else {
+            Place::Others(Quarantine::VaultForked)
         }
     }
 }
