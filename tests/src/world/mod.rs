@@ -176,6 +176,7 @@ impl World {
     pub fn wait(&mut self, seconds: u64) {
         self.now = self.now.plus_seconds(seconds);
         self.bank.tell_time(self.now);
+        self.bank.turn();
         self.people.iter_mut().for_each(|person| person.slow_due = true);
     }
 

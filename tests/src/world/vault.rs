@@ -198,3 +198,18 @@ impl World {
         std::mem::replace(self.person_mut(who), other)
     }
 }
+
+/// A bank's vault of somebody, as it was.
+pub struct OldVault(Vec<(bank_node::store::shelf::Table, Vec<u8>, Vec<u8>)>);
+
+impl super::Bank {
+    /// What the bank has of somebody's vault now.
+    pub fn vault(&self, owner: &Key) -> OldVault {
+        OldVault(self.vault_head_of(owner))
+    }
+
+    /// The bank's disk forgets what came to somebody's vault since.
+    pub fn puts_vault_back(&mut self, _: &Key, old: OldVault) {
+        self.write_raw(old.0);
+    }
+}

@@ -5,6 +5,7 @@ mod crashes;
 mod paying;
 mod receiving;
 mod schedules;
+mod vault;
 
 use protocol::id::PaymentId;
 use tests::world::{Who, World};
