@@ -65,12 +65,14 @@ fn told(wallet: &Wallet, store: &RedbStore) -> Vec<String> {
         format!("{:?}", wallet.open_bank_ops().collect::<Vec<_>>()),
         format!("{:?} {:?} {:?}", wallet.history(), wallet.account(), wallet.newest_event()),
         format!("{:?} {:?}", wallet.policy(), wallet.holdings()),
-        format!("{:?}", wallet.keys().certificates().collect::<Vec<_>>()),
         format!("{history:?}"),
         format!("{:?}", store.events(0, usize::MAX).unwrap()),
         format!("{:?}", store.letters(page).unwrap()),
         format!("{:?}", store.receipted(usize::MAX).unwrap()),
     ];
+    let mut keys: Vec<_> = wallet.keys().certificates().map(|c| format!("{c:?}")).collect();
+    keys.sort_unstable();
+    told.extend(keys);
     for line in &history {
         let id = protocol::id::PaymentId(line.id);
         let incoming = store.incoming_by_id(&id).unwrap();
