@@ -1,21 +1,23 @@
 //! The bank-node as a process: books, network, interface, calendar, until somebody stops it.
 
 use crate::desk::Rules;
+use crate::ledger::vault::Quota;
 use crate::desk::counter::Sign;
 use crate::home::{Home, HomeError, PROGRAM};
 use crate::ledger::Fault;
 use crate::ledger::books::Books as _;
 use crate::network::{self, Addresses};
-use crate::rpc::{BankOffice, JournalEvents, Office};
+use crate::rpc::{BankOffice, JournalEvents, Office, OperatorGate};
 use crate::service::{self, Bank, Calendar, Moment, ROOM_BYTES, World, keep_calendar, turn_page};
 use crate::store::{Ledger, Redb};
+use protocol::money::{AmountFlaw, Currency};
 use protocol::node::address::AddressCheck;
 use protocol::node::clock::Clock;
 use protocol::node::host::config::{Config, Key, Kind};
 use protocol::node::host::disk::free_bytes;
 use protocol::node::host::signals::{Shutdown, Stop};
 use protocol::node::net::{self, Multiaddr, Net, NetConfig, NetError, Role};
-use protocol::node::rpc::{Limits, NoTokens, Running, ServeConfig, ServeError, serve, socket_in};
+use protocol::node::rpc::{Limits, Running, ServeConfig, ServeError, serve, socket_in};
 use protocol::time::Timestamp;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -47,6 +49,42 @@ pub const SETTINGS: &[Key] = &[
         default: Some("127.0.0.1:4602"),
         help: "loopback address of the operators' interface; port 0 takes a free one, empty opens none",
     },
+    Key {
+        name: "reclaim.payment",
+        kind: Kind::Duration,
+        default: Some("7d"),
+        help: "how long others may object to a reclaim of a payment",
+    },
+    Key {
+        name: "reclaim.restore",
+        kind: Kind::Duration,
+        default: Some("3d"),
+        help: "the same after a restore",
+    },
+    Key {
+        name: "case.answer",
+        kind: Kind::Duration,
+        default: Some("14d"),
+        help: "how long somebody who is asked in a case has for his answer",
+    },
+    Key {
+        name: "case.guarantee_cap",
+        kind: Kind::Text,
+        default: Some("200"),
+        help: "the most that the guarantee pays in one offender's stead, in the bank's currency",
+    },
+    Key {
+        name: "vault.megabytes",
+        kind: Kind::Number,
+        default: Some("256"),
+        help: "how much the vault of one account may hold",
+    },
+    Key {
+        name: "vault.megabytes_a_day",
+        kind: Kind::Number,
+        default: Some("16"),
+        help: "how much may be added to it on one day",
+    },
     Key { name: "log.level", kind: Kind::Text, default: None, help: "say info, or bank_node=debug,info" },
     Key { name: "log.format", kind: Kind::Text, default: Some("text"), help: "text or json" },
 ];
@@ -64,6 +102,14 @@ pub enum RunError {
         key: &'static str,
         /// What was written.
         text: String,
+    },
+    /// A setting that is no amount.
+    #[error("{key}: {why}")]
+    Amount {
+        /// The setting.
+        key: &'static str,
+        /// What is wrong with it.
+        why: AmountFlaw,
     },
     /// The network.
     #[error(transparent)]
@@ -107,8 +153,33 @@ fn http(config: &Config) -> Result<Option<SocketAddr>, RunError> {
     }
 }
 
-/// Whether the settings can be used at all; for `config check`.
+/// How long people have, and how much the guarantee gives. An empty setting keeps its default.
+fn rules(config: &Config, currency: &Currency) -> Result<Rules, RunError> {
+    let usual = Rules::default();
+    let seconds = |key: &str, usual: u64| config.duration(key).map_or(usual, |time| time.as_secs());
+    let cap = config.text("case.guarantee_cap").map(|text| {
+        currency.parse(text).map_err(|why| RunError::Amount { key: "case.guarantee_cap", why })
+    });
+    let megabytes = |key: &str, usual: u64| {
+        let asked = config.number(key).and_then(|number| u64::try_from(number).ok());
+        asked.map_or(usual, |number| number.saturating_mul(1 << 20))
+    };
+    Ok(Rules {
+        reclaim_payment_seconds: seconds("reclaim.payment", usual.reclaim_payment_seconds),
+        reclaim_restore_seconds: seconds("reclaim.restore", usual.reclaim_restore_seconds),
+        case_seconds: seconds("case.answer", usual.case_seconds),
+        guarantee_cap: cap.transpose()?.unwrap_or(usual.guarantee_cap),
+        vault: Quota {
+            bytes: megabytes("vault.megabytes", usual.vault.bytes),
+            bytes_a_day: megabytes("vault.megabytes_a_day", usual.vault.bytes_a_day),
+        },
+    })
+}
+
+/// Whether the settings can be used at all; for `config check`. Amounts are read with the usual currency, as there
+/// may be no bank yet.
 pub fn check(config: &Config) -> Result<(), RunError> {
+    rules(config, &Currency::default())?;
     addresses(config, "network.listen")?;
     addresses(config, "network.external")?;
     http(config).map(drop)
@@ -120,6 +191,7 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let http = http(config)?;
     home.paths.prepare().map_err(HomeError::from)?;
     let facts = home.facts()?;
+    let rules = rules(config, &facts.currency)?;
     let books = home.books()?;
     let at = Moment { now: Timestamp(clock.now_seconds()), running: clock.monotonic() };
     let mut calendar = Calendar::of(&books.snapshot()?)?;
@@ -127,7 +199,7 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let node = keys.node.clone();
     let data = home.paths.data.clone();
     let has_room = move || free_bytes(&data).is_ok_and(|free| free >= ROOM_BYTES);
-    let world = World { clock: clock.clone(), has_room: Box::new(has_room), rules: Rules::default() };
+    let world = World { clock: clock.clone(), has_room: Box::new(has_room), rules };
     let sign = Sign { name: facts.name, currency: facts.currency };
     let bank = service::start(books, keys, sign, world)?;
 
@@ -167,7 +239,7 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let office = Office::new(bank.clone(), reach).into_service();
     let events = Arc::new(JournalEvents(bank.clone()));
     let extra = axum::Router::new();
-    let office = serve(serve_config, office, Arc::new(NoTokens), events, extra, shutdown.clone()).await?;
+    let office = serve(serve_config, office, Arc::new(OperatorGate(bank.clone())), events, extra, shutdown.clone()).await?;
     Ok(Open { bank, net, office, listening, tasks })
 }
 

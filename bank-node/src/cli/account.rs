@@ -4,8 +4,8 @@ use super::show::{facts, qr, table, when};
 use super::{Desktop, Failure};
 use crate::ledger::{AccountNumber, CustomerKind};
 use crate::rpc::{
-    AccountLetter, AccountList, AccountOpen, AccountShow, AccountShown, BankClient, Booked, Cash, Decision,
-    LetterMade, Statement,
+    AccountLetter, AccountList, AccountOpen, AccountShow, AccountShown, BankClient, Booked, Change, ProposalShown, Cash, LetterMade,
+    Statement,
 };
 use clap::{Args, Subcommand};
 use protocol::money::{Currency, Units};
@@ -34,11 +34,6 @@ The letter is a secret: whoever has it can claim the account, once.")]
     PayIn(Move),
     /// Book cash that was paid out.
     PayOut(Move),
-    /// Suspend an account: it can't withdraw, nobody takes its payments; it may deposit.
-    #[command(after_help = "Example: bank-node account suspend 1001 --reason 'case 7, decided by A. and B.'")]
-    Suspend(Decide),
-    /// Take a suspension back.
-    Reinstate(Decide),
 }
 
 #[derive(Debug, Args)]
@@ -107,31 +102,19 @@ pub(super) struct Move {
     key: Option<String>,
 }
 
-#[derive(Debug, Args)]
-pub(super) struct Decide {
-    /// The account's number.
-    account: u64,
-    /// Why, for the journal.
-    #[arg(long)]
-    reason: String,
-    /// Your key for this call.
-    #[arg(long)]
-    key: Option<String>,
-}
-
 /// A connection and the currency that amounts are shown in.
-struct Counter {
-    client: BankClient,
+pub(super) struct Counter {
+    pub(super) client: BankClient,
     currency: Currency,
 }
 
-async fn counter(desktop: &Desktop) -> Result<Counter, Failure> {
+pub(super) async fn counter(desktop: &Desktop) -> Result<Counter, Failure> {
     let client = BankClient::new(desktop.connect().await?);
     let currency = client.status(Empty {}).await?.currency;
     Ok(Counter { client, currency })
 }
 
-fn key_of(given: Option<String>) -> String {
+pub(super) fn key_of(given: Option<String>) -> String {
     given.unwrap_or_else(|| hex::encode(chance_bytes::<16>()))
 }
 
@@ -152,24 +135,16 @@ pub(super) async fn account(desktop: &Desktop, command: Account) -> Result<Exit,
             let booked = counter.client.account_pay_out(cash).await;
             counter.booked(desktop, booked.map_err(|error| Failure::from(error).with_key(&key))?)?;
         }
-        Account::Suspend(decide) => {
-            let booked = counter.client.account_suspend(decision(decide)).await?;
-            counter.booked(desktop, booked)?;
-        }
-        Account::Reinstate(decide) => {
-            let booked = counter.client.account_reinstate(decision(decide)).await?;
-            counter.booked(desktop, booked)?;
-        }
     }
     Ok(Exit::Done)
 }
 
-fn decision(Decide { account, reason, key }: Decide) -> Decision {
-    Decision { account: AccountNumber(account), reason, key }
-}
-
 impl Counter {
-    fn amount(&self, units: Units) -> String {
+    pub(super) fn units(&self, amount: &str) -> Result<Units, Failure> {
+        Ok(self.currency.parse(amount)?)
+    }
+
+    pub(super) fn amount(&self, units: Units) -> String {
         self.currency.show_full(units)
     }
 
@@ -238,15 +213,17 @@ impl Counter {
             ("name", account.name.clone()),
             ("balance", self.amount(account.balance)),
             ("standing", standing(account).to_owned()),
+            ("proposed", account.proposal.as_ref().map(proposed).unwrap_or_default()),
             ("public code", account.owner.map(|code| code.to_string()).unwrap_or_default()),
         ]);
         let rows = statement.entries.iter().map(|entry| {
             let kind = serde_json::to_value(entry.kind).ok();
             let kind = kind.and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
             let (amount, balance) = (self.amount(entry.units), self.amount(entry.balance));
-            [entry.number.to_string(), when(entry.at), kind, amount, balance, entry.reason.clone()]
+            let (by, why) = (entry.by.clone(), entry.reason.clone());
+            [entry.number.to_string(), when(entry.at), kind, amount, balance, by, why]
         });
-        let entries = table(["ENTRY", "WHEN", "WHAT", "AMOUNT", "BALANCE", "REASON"], rows);
+        let entries = table(["ENTRY", "WHEN", "WHAT", "AMOUNT", "BALANCE", "BY", "REASON"], rows);
         let last = statement.entries.last().map_or(0, |entry| entry.number);
         let more = if statement.more { format!("\n… more: --after {last}") } else { String::new() };
         format!("{head}\n\n{entries}{more}")
@@ -259,13 +236,21 @@ impl Counter {
         Ok((Cash { account: AccountNumber(account), units, key: key.clone() }, key))
     }
 
-    fn booked(&self, desktop: &Desktop, booked: Booked) -> Result<(), Failure> {
+    pub(super) fn booked(&self, desktop: &Desktop, booked: Booked) -> Result<(), Failure> {
         desktop.out.tell(&booked, || {
             let Booked { entry, account, balance } = booked;
             format!("Entry {entry}: account {account} now holds {}", self.amount(balance))
         })?;
         Ok(())
     }
+}
+
+fn proposed(proposal: &ProposalShown) -> String {
+    let change = match proposal.change {
+        Change::Suspend => "suspend",
+        Change::Reinstate => "reinstate",
+    };
+    format!("{change}, by {} on {}: {}; waits for another operator", proposal.by, when(proposal.at), proposal.reason)
 }
 
 fn standing(account: &AccountShown) -> &'static str {

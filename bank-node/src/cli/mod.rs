@@ -2,6 +2,7 @@
 
 mod account;
 mod bank;
+mod cases;
 mod keys;
 mod show;
 
@@ -9,12 +10,13 @@ mod show;
 mod tests;
 
 use crate::home::{Home, HomeError};
+use crate::rpc::Change;
 use crate::run::RunError;
 use clap::{CommandFactory, Parser, Subcommand};
 use protocol::money::AmountFlaw;
 use protocol::node::host::config::{Config, ConfigError, Layers};
 use protocol::node::host::exit::Exit;
-use protocol::node::rpc::{CallError, Connection, RpcError};
+use protocol::node::rpc::{CallError, Connection, RpcError, socket_in};
 use show::Out;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +51,9 @@ pub struct Cli {
     /// What to log, say info or bank_node=debug,info.
     #[arg(long, global = true, value_name = "LEVEL", env = "STERMINA_LOG")]
     log: Option<String>,
+    /// Call with an operator's token.
+    #[arg(long, global = true, value_name = "TOKEN", env = "STERMINA_TOKEN", hide_env_values = true)]
+    token: Option<String>,
     #[command(subcommand)]
     command: Command,
 }
@@ -61,9 +66,29 @@ enum Command {
     Run(bank::Run),
     /// Tell how the open bank is.
     Status,
-    /// Open, look at and decide about accounts.
+    /// Open accounts, look at them, book cash.
     #[command(subcommand)]
     Account(account::Account),
+    /// Suspend an account: it can't withdraw, nobody takes its payments; it may deposit. Two operators decide.
+    #[command(subcommand)]
+    Suspend(cases::Standing),
+    /// Take a suspension back. Two operators decide.
+    #[command(subcommand)]
+    Reinstate(cases::Standing),
+    /// Make, end and list operators' tokens.
+    #[command(subcommand)]
+    Operator(cases::Operators),
+    /// Fund and show the guarantee, out of which claims are paid that nobody else pays.
+    #[command(subcommand)]
+    Guarantee(cases::GuaranteeWords),
+    /// Look at claims: who is asked, who has to pay, what was paid.
+    #[command(subcommand)]
+    Claim(cases::Look),
+    /// Look at reclaims: what is asked back, and until when others may object.
+    #[command(subcommand)]
+    Reclaim(cases::Look),
+    /// List the journal: who did what, when and why.
+    Journal(cases::Page),
     /// Recompute every invariant of the books; exit code 1 if one is broken.
     Audit(bank::AuditArgs),
     /// Look at the working keys, make issue keys for more days.
@@ -103,11 +128,10 @@ impl Failure {
 
 fn by_reason(error: &RpcError) -> Option<Exit> {
     match error.reason.as_ref() {
-        "account_not_found" => Some(Exit::NotFound),
-        "bad_key" | "bad_name" | "bad_reason" | "nothing" => Some(Exit::Usage),
-        "key_reused" | "insufficient_funds" | "too_much" | "already_activated" | "no_change" => {
-            Some(Exit::Refused)
-        }
+        "account_not_found" | "case_not_found" => Some(Exit::NotFound),
+        "bad_key" | "bad_name" | "bad_reason" | "bad_operator" | "nothing" => Some(Exit::Usage),
+        "key_reused" | "insufficient_funds" | "too_much" | "already_activated" | "no_change"
+        | "not_proposed" | "same_operator" | "operator_needed" | "owner_needed" => Some(Exit::Refused),
         _ => None,
     }
 }
@@ -152,7 +176,7 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Home(error) => error.into(),
-            RunError::Address { .. } => Failure::new(Exit::Usage, error.to_string()),
+            RunError::Address { .. } | RunError::Amount { .. } => Failure::new(Exit::Usage, error.to_string()),
             RunError::Net(_) | RunError::Serve(_) | RunError::Fault(_) => {
                 Failure::new(Exit::Failed, error.to_string())
             }
@@ -171,18 +195,22 @@ pub(crate) struct Desktop {
     home: Home,
     out: Out,
     log: Option<String>,
+    token: Option<String>,
 }
 
 impl Desktop {
     async fn connect(&self) -> Result<Connection, Failure> {
-        Ok(Connection::to(&self.home.paths.run).await?)
+        match &self.token {
+            Some(token) => Ok(Connection::unix_with(&socket_in(&self.home.paths.run), token.as_str())),
+            None => Ok(Connection::to(&self.home.paths.run).await?),
+        }
     }
 
     fn config(&self, flags: Vec<(String, String)>) -> Result<Config, Failure> {
         let layers = Layers {
             file: Some(&self.home.paths.config),
             env: Config::env_of_process(),
-            env_ignored: &["STERMINA_HOME", "STERMINA_LOG"],
+            env_ignored: &["STERMINA_HOME", "STERMINA_LOG", "STERMINA_TOKEN"],
             flags,
         };
         Ok(Config::load(crate::run::SETTINGS, &layers)?)
@@ -210,8 +238,8 @@ pub fn main() -> ExitCode {
 }
 
 fn carry_out(cli: Cli) -> Result<Exit, Failure> {
-    let Cli { home, json, log, command } = cli;
-    let desktop = Desktop { home: Home::find(home.as_deref())?, out: Out { json }, log };
+    let Cli { home, json, log, token, command } = cli;
+    let desktop = Desktop { home: Home::find(home.as_deref())?, out: Out { json }, log, token };
     if let Command::Completions { shell } = command {
         clap_complete::generate(shell, &mut Cli::command(), "bank-node", &mut std::io::stdout());
         return Ok(Exit::Done);
@@ -229,6 +257,13 @@ async fn dispatch(desktop: &Desktop, command: Command) -> Result<Exit, Failure> 
         Command::Run(run) => Box::pin(bank::run(desktop, &run)).await,
         Command::Status => bank::status(desktop).await,
         Command::Account(account) => account::account(desktop, account).await,
+        Command::Suspend(words) => cases::standing(desktop, Change::Suspend, words).await,
+        Command::Reinstate(words) => cases::standing(desktop, Change::Reinstate, words).await,
+        Command::Operator(words) => cases::operators(desktop, words).await,
+        Command::Guarantee(words) => cases::guarantee(desktop, words).await,
+        Command::Claim(look) => cases::claims(desktop, look).await,
+        Command::Reclaim(look) => cases::reclaims(desktop, look).await,
+        Command::Journal(page) => cases::journal(desktop, &page).await,
         Command::Audit(audit) => bank::audit(desktop, &audit).await,
         Command::Keys(keys) => keys::keys(desktop, keys).await,
         Command::Config(config) => bank::config(desktop, &config),

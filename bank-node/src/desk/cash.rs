@@ -25,6 +25,7 @@ impl Desk<'_> {
         units: Units,
         asked: Option<Asked>,
     ) -> Result<Outcome, Halt> {
+        self.collect_from(tx, account)?;
         self.cash(tx, EntryKind::PayOut, (account, units), asked)
     }
 

@@ -2,9 +2,10 @@
 
 use super::activate::{self, Attempts, Claim};
 use super::redeem::{self, Examined, Ready};
-use super::{Desk, Reply, publish, reclaim, settle, status, vault, withdraw};
+use super::query::examine_query;
+use super::{Desk, Reply, claim, publish, reclaim, settle, status, vault, withdraw};
 use crate::ledger::books::{Fault, Tx, View};
-use protocol::bank::{Identity, Withdrawal};
+use protocol::bank::{Defence, Identity, Purpose, Withdrawal};
 use protocol::money::{Currency, Units};
 use protocol::sign::Verified;
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
@@ -26,6 +27,10 @@ pub enum Work {
     Reclaim(Box<reclaim::Examined>),
     /// Chains that go on from reclaimed keys.
     Contest(Vec<reclaim::Proof>),
+    /// Units that somebody else redeemed.
+    Claim(Box<claim::Examined>),
+    /// An answer in a case.
+    Defend(u64, Box<Defence>),
 }
 
 /// What the counter can do with a request.
@@ -92,11 +97,26 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
             Ok(None) => return answer(Ok(BankAnswer::Contested(Units::ZERO))),
             Err(stop) => Err(stop),
         },
+        BankAsk::Claim(asked, notes, evidence) => {
+            match claim::examine(bank, now, view, asked, notes, *evidence) {
+                Ok(claim::Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+                Ok(claim::Ready::Examined(examined)) => Ok(Work::Claim(examined)),
+                Err(stop) => Err(stop),
+            }
+        }
+        BankAsk::Defend(case, defence) => match claim::examine_defence(bank, view, case, &defence) {
+            Ok(Some(told)) => return answer(Ok(told)),
+            Ok(None) => Ok(Work::Defend(case, Box::new(defence))),
+            Err(stop) => Err(stop),
+        },
+        BankAsk::Cases(query) => {
+            let asked = examine_query(bank, now, view, query, Purpose::Cases);
+            return answer(asked.and_then(|(account, query)| {
+                Ok(claim::cases(view, account.number, query.number)?)
+            }));
+        }
         // Rooms that are being built: each is answered where it is made.
-        BankAsk::Claim(..)
-        | BankAsk::Defend(..)
-        | BankAsk::Cases(_)
-        | BankAsk::Mail(..)
+        BankAsk::Mail(..)
         | BankAsk::Collect(_)
         | BankAsk::MailBack(_)
         | BankAsk::LeaveRequests(..)
@@ -125,6 +145,8 @@ impl Work {
             Work::Vault(append) => settle(desk.append_to_vault(tx, append)),
             Work::Reclaim(examined) => settle(desk.reclaim(tx, examined)),
             Work::Contest(proofs) => settle(desk.contest(tx, proofs)),
+            Work::Claim(examined) => settle(desk.claim(tx, examined)),
+            Work::Defend(case, defence) => settle(desk.defend(tx, *case, defence)),
         }
     }
 }

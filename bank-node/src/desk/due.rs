@@ -1,11 +1,12 @@
 //! What the calendar brings to the desk: reclaims to close, answers that did not come, debts to collect (SPEC §4.10, §4.11).
 
-use super::Desk;
-use crate::ledger::books::{Fault, Tx};
+use super::{Desk, debt};
+use crate::ledger::books::{Fault, Tx, View};
 use crate::ledger::cases::Due;
 use crate::ledger::posting::{Answer, Booking, Entry};
 use crate::ledger::reclaims::Filed;
 use protocol::id::Digest;
+use protocol::time::Timestamp;
 use std::cmp::Reverse;
 
 /// Things done in one commit.
@@ -41,18 +42,24 @@ impl Default for Rules {
     }
 }
 
+/// Whether [`Desk::turn`] would find anything to do: a look that writes nothing.
+pub fn is_due(view: &impl View, now: Timestamp) -> Result<bool, Fault> {
+    let first = view.due(1)?.into_iter().next();
+    Ok(first.is_some_and(|(at, _)| at <= now) || debt::is_collectable(view)?)
+}
+
 impl Desk<'_> {
     /// Does what is due, up to a batch; true if there is more.
     pub fn turn(&self, tx: &mut impl Tx) -> Result<bool, Fault> {
         let mut due = tx.due(BATCH_MAX)?;
         due.retain(|(at, _)| *at <= self.now);
         let more = due.len() == BATCH_MAX;
-        let Some((at, last)) = due.last().copied() else { return Ok(false) };
+        let Some((at, last)) = due.last().copied() else { return self.collect(tx) };
         let mut reclaims: Vec<Filed> = Vec::new();
         for (_, due) in due {
             match due {
                 Due::Reclaim(number) => reclaims.extend(tx.reclaim(number)?.filter(Filed::is_open)),
-                Due::Case(_) => {}
+                Due::Case(number) => self.overdue(tx, number)?,
             }
         }
         // The deepest chain first: of two over the same units it is the one that was handed on.
@@ -61,7 +68,7 @@ impl Desk<'_> {
             self.close(tx, filed)?;
         }
         tx.done_due(at, last)?;
-        Ok(more)
+        Ok(self.collect(tx)? || more)
     }
 
     /// An entry that nobody asked for keeps an empty answer.

@@ -13,11 +13,14 @@
 pub mod activate;
 pub mod balance;
 pub mod cash;
+pub mod claim;
 pub mod counter;
+mod debt;
 pub mod directory;
 pub mod due;
 pub mod office;
 pub mod open_account;
+pub mod operators;
 pub mod publish;
 pub mod query;
 pub mod reclaim;

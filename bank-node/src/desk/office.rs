@@ -1,6 +1,7 @@
 //! What operators order: the same rules for every order, and its answer kept under its key for ever (B7).
 
 use super::Desk;
+use super::standing::Change;
 use crate::ledger::account::Unposted;
 use crate::ledger::books::{Fault, Tx};
 use crate::ledger::posting::{Answer, Asked, Entry};
@@ -24,10 +25,32 @@ pub enum Operation {
     PayIn(AccountNumber, Units),
     /// Cash out.
     PayOut(AccountNumber, Units),
-    /// Suspend the account.
-    Suspend(AccountNumber, String),
-    /// Take a suspension back.
-    Reinstate(AccountNumber, String),
+    /// One operator wants the account's standing changed, for a reason.
+    Propose {
+        /// Whose.
+        account: AccountNumber,
+        /// How.
+        change: Change,
+        /// The operator's name.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Another operator confirms it.
+    Confirm {
+        /// Whose.
+        account: AccountNumber,
+        /// What was proposed.
+        change: Change,
+        /// The operator's name.
+        by: String,
+    },
+    /// Cash for the guarantee, and who brought it.
+    Guarantee(Units, String),
+    /// A new operator, and the digest of his token's secret.
+    AddOperator(String, Digest),
+    /// An operator's token ends.
+    EndOperator(String),
 }
 
 /// A new account.
@@ -57,7 +80,7 @@ pub struct Order {
 pub struct Done {
     /// The journal entry.
     pub entry: u64,
-    /// The account.
+    /// The account; 0 if it is about none.
     pub account: AccountNumber,
     /// Its balance after it.
     pub balance: Units,
@@ -101,6 +124,15 @@ pub enum Objection {
     /// It is suspended, or in good standing, already.
     #[error("the account is in that standing already")]
     NoChange,
+    /// Nobody has proposed it.
+    #[error("nobody has proposed that for this account: propose it first")]
+    NotProposed,
+    /// Two people decide, not one twice.
+    #[error("another operator has to confirm it, not the one who proposed it")]
+    SameOperator,
+    /// Not a usable name for an operator, or no such operator.
+    #[error("an operator's name has 1 to {} bytes without spaces, and is given once; to end one, name one who is there", super::operators::NAME_MAX)]
+    BadOperator,
 }
 
 impl Objection {
@@ -117,6 +149,9 @@ impl Objection {
             Objection::TooMuch => "too_much",
             Objection::Activated => "already_activated",
             Objection::NoChange => "no_change",
+            Objection::NotProposed => "not_proposed",
+            Objection::SameOperator => "same_operator",
+            Objection::BadOperator => "bad_operator",
         }
     }
 }
@@ -180,8 +215,15 @@ impl Desk<'_> {
             Operation::Letter(account) => self.new_letter(tx, *account, asked)?,
             Operation::PayIn(account, units) => self.pay_in(tx, *account, *units, asked)?,
             Operation::PayOut(account, units) => self.pay_out(tx, *account, *units, asked)?,
-            Operation::Suspend(account, reason) => self.suspend(tx, *account, reason, asked)?,
-            Operation::Reinstate(account, reason) => self.reinstate(tx, *account, reason, asked)?,
+            Operation::Propose { account, change, by, reason } => {
+                self.propose(tx, (*account, *change), (by, reason), asked)?
+            }
+            Operation::Confirm { account, change, by } => {
+                self.confirm(tx, (*account, *change), by, asked)?
+            }
+            Operation::Guarantee(units, by) => self.fund_guarantee(tx, (*units, by), asked)?,
+            Operation::AddOperator(name, secret) => self.add_operator(tx, (name, *secret), asked)?,
+            Operation::EndOperator(name) => self.end_operator(tx, name, asked)?,
         };
         let bytes = rmp_serde::to_vec(&done).map_err(|why| Fault::Damaged(format!("an answer: {why}")))?;
         let request = order.operation.digest();
@@ -193,8 +235,8 @@ impl Desk<'_> {
 
 /// What an operation comes to, and where its answer belongs.
 pub(super) struct Outcome {
-    asked: Asked,
-    done: Done,
+    pub(super) asked: Asked,
+    pub(super) done: Done,
 }
 
 impl Outcome {

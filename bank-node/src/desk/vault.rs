@@ -101,7 +101,8 @@ impl Desk<'_> {
             bytes <= READ_BYTES
         };
         let found = view.vault_after(account.number, number, RECORDS_MAX)?;
-        let records = found.into_iter().take_while(fits).map(ByteBuf::from).collect();
+        let left = usize::try_from(head.records.saturating_sub(number)).unwrap_or(usize::MAX);
+        let records = found.into_iter().take(left).take_while(fits).map(ByteBuf::from).collect();
         Ok(BankAnswer::VaultRecords(records, head))
     }
 }

@@ -4,7 +4,7 @@ use super::{Desk, Question, Reply, Stop, Word, check_keys};
 use crate::ledger::Account;
 use crate::ledger::account::Unposted;
 use crate::ledger::books::{Fault, Tx, View};
-use crate::ledger::posting::{Asked, Booking, EntryKind};
+use crate::ledger::posting::{Asked, Booking, EntryKind, known};
 use protocol::bank::{LetterKind, Withdrawal};
 use protocol::id::BankId;
 use protocol::sign::{Signed, Verified};
@@ -51,7 +51,10 @@ impl Desk<'_> {
         if let Some(answer) = question.answered(tx)? {
             return Ok(answer);
         }
-        let account = tx.account_of(&asked.owner)?.ok_or(ErrorCode::NotFound)?;
+        let number = tx.account_of(&asked.owner)?.ok_or(ErrorCode::NotFound)?.number;
+        // What is owed is not carried away.
+        self.collect_from(tx, number)?;
+        let account = known(tx, number)?;
         if account.member.suspended.is_some() {
             self.count_refusal(tx, account)?;
             let answer = BankAnswer::Error(ErrorCode::Suspended);

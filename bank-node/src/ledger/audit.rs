@@ -168,7 +168,9 @@ impl Auditor {
             | EntryKind::Judged
             | EntryKind::Dismissed
             | EntryKind::GuaranteeIn
-            | EntryKind::Proposal => {}
+            | EntryKind::Proposal
+            | EntryKind::OperatorAdded
+            | EntryKind::OperatorEnded => {}
             EntryKind::Charge => self.cases.charged(entry),
             EntryKind::Recovery => self.cases.recovered(entry),
         }

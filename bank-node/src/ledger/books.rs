@@ -11,6 +11,7 @@ use super::vault::{VaultTx, VaultView};
 use super::reclaims::{ReclaimTx, ReclaimView};
 use protocol::bank::DirectoryEntry;
 use protocol::id::{Digest, Key};
+use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The disk's fault or the books': nobody's request is to blame, and the program has to stop.
@@ -33,6 +34,19 @@ pub struct Line {
     pub entry: DirectoryEntry,
     /// The running digest after it.
     pub head: Digest,
+}
+
+/// An operator and his token. The secret itself is not kept, only its digest.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Operator {
+    /// His name, as the journal shows it.
+    pub name: String,
+    /// Digest of the token's secret.
+    pub secret: Digest,
+    /// Since when.
+    pub since: Timestamp,
+    /// When his token ended, if it has.
+    pub ended: Option<Timestamp>,
 }
 
 /// Reading.
@@ -63,6 +77,10 @@ pub trait View: ReclaimView + CaseView + DueView + VaultView {
     fn redeemed_before(&self, serial: u64, below: u64) -> Result<Option<Redeemed>, Fault>;
     /// Redeemed intervals from (serial, start) on, in order.
     fn redeemed_from(&self, serial: u64, start: u64, limit: usize) -> Result<Vec<Redeemed>, Fault>;
+    /// The operator of this name.
+    fn operator(&self, name: &str) -> Result<Option<Operator>, Fault>;
+    /// All operators, those whose tokens ended, too, by name.
+    fn operators(&self) -> Result<Vec<Operator>, Fault>;
     /// Number and running digest of the directory's last line; 0 and zeros before the first.
     fn directory_head(&self) -> Result<(u64, Digest), Fault>;
     /// Directory lines with higher numbers, in order.
@@ -81,6 +99,8 @@ pub trait Tx: View + ReclaimTx + CaseTx + DueTx + VaultTx {
     fn keep_issued(&mut self, issued: &Issued) -> Result<(), Fault>;
     /// Enters a redeemed interval.
     fn keep_redeemed(&mut self, redeemed: &Redeemed) -> Result<(), Fault>;
+    /// Writes an operator.
+    fn keep_operator(&mut self, operator: &Operator) -> Result<(), Fault>;
     /// Appends to the directory.
     fn keep_line(&mut self, line: &Line) -> Result<(), Fault>;
 }

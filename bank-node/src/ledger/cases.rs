@@ -429,9 +429,11 @@ pub trait CaseView {
     fn cases_after(&self, number: u64, limit: usize) -> Result<Vec<Case>, Fault>;
     /// The cases over this root, in order.
     fn cases_over(&self, serial: u64) -> Result<Vec<Case>, Fault>;
-    /// The cases with higher numbers in which the account has or had a part, in order.
+    /// The cases with higher numbers in which the account has a part, in order.
     fn cases_of(&self, account: AccountNumber, after: u64, limit: usize) -> Result<Vec<Case>, Fault>;
-    /// Debts that are not paid: the account and the case, in order, after these two.
+    /// The cases in which the account owes something, in order.
+    fn debts_of(&self, account: AccountNumber) -> Result<Vec<u64>, Fault>;
+    /// The same of all accounts: account and case, in order, after these two.
     fn debts_after(&self, after: (AccountNumber, u64), limit: usize) -> Result<Vec<(AccountNumber, u64)>, Fault>;
 }
 

@@ -60,6 +60,10 @@ pub enum EntryKind {
     GuaranteeIn,
     /// An operator proposed to suspend the account, or to reinstate it.
     Proposal,
+    /// An operator got a token.
+    OperatorAdded,
+    /// An operator's token ended.
+    OperatorEnded,
 }
 
 /// Who asked: the name under which the answer is kept.
@@ -168,7 +172,9 @@ impl EntryKind {
             | EntryKind::Dismissed
             | EntryKind::Charge
             | EntryKind::Recovery
-            | EntryKind::Proposal => None,
+            | EntryKind::Proposal
+            | EntryKind::OperatorAdded
+            | EntryKind::OperatorEnded => None,
         }
     }
 }

@@ -3,15 +3,23 @@
 //! Local only: unix socket for our own user, loopback HTTP with the cookie of this run. Amounts are integers
 //! of the smallest unit.
 
+mod cases;
+mod gate;
 mod office;
 mod shown;
 
 #[cfg(test)]
 mod tests;
 
+pub use cases::{
+    ByNumber, CasePage, CaseShown, Confirmation, Ended, Guarantee, GuaranteeCash, JournalPage, ListAfter, OperatorList,
+    OperatorMade, OperatorName, OperatorShown, PieceShown, ReclaimPage, ReclaimShown,
+};
+pub use gate::OperatorGate;
 pub use office::{JournalEvents, Office, Reach};
-pub use shown::{AccountShown, EntryShown, KeyShown, LineShown};
+pub use shown::{AccountShown, EntryShown, KeyShown, LineShown, ProposalShown};
 
+pub use crate::desk::standing::Change;
 use crate::ledger::posting::EntryKind;
 use crate::ledger::{AccountNumber, Audit, CustomerKind};
 use protocol::id::Key;
@@ -49,6 +57,16 @@ pub const ERRORS: &[ErrorInfo] = &[
         meaning: "the account was claimed: it needs no letter",
     },
     ErrorInfo { code: -4110, reason: "no_change", meaning: "the account is in that standing already" },
+    ErrorInfo { code: -4111, reason: "not_proposed", meaning: "nobody has proposed that for this account" },
+    ErrorInfo { code: -4112, reason: "same_operator", meaning: "who proposed it can't confirm it" },
+    ErrorInfo {
+        code: -4113,
+        reason: "bad_operator",
+        meaning: "the operator's name is empty, too long, has spaces, was given before, or is nobody's",
+    },
+    ErrorInfo { code: -4114, reason: "operator_needed", meaning: "this call needs an operator's token" },
+    ErrorInfo { code: -4115, reason: "owner_needed", meaning: "only the owner may do this, not an operator" },
+    ErrorInfo { code: -4116, reason: "case_not_found", meaning: "there is no case or reclaim of this number" },
     ErrorInfo { code: -4120, reason: "unavailable", meaning: "no room on the disk, or the store has failed" },
 ];
 
@@ -78,10 +96,33 @@ rpc_contract! {
         "account.pay_in" (Scope::Admin) account_pay_in(Cash) -> Booked;
         /// Books cash that was paid out over the counter.
         "account.pay_out" (Scope::Admin) account_pay_out(Cash) -> Booked;
-        /// Suspends an account: it can't withdraw, nobody takes its payments; it may deposit.
-        "account.suspend" (Scope::Admin) account_suspend(Decision) -> Booked;
-        /// Takes a suspension back.
-        "account.reinstate" (Scope::Admin) account_reinstate(Decision) -> Booked;
+        /// Proposes to suspend an account, or to reinstate it. Nothing changes before another operator confirms it.
+        ///
+        /// Needs an operator's token, as the journal names him.
+        "standing.propose" (Scope::Admin) standing_propose(Decision) -> Booked;
+        /// Confirms what another operator proposed: now it is done, and everybody learns of it.
+        "standing.confirm" (Scope::Admin) standing_confirm(Confirmation) -> Booked;
+        /// Makes a token for an operator; only the owner of the bank's account on this machine may. Its secret is shown
+        /// once.
+        "operator.add" (Scope::Admin) operator_add(OperatorName) -> OperatorMade;
+        /// Ends an operator's token at once. Only the owner may.
+        "operator.end" (Scope::Admin) operator_end(OperatorName) -> Ended;
+        /// Lists operators.
+        "operator.list" (Scope::Read) operator_list(Empty) -> OperatorList;
+        /// Books cash that was paid into the guarantee, out of which claims are paid that nobody else pays.
+        "guarantee.pay_in" (Scope::Admin) guarantee_pay_in(GuaranteeCash) -> Booked;
+        /// Shows the guarantee: what is in it, the most it pays in one offender's stead, what it has paid.
+        "guarantee.show" (Scope::Read) guarantee_show(Empty) -> Guarantee;
+        /// Lists cases by number.
+        "claim.list" (Scope::Read) claim_list(ListAfter) -> CasePage;
+        /// Shows a case: who is asked or liable, until when, what was paid.
+        "claim.show" (Scope::Read) claim_show(ByNumber) -> CaseShown;
+        /// Lists reclaims by number.
+        "reclaim.list" (Scope::Read) reclaim_list(ListAfter) -> ReclaimPage;
+        /// Shows a reclaim and what became of its units.
+        "reclaim.show" (Scope::Read) reclaim_show(ByNumber) -> ReclaimShown;
+        /// Lists the journal: who did what, when and why.
+        "journal.list" (Scope::Read) journal_list(ListAfter) -> JournalPage;
         /// Recomputes every invariant of the books.
         "audit.run" (Scope::Read) audit_run(Empty) -> Audit;
         /// Lists the working keys.
@@ -218,12 +259,14 @@ pub struct Cash {
     pub key: String,
 }
 
-/// Parameters of `account.suspend` and `account.reinstate`.
+/// Parameters of `standing.propose`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Decision {
     /// The account's number.
     pub account: AccountNumber,
+    /// What is to be done.
+    pub change: Change,
     /// Why, for the journal; at most 200 bytes.
     pub reason: String,
     /// The caller's key.

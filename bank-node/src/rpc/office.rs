@@ -2,17 +2,24 @@
 
 use super::{
     AccountLetter, AccountList, AccountOpen, AccountPage, AccountShow, AccountShown, BankOffice, Booked,
-    Cash, Decision, DirectoryList, DirectoryShown, ERRORS, EntryShown, Event, KeyList, KeyShown, LetterMade,
-    LineShown, PAGE_MAX, Statement, Status,
+    ByNumber, CasePage, CaseShown, Cash, Confirmation, Decision, DirectoryList, DirectoryShown, ERRORS, Ended,
+    EntryShown, Event, Guarantee, GuaranteeCash, JournalPage, KeyList, KeyShown, LetterMade, LineShown,
+    ListAfter, OperatorList, OperatorMade, OperatorName, OperatorShown, PAGE_MAX, ReclaimPage, ReclaimShown,
+    Statement, Status,
 };
 use crate::desk::office::{Done, Objection, Opening, Operation, Order};
+use crate::desk::operators::secret_digest;
 use crate::ledger::books::{Books, View};
 use crate::ledger::posting::Entry;
-use crate::ledger::{AccountNumber, Audit, OUTSTANDING, audit};
+use crate::ledger::cases::CaseView as _;
+use crate::ledger::reclaims::ReclaimView as _;
+use crate::ledger::{AccountNumber, Audit, Fault, GUARANTEE, audit};
 use crate::service::{Bank, OrderError};
 use protocol::bank::ActivationLetter;
 use protocol::body::Text;
 use protocol::code::letter_uri;
+use protocol::money::Units;
+use protocol::node::chance::chance_bytes;
 use protocol::node::rpc::{Caller, Empty, EventSource, Retry, RpcError, Value};
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -44,6 +51,38 @@ fn page(limit: Option<u32>) -> Result<usize, RpcError> {
             let why = format!("limit must be 1 to {PAGE_MAX}");
             Err(RpcError::invalid_params(why).detail("field", "limit"))
         }
+    }
+}
+
+/// The name of the operator who calls. Whoever comes without a token is the machine's owner, and no one person.
+fn operator(caller: &Caller) -> Result<String, RpcError> {
+    caller.token.clone().ok_or_else(|| {
+        let why = "this is an operator's decision: call with an operator's token";
+        RpcError::new(-4114, "operator_needed", why).hint("bank-node operator add NAME makes one")
+    })
+}
+
+/// An operator who could make operators could be two of them.
+fn owner(caller: &Caller) -> Result<(), RpcError> {
+    match &caller.token {
+        None => Ok(()),
+        Some(_) => Err(RpcError::new(-4115, "owner_needed", "only the owner makes and ends operators' tokens")),
+    }
+}
+
+fn no_case() -> RpcError {
+    RpcError::new(-4116, "case_not_found", "there is no case or reclaim of this number")
+}
+
+/// What the guarantee has paid in others' stead and not got back.
+fn given(view: &impl View) -> Result<Units, Fault> {
+    let (mut given, mut after) = (Units::ZERO, AccountNumber(0));
+    loop {
+        let accounts = view.accounts_after(after, 512)?;
+        let Some(last) = accounts.last() else { return Ok(given) };
+        after = last.number;
+        let sum = Units::sum(accounts.iter().map(|account| account.member.guaranteed));
+        given = sum.and_then(|sum| given.plus(sum)).map_err(|why| Fault::Damaged(why.to_string()))?;
     }
 }
 
@@ -105,7 +144,7 @@ impl<B: Books> Office<B> {
 
     async fn read<T: Send + 'static>(
         &self,
-        look: impl FnOnce(&B::Snapshot) -> Result<T, crate::ledger::Fault> + Send + 'static,
+        look: impl FnOnce(&B::Snapshot) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, RpcError> {
         self.bank.read(look).await.ok_or_else(unavailable)
     }
@@ -153,7 +192,7 @@ impl<B: Books> BankOffice for Office<B> {
 
     async fn account_list(&self, _: &Caller, asked: AccountList) -> Result<AccountPage, RpcError> {
         let limit = page(asked.limit)?;
-        let after = AccountNumber(asked.after.max(OUTSTANDING.0));
+        let after = AccountNumber(asked.after.max(GUARANTEE.0));
         let found = self.read(move |view| view.accounts_after(after, limit + 1)).await?;
         let more = found.len() > limit;
         let accounts = found.iter().take(limit).filter_map(AccountShown::of).collect();
@@ -185,12 +224,90 @@ impl<B: Books> BankOffice for Office<B> {
         self.book(Some(asked.key), Operation::PayOut(asked.account, asked.units)).await
     }
 
-    async fn account_suspend(&self, _: &Caller, asked: Decision) -> Result<Booked, RpcError> {
-        self.book(asked.key, Operation::Suspend(asked.account, asked.reason)).await
+    async fn standing_propose(&self, caller: &Caller, asked: Decision) -> Result<Booked, RpcError> {
+        let Decision { account, change, reason, key } = asked;
+        let by = operator(caller)?;
+        self.book(key, Operation::Propose { account, change, by, reason }).await
     }
 
-    async fn account_reinstate(&self, _: &Caller, asked: Decision) -> Result<Booked, RpcError> {
-        self.book(asked.key, Operation::Reinstate(asked.account, asked.reason)).await
+    async fn standing_confirm(&self, caller: &Caller, asked: Confirmation) -> Result<Booked, RpcError> {
+        let Confirmation { account, change, key } = asked;
+        let by = operator(caller)?;
+        self.book(key, Operation::Confirm { account, change, by }).await
+    }
+
+    async fn operator_add(&self, caller: &Caller, asked: OperatorName) -> Result<OperatorMade, RpcError> {
+        owner(caller)?;
+        let secret = format!("op-{}", hex::encode(chance_bytes::<32>()));
+        let name = asked.name;
+        self.order(None, Operation::AddOperator(name.clone(), secret_digest(&secret))).await?;
+        Ok(OperatorMade { name, secret })
+    }
+
+    async fn operator_end(&self, caller: &Caller, asked: OperatorName) -> Result<Ended, RpcError> {
+        owner(caller)?;
+        self.order(None, Operation::EndOperator(asked.name.clone())).await?;
+        Ok(Ended { name: asked.name })
+    }
+
+    async fn operator_list(&self, _: &Caller, Empty {}: Empty) -> Result<OperatorList, RpcError> {
+        let operators = self.read(View::operators).await?;
+        Ok(OperatorList { operators: operators.into_iter().map(OperatorShown::of).collect() })
+    }
+
+    async fn guarantee_pay_in(&self, caller: &Caller, asked: GuaranteeCash) -> Result<Booked, RpcError> {
+        self.book(Some(asked.key), Operation::Guarantee(asked.units, caller.name.clone())).await
+    }
+
+    async fn guarantee_show(&self, _: &Caller, Empty {}: Empty) -> Result<Guarantee, RpcError> {
+        let cap = self.bank.rules().guarantee_cap;
+        let (balance, given) = self
+            .read(|view| {
+                let balance = view.account(GUARANTEE)?.map_or(Units::ZERO, |account| account.balance());
+                Ok((balance, given(view)?))
+            })
+            .await?;
+        Ok(Guarantee { balance, cap, given })
+    }
+
+    async fn claim_list(&self, _: &Caller, asked: ListAfter) -> Result<CasePage, RpcError> {
+        let limit = page(asked.limit)?;
+        let found = self.read(move |view| view.cases_after(asked.after, limit + 1)).await?;
+        let more = found.len() > limit;
+        Ok(CasePage { cases: found.iter().take(limit).map(CaseShown::of).collect(), more })
+    }
+
+    async fn claim_show(&self, _: &Caller, asked: ByNumber) -> Result<CaseShown, RpcError> {
+        let case = self.read(move |view| view.case(asked.number)).await?;
+        case.as_ref().map(CaseShown::of).ok_or_else(no_case)
+    }
+
+    async fn reclaim_list(&self, _: &Caller, asked: ListAfter) -> Result<ReclaimPage, RpcError> {
+        let limit = page(asked.limit)?;
+        self.read(move |view| {
+            let found = view.reclaims_after(asked.after, limit + 1)?;
+            let more = found.len() > limit;
+            let shown: Result<_, Fault> =
+                found.iter().take(limit).map(|filed| ReclaimShown::of(view, filed)).collect();
+            Ok(ReclaimPage { reclaims: shown?, more })
+        })
+        .await
+    }
+
+    async fn reclaim_show(&self, _: &Caller, asked: ByNumber) -> Result<ReclaimShown, RpcError> {
+        let shown = self
+            .read(move |view| {
+                view.reclaim(asked.number)?.map(|filed| ReclaimShown::of(view, &filed)).transpose()
+            })
+            .await?;
+        shown.ok_or_else(no_case)
+    }
+
+    async fn journal_list(&self, _: &Caller, asked: ListAfter) -> Result<JournalPage, RpcError> {
+        let limit = page(asked.limit)?;
+        let found = self.read(move |view| view.entries_after(asked.after, limit + 1)).await?;
+        let more = found.len() > limit;
+        Ok(JournalPage { entries: found.into_iter().take(limit).map(EntryShown::of).collect(), more })
     }
 
     async fn audit_run(&self, _: &Caller, Empty {}: Empty) -> Result<Audit, RpcError> {

@@ -3,7 +3,8 @@
 use crate::keys::WorkingKeys;
 use crate::ledger::books::Line;
 use crate::ledger::posting::{Entry, EntryKind};
-use crate::ledger::{Account, AccountNumber, CustomerKind};
+use crate::desk::standing::Change;
+use crate::ledger::{Account, AccountNumber, CustomerKind, Proposal};
 use protocol::bank::DirectoryEntry;
 use protocol::code::PublicCode;
 use protocol::id::Key;
@@ -32,6 +33,28 @@ pub struct AccountShown {
     pub opened: Timestamp,
     /// Since when it is suspended.
     pub suspended: Option<Timestamp>,
+    /// What one operator has proposed, until another one confirms it.
+    pub proposal: Option<ProposalShown>,
+}
+
+/// One operator's wish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProposalShown {
+    /// What is to be done.
+    pub change: Change,
+    /// Who proposes it.
+    pub by: String,
+    /// Why.
+    pub reason: String,
+    /// When, in seconds since 1970.
+    pub at: Timestamp,
+}
+
+impl ProposalShown {
+    fn of(proposal: &Proposal) -> ProposalShown {
+        let Proposal { suspend, by, reason, at } = proposal.clone();
+        ProposalShown { change: if suspend { Change::Suspend } else { Change::Reinstate }, by, reason, at }
+    }
 }
 
 impl AccountShown {
@@ -46,6 +69,7 @@ impl AccountShown {
             offline_limit: account.offline_limit,
             opened: account.opened,
             suspended: account.member.suspended,
+            proposal: account.member.proposal.as_ref().map(ProposalShown::of),
         })
     }
 }
@@ -63,14 +87,18 @@ pub struct EntryShown {
     pub units: Units,
     /// The balance after it.
     pub balance: Units,
-    /// The operator's reason, if there is one.
+    /// The operator's reason, or the number of the case or reclaim, if there is one.
     pub reason: String,
+    /// The operator's name, if it was one.
+    pub by: String,
+    /// Whose account; absent for what names nobody.
+    pub account: Option<AccountNumber>,
 }
 
 impl EntryShown {
     pub(crate) fn of(entry: Entry) -> EntryShown {
-        let Entry { number, at, kind, units, balance, reason, .. } = entry;
-        EntryShown { number, at, kind, units, balance, reason }
+        let Entry { number, at, kind, units, balance, reason, by, account, .. } = entry;
+        EntryShown { number, at, kind, units, balance, reason, by, account }
     }
 }
 

@@ -9,7 +9,7 @@ use protocol::body::Text;
 use protocol::node::clock::Clock;
 use protocol::node::host::signals::{Shutdown, Stop};
 use protocol::node::rpc::{
-    CallError, Connection, EventsList, Limits, NoTokens, ServeConfig, serve, socket_in,
+    CallError, Connection, EventsList, Limits, ServeConfig, serve, socket_in,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -33,6 +33,14 @@ struct Scene {
     _folder: tempfile::TempDir,
 }
 
+impl Scene {
+    /// The interface as an operator with a token of his own sees it.
+    async fn operator(&self, name: &str) -> BankClient {
+        let made = self.client.operator_add(OperatorName { name: name.to_owned() }).await.unwrap();
+        BankClient::new(Connection::unix_with(&socket_in(self._folder.path()), made.secret))
+    }
+}
+
 async fn scene() -> Scene {
     let sign = Sign { name: "Banca di prova".to_owned(), currency: Currency::new("STM", 2).unwrap() };
     let keys = keys_of_a_new_bank(NOON.day());
@@ -50,7 +58,7 @@ async fn scene() -> Scene {
     };
     let office = Office::new(bank.clone(), Arc::new(Loopback)).into_service();
     let events = Arc::new(JournalEvents(bank.clone()));
-    serve(config, office, Arc::new(NoTokens), events, axum::Router::new(), shutdown).await.unwrap();
+    serve(config, office, Arc::new(OperatorGate(bank.clone())), events, axum::Router::new(), shutdown).await.unwrap();
     let client = BankClient::new(Connection::unix(&socket_in(folder.path())));
     Scene { client, bank, _stop: stop, _folder: folder }
 }
@@ -129,13 +137,30 @@ async fn a_statement_shows_every_booking() {
 async fn decisions_and_lists() {
     let scene = scene().await;
     let account = scene.client.account_open(alice("k")).await.unwrap().account;
-    let decision = Decision { account, reason: "case 7".to_owned(), key: None };
-    scene.client.account_suspend(decision.clone()).await.unwrap();
-    assert_eq!(reason(scene.client.account_suspend(decision.clone()).await), "no_change");
+    let [anna, bruno] = [scene.operator("anna").await, scene.operator("bruno").await];
+    let decision = Decision { account, change: Change::Suspend, reason: "case 7".to_owned(), key: None };
+    let confirmation = Confirmation { account, change: Change::Suspend, key: None };
+    assert_eq!(reason(scene.client.standing_propose(decision.clone()).await), "operator_needed");
+    anna.standing_propose(decision.clone()).await.unwrap();
+    assert_eq!(reason(anna.standing_confirm(confirmation.clone()).await), "same_operator");
+    assert_eq!(reason(scene.client.standing_confirm(confirmation.clone()).await), "operator_needed");
+    bruno.standing_confirm(confirmation).await.unwrap();
+    assert_eq!(reason(anna.standing_propose(decision.clone()).await), "no_change");
     let list = scene.client.account_list(AccountList::default()).await.unwrap();
     assert_eq!(list.accounts.len(), 1, "the bank's own accounts are not customers'");
     assert!(list.accounts[0].suspended.is_some());
-    scene.client.account_reinstate(decision).await.unwrap();
+    let change = Change::Reinstate;
+    bruno.standing_propose(Decision { change, ..decision }).await.unwrap();
+    anna.standing_confirm(Confirmation { account, change, key: None }).await.unwrap();
+    let journal = scene.client.journal_list(ListAfter { after: 3, limit: None }).await.unwrap();
+    let told: Vec<_> = journal.entries.iter().map(|entry| (entry.kind, entry.by.as_str())).collect();
+    let expected = [
+        (EntryKind::Proposal, "anna"),
+        (EntryKind::Suspend, "bruno"),
+        (EntryKind::Proposal, "bruno"),
+        (EntryKind::Reinstate, "anna"),
+    ];
+    assert_eq!(told, expected);
     let nobody = AccountShow { account: AccountNumber(1), after: 0, limit: None };
     assert_eq!(reason(scene.client.account_show(nobody).await), "account_not_found");
     let long = AccountList { after: 0, limit: Some(501) };
@@ -198,4 +223,35 @@ fn the_contract_lists_every_error() {
     }
     let methods = &BankClient::contract().methods;
     assert!(methods.iter().all(|method| !method.summary().is_empty()));
+}
+
+/// Threats X2: an operator can't make himself a second one, and a token that was ended is of no use.
+#[tokio::test]
+async fn operators_are_made_by_the_owner_only() {
+    let scene = scene().await;
+    let anna = scene.operator("anna").await;
+    let zoe = OperatorName { name: "zoe".to_owned() };
+    assert_eq!(reason(anna.operator_add(zoe.clone()).await), "owner_needed");
+    assert_eq!(reason(anna.operator_end(zoe.clone()).await), "owner_needed");
+    assert_eq!(reason(scene.client.operator_end(zoe).await), "bad_operator");
+    assert!(anna.operator_list(Empty {}).await.is_ok());
+    scene.client.operator_end(OperatorName { name: "anna".to_owned() }).await.unwrap();
+    assert!(anna.operator_list(Empty {}).await.is_err());
+    let list = scene.client.operator_list(Empty {}).await.unwrap().operators;
+    assert!(matches!(list.as_slice(), [one] if one.name == "anna" && one.ended.is_some()));
+}
+
+/// The guarantee is funded once per key, and shown with its cap; cases and reclaims are lists, empty here.
+#[tokio::test]
+async fn the_guarantee_is_funded_and_shown() {
+    let scene = scene().await;
+    let cash = GuaranteeCash { units: units(700), key: "g".to_owned() };
+    let booked = scene.client.guarantee_pay_in(cash.clone()).await.unwrap();
+    assert_eq!(scene.client.guarantee_pay_in(cash).await.unwrap(), booked);
+    let shown = scene.client.guarantee_show(Empty {}).await.unwrap();
+    assert_eq!((shown.balance, shown.cap, shown.given), (units(700), units(20_000), units(0)));
+    assert!(scene.client.claim_list(ListAfter::default()).await.unwrap().cases.is_empty());
+    assert!(scene.client.reclaim_list(ListAfter::default()).await.unwrap().reclaims.is_empty());
+    assert_eq!(reason(scene.client.claim_show(ByNumber { number: 1 }).await), "case_not_found");
+    assert_eq!(reason(scene.client.reclaim_show(ByNumber { number: 1 }).await), "case_not_found");
 }

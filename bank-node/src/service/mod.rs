@@ -15,6 +15,7 @@ mod tests;
 pub(crate) use calendar::{Calendar, Moment, keep_calendar, turn_page};
 
 use self::writer::{Job, Task, Writer};
+use crate::desk::due::is_due;
 use crate::desk::{Desk, Rules};
 use crate::desk::counter::{Prepared, Sign, Work, prepare};
 use crate::desk::office::{Done, Objection, Order};
@@ -205,6 +206,11 @@ impl<B: Books> Bank<B> {
 
     /// Does what is due by now: reclaims to close, answers that did not come. `false`: the bank can't write just now.
     pub async fn turn(&self) -> bool {
+        let now = self.now();
+        // Most looks find nothing, and write nothing.
+        if self.read(move |view| is_due(view, now)).await != Some(true) {
+            return true;
+        }
         loop {
             let (reply, more) = oneshot::channel();
             if self.inner.jobs.send(Job::Task(Task::Calendar(reply))).await.is_err() {
@@ -259,6 +265,11 @@ impl<B: Books> Bank<B> {
                 None
             }
         }
+    }
+
+    /// How long people have.
+    pub fn rules(&self) -> Rules {
+        self.inner.rules
     }
 
     /// The bank's time.

@@ -92,8 +92,23 @@ impl<S: Shelf> CaseView for S {
     }
 
     fn cases_of(&self, account: AccountNumber, after: u64, limit: usize) -> Result<Vec<Case>, Fault> {
-        let numbers = seconds(self, Table::CasesOf, account.0, after, limit)?;
-        numbers.into_iter().filter_map(|number| self.case(number).transpose()).collect()
+        let numbers = seconds(self, Table::CasesOf, account.0, after, usize::MAX)?.into_iter();
+        let cases = numbers.filter_map(|number| self.case(number).transpose());
+        // A walk that went back has forgotten whom it had asked.
+        let is_his = |case: &Result<Case, Fault>| match case {
+            Ok(case) => case.parties().contains(&account),
+            Err(_) => true,
+        };
+        cases.filter(is_his).take(limit).collect()
+    }
+
+    fn debts_of(&self, account: AccountNumber) -> Result<Vec<u64>, Fault> {
+        let cases = seconds(self, Table::Debts, account.0, 0, usize::MAX)?.into_iter();
+        let owed = cases.filter_map(|case| match self.get(Table::Debts, &pair_key(account.0, case)) {
+            Ok(owed) => (owed.as_deref() == Some(&[1])).then_some(Ok(case)),
+            Err(fault) => Some(Err(fault)),
+        });
+        owed.collect()
     }
 
     fn debts_after(

@@ -37,6 +37,8 @@ pub enum Table {
     Debts,
     /// time, kind, number → nothing.
     Due,
+    /// name → operator.
+    Operators,
     /// account number → how far its vault goes.
     Vaults,
     /// account number, record number → sealed record.
@@ -45,7 +47,7 @@ pub enum Table {
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 18] = [
+    pub const ALL: [Table; 19] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -62,6 +64,7 @@ impl Table {
         Table::CasesOf,
         Table::Debts,
         Table::Due,
+        Table::Operators,
         Table::Vaults,
         Table::VaultRecords,
     ];
@@ -85,6 +88,7 @@ impl Table {
             Table::CasesOf => "cases_of",
             Table::Debts => "debts",
             Table::Due => "due",
+            Table::Operators => "operators",
             Table::Vaults => "vaults",
             Table::VaultRecords => "vault_records",
         }

@@ -1,7 +1,7 @@
 //! The ledger's records as keys and values: whatever has a shelf can answer the questions of `ledger::books`.
 
 use super::shelf::{Pair, Shelf, ShelfMut, Store, Table};
-use crate::ledger::books::{Books, Fault, Line, Tx, View};
+use crate::ledger::books::{Books, Fault, Line, Operator, Tx, View};
 use crate::ledger::{Account, AccountKind, AccountNumber, Answer, Asked, Entry, Issued, Redeemed};
 use crate::ledger::{CASH, GUARANTEE, OUTSTANDING};
 use protocol::id::{Digest, Key};
@@ -198,6 +198,15 @@ impl<S: Shelf> View for S {
         self.from(Table::Redeemed, &pair_key(serial, start), limit)?.iter().map(redeemed).collect()
     }
 
+    fn operator(&self, name: &str) -> Result<Option<Operator>, Fault> {
+        record(self, Table::Operators, name.as_bytes())
+    }
+
+    fn operators(&self) -> Result<Vec<Operator>, Fault> {
+        let all = self.from(Table::Operators, &[], usize::MAX)?;
+        all.iter().map(|(_, value)| read(Table::Operators, value)).collect()
+    }
+
     fn directory_head(&self) -> Result<(u64, Digest), Fault> {
         match self.before(Table::Directory, TOP)? {
             Some((_, value)) => read::<Line>(Table::Directory, &value).map(|line| (line.number, line.head)),
@@ -243,6 +252,10 @@ impl<S: ShelfMut> Tx for S {
         let Redeemed { serial, range, request, entry, links } = redeemed.clone();
         let value = RedeemedValue { range, request, entry, links };
         self.put(Table::Redeemed, &pair_key(serial, range.start()), &write(&value)?)
+    }
+
+    fn keep_operator(&mut self, operator: &Operator) -> Result<(), Fault> {
+        self.put(Table::Operators, operator.name.as_bytes(), &write(operator)?)
     }
 
     fn keep_line(&mut self, line: &Line) -> Result<(), Fault> {

@@ -4,7 +4,8 @@ use super::failing::{Failing, Fuse};
 use super::shelf::{Shelf, ShelfMut, Store, Table};
 use super::{Ledger, Memory, Redb};
 use crate::desk::office::{Opening, Operation};
-use crate::desk::tests::{Bank, Customer, units};
+use crate::desk::standing::Change;
+use crate::desk::tests::{Bank, Customer, proposal, units};
 use crate::ledger::{CustomerKind, Fault};
 use protocol::wire::{BankAnswer, BankAsk, encode};
 
@@ -127,7 +128,9 @@ fn a_day() -> Vec<(Step, Vec<u8>)> {
     step(ask(bank.reissue(&[&purses[0].part(30, 100)], &[(&keys[2], 30), (&keys[1], 40)])));
     step(ask(bank.reissue(&[&purses[0].part(90, 100)], &[(&keys[2], 10)])));
     step(ask(BankAsk::Publish(bank.identity(bob, 1, 2))));
-    step(Step::Order("suspend", Operation::Suspend(bob.account, "case 7".to_owned())));
+    step(Step::Order("propose", proposal(bob.account, Change::Suspend, "anna", "case 7")));
+    let confirm = Operation::Confirm { account: bob.account, change: Change::Suspend, by: "bruno".to_owned() };
+    step(Step::Order("suspend", confirm));
     step(ask(BankAsk::Withdraw(bank.withdrawal(bob, &[(&keys[2], 1)]))));
     step(Step::Order("out", Operation::PayOut(alice.account, units(7))));
     assert!(bank.audit().ok);

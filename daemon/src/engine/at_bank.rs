@@ -6,13 +6,15 @@ use crate::store::{Store, StoreFault};
 use crate::wallet::banking::Operation;
 use crate::wallet::change::Touched;
 use protocol::id::{Key, PaymentId, RequestId};
-use protocol::wire::BankAnswer;
+use protocol::wire::{BankAnswer, ErrorCode};
 use std::collections::HashSet;
 
 impl Core {
     pub(super) fn bank_answered(&mut self, id: &RequestId, answer: BankAnswer) -> Result<(), StoreFault> {
         let flight = Flight::Bank(*id);
-        if matches!(answer, BankAnswer::Error(code) if code.leaves_it_open()) {
+        let later =
+            |code: ErrorCode| code.leaves_it_open() && !self.wallet.came_too_late(id, code, self.now());
+        if matches!(answer, BankAnswer::Error(code) if later(code)) {
             self.jobs.unanswered(flight);
             return Ok(());
         }

@@ -40,7 +40,7 @@ impl Wallet {
             BankAnswer::Reissued(roots) => self.reissued(&mut draft, op, roots, incoming)?,
             BankAnswer::Denied(faults) => self.denied(&mut draft, op, &faults, incoming)?,
             // A request dated ahead of the bank's clock is taken later: it stays asked.
-            BankAnswer::Error(code) if code.leaves_it_open() => {}
+            BankAnswer::Error(code) if code.leaves_it_open() && !self.came_too_late(id, code, now) => {}
             BankAnswer::Error(code) => self.void(&mut draft, op, code, &Shown::default(), incoming),
             BankAnswer::Reclaim(state) => self.reclaim_told(&mut draft, op, &state, incoming)?,
             BankAnswer::Cases(states) => self.claim_filed(&mut draft, op, &states)?,

@@ -20,13 +20,16 @@ use protocol::body::{Body, Text, digest};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::bank::Usage;
 use protocol::money::Units;
-use protocol::note::NoteTable;
+use protocol::note::{Destination, NoteTable};
 use protocol::pay::list_of_notes;
 use protocol::range::Range;
 use protocol::sign::Verified;
-use protocol::time::Timestamp;
+use protocol::time::{Day, Timestamp};
 use protocol::wire::{self, BankAsk, CasePart, CaseState, CaseStep, ErrorCode};
 use serde::{Deserialize, Serialize};
+
+/// So many days after a note's last direct day units of it can be claimed (SPEC §4.10).
+const CLAIM_DAYS: u32 = 30;
 
 /// A claim of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,6 +56,8 @@ pub struct Claiming {
     pub cases: Vec<u64>,
     /// Paid to the account so far.
     pub paid: Units,
+    /// The last day on which it can be filed.
+    pub last_day: Day,
     /// When the units were lost.
     pub created: Timestamp,
     /// When something last changed.
@@ -134,6 +139,7 @@ impl Claiming {
             state: ClaimState::ToSign,
             cases: Vec::new(),
             paid: Units::ZERO,
+            last_day: own.note.root.unverified().direct_until_day.plus_days(CLAIM_DAYS),
             created: now,
             changed: now,
         }
@@ -200,6 +206,13 @@ impl Wallet {
         self.claims.values()
     }
 
+    /// Whether the bank's «expired» is its last word on a request: a claim after its last day. Everything else that is
+    /// dated ahead of its clock is taken later.
+    pub fn came_too_late(&self, id: &RequestId, code: ErrorCode, now: Timestamp) -> bool {
+        let claim = self.claims.get(id).filter(|_| code == ErrorCode::Expired);
+        claim.is_some_and(|claim| now.day() > claim.last_day)
+    }
+
     /// Claims that nobody has signed yet.
     pub fn claims_to_sign(&self) -> impl Iterator<Item = &Claiming> {
         self.claims.values().filter(|claim| claim.state == ClaimState::ToSign)
@@ -230,7 +243,13 @@ impl Wallet {
             created: now,
         };
         let digest = body.digest();
-        let table = NoteTable::pack([&note.note]);
+        // Signed with the lost key: whoever can't sign for it has lost nothing.
+        let signer = keys.seed().note(&note.hint);
+        let Ok(shown) = note.note.hand_on(claim.range, Destination::Redeem(digest), &signer) else {
+            draft.put_claim(Claiming { state: ClaimState::Refused(ErrorCode::BadChain), ..claim.clone() });
+            return Decision::new(draft, ());
+        };
+        let table = NoteTable::pack([&shown]);
         let op = BankOp {
             id: *id,
             what: Operation::Claim(*id),
@@ -292,8 +311,9 @@ impl Wallet {
                 continue;
             }
             let claim = self.claims.values().find(|claim| claim.is_about(&state));
-            let old = before.map_or(0, |record| record.state.letters.len());
-            for letter in state.letters.iter().skip(old) {
+            let known = before.into_iter().flat_map(|record| &record.state.letters);
+            let newest = known.map(|letter| letter.unverified().number).max().unwrap_or(0);
+            for letter in state.letters.iter().filter(|letter| letter.unverified().number > newest) {
                 let letter = self.keys().verify(Usage::Attest, letter.unverified().at.day(), letter.clone())?;
                 self.letter_of_a_case(&mut draft, &letter, claim, &mut account)?;
             }

@@ -65,13 +65,15 @@ impl Question {
 impl Wallet {
     /// What we answer by ourselves; nothing if only the owner can say what happened.
     pub fn defence(&self, case: u64, asked: &Question, kept: &Kept, keys: Option<&OpenKeys>) -> Option<Defence> {
+        let payment = kept.paid.iter().find(|payment| payment.handed_out(&asked.link));
+        // He who refused had no right to go on with the units, wherever the chains part.
+        if let Some(refusal) = payment.and_then(|payment| payment.refusal.clone()) {
+            return Some(Defence::Refused(refusal));
+        }
         if !asked.is_parting {
             return kept.from.as_ref()?.evidence().map(|evidence| Defence::Upstream(Box::new(evidence)));
         }
-        let payment = kept.paid.iter().find(|payment| payment.handed_out(&asked.link))?;
-        if let Some(refusal) = &payment.refusal {
-            return Some(Defence::Refused(refusal.clone()));
-        }
+        let payment = payment?;
         let came_back = matches!(payment.state, State::Returned(_) | State::Reclaimed) || !payment.back.is_zero();
         let admission = Admission { bank: self.bank(), case, owner: self.owner().key };
         keys.filter(|_| came_back).map(|keys| Defence::Admitted(keys.owner().sign(admission)))

@@ -17,9 +17,9 @@ use protocol::bank::{LetterKind, Reclaim, ReclaimKind};
 use protocol::body::Body;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::Units;
-use protocol::note::{Checked, Destination, Note, NoteTable, compare};
+use protocol::note::{Checked, Destination, Note, NoteTable, Relation, compare};
 use protocol::pay::{Mode, Receipt};
-use protocol::range::RangeSet;
+use protocol::range::{Range, RangeSet};
 use protocol::sign::Signed;
 use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{self, BankAsk, ReclaimFate, ReclaimState};
@@ -304,10 +304,22 @@ impl Wallet {
             ReclaimFate::Open => fates.open.push(piece),
             ReclaimFate::Returned => fates.returned.push(piece),
             ReclaimFate::Passed(table) => {
-                let winners = self.going_on(piece, table);
+                let going_on = self.going_on(piece, table);
+                if covers(piece, &going_on) {
+                    fates.passed.push(piece);
+                    fates.proof.extend(going_on.into_iter().map(|(_, note)| note));
+                    return Ok(());
+                }
+                // To no other key: another request of ours took them to the bank.
+                let winners = self.winners(piece, table, &op.digest);
                 covered(&winners)?;
-                fates.passed.push(piece);
-                fates.proof.extend(winners.into_iter().map(|winner| winner.note));
+                match op.what {
+                    Operation::Restore => fates.passed.push(piece),
+                    _ => {
+                        fates.shown.by_our_key.push(piece);
+                        fates.shown.lost.push(piece);
+                    }
+                }
             }
             ReclaimFate::Clash(table) => {
                 let winners = self.winners(piece, table, &op.digest);
@@ -323,17 +335,21 @@ impl Wallet {
         Ok(())
     }
 
-    /// The chains in a table that go on from our key by a link to another key, with every signature.
-    fn going_on(&self, piece: Piece, table: &NoteTable) -> Vec<Winner> {
+    /// The chains in a table that go on from our key by a link to another key, with every signature; and the units of
+    /// that link, all of which it handed on.
+    fn going_on(&self, piece: Piece, table: &NoteTable) -> Vec<(Range, Note)> {
         let Some(own) = self.note(piece.note) else { return Vec::new() };
         let mut checked = Checked::default();
-        let notes = table.clone().unpack().unwrap_or_default();
-        let winners = notes.into_iter().map(|note| Winner { relation: compare(&own.note, &note), note });
-        let goes_on = |w: &Winner| {
-            let covers = w.note.holding().is_ok_and(|h| h.range.overlaps(piece.range));
-            covers && w.is_by_our_key() && matches!(w.next(own), Some(Destination::Key(_)))
+        let notes = table.clone().unpack().unwrap_or_default().into_iter();
+        let handed_on = |note: Note| {
+            let next = note.links.get(own.note.links.len())?.unverified();
+            let by_our_key = compare(&own.note, &note) == Relation::ComesHome;
+            let to_a_key = matches!(next.to, Destination::Key(_));
+            (by_our_key && to_a_key).then_some((next.range, note))
         };
-        winners.filter(goes_on).filter(|w| w.note.check_links(&mut checked).is_ok()).collect()
+        let mut found: Vec<(Range, Note)> = notes.filter_map(handed_on).collect();
+        found.retain(|(_, note)| note.check_links(&mut checked).is_ok());
+        found
     }
 
     /// Whether a request to the bank takes its time there: it is asked about rarely.
@@ -345,6 +361,12 @@ impl Wallet {
     pub fn to_concede(&self) -> impl Iterator<Item = &Outgoing> {
         self.open_payments().filter(|p| p.state == State::Reclaiming && p.receipt.is_some())
     }
+}
+
+/// Whether the links have all units of a piece.
+fn covers(piece: Piece, shown: &[(Range, Note)]) -> bool {
+    let units = RangeSet::from_iter(shown.iter().filter_map(|(range, _)| range.intersection(piece.range)));
+    units.contains(piece.range)
 }
 
 /// The chains that a reclaimed payment handed out: whoever shows them ends the reclaim.

@@ -21,7 +21,8 @@ pub struct Claim {
     pub request: RequestId,
     /// The claimant's owner key.
     pub claimant: Key,
-    /// The tip of the refused note: its last link names a key of the claimant's.
+    /// The tip of the refused note: its last link names a key of the claimant's. In the table that goes with the
+    /// claim one more link follows, signed by that key: a sink of kind 2 that names this claim's digest.
     pub note: Digest,
     /// Which of its units.
     pub range: Range,
@@ -97,7 +98,9 @@ impl Evidence {
         if order.mode != Mode::Direct || list_of_notes(&self.tips) != order.list || !self.tips.contains(tip) {
             return Err(ErrorCode::BadChain);
         }
+        // A refusal counts that the request's node key signed: the payee made it, or it would not be his request.
         let signed = self.order.check_by(&order.payer).and_then(|()| request.ticket.check_by(payee));
+        let signed = signed.and_then(|()| self.request.check_by(&request.node));
         signed.map(|()| order.payer).map_err(|_| ErrorCode::BadSignature)
     }
 }

@@ -4,6 +4,7 @@ mod banking;
 mod crashes;
 mod paying;
 mod receiving;
+mod reclaiming;
 mod schedules;
 mod vault;
 

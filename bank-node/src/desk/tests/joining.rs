@@ -165,10 +165,8 @@ fn a_suspended_account_deposits_and_does_not_withdraw() {
     let bank = Bank::new();
     let alice = bank.customer("Alice", 100);
     let note = bank.note(&alice, 40);
-    let reason = "case 7".to_owned();
-    bank.order(Some("s"), Operation::Suspend(alice.account, reason.clone())).unwrap();
-    let again = bank.order(None, Operation::Suspend(alice.account, reason.clone()));
-    assert_eq!(again, Err(Objection::NoChange));
+    bank.suspend(alice.account);
+    assert_eq!(bank.decide(alice.account, Change::Suspend), Err(Objection::NoChange));
     let DirectoryEntry::Certificate(last) = page(&bank, 2).entries.remove(0) else { panic!() };
     assert_eq!(last.unverified().standing, Standing::Suspended);
 
@@ -177,7 +175,7 @@ fn a_suspended_account_deposits_and_does_not_withdraw() {
     bank.refuses(asked.clone(), ErrorCode::Suspended);
     assert!(matches!(bank.ask(bank.deposit(&alice, &[&note])), BankAnswer::Deposited(..)));
     assert_eq!(bank.balance(&alice), 100);
-    bank.order(None, Operation::Reinstate(alice.account, reason)).unwrap();
+    bank.decide(alice.account, Change::Reinstate).unwrap();
     bank.refuses(asked, ErrorCode::Suspended);
     bank.note(&alice, 1);
     assert!(bank.audit().ok, "{:?}", bank.audit().findings);

@@ -1,5 +1,6 @@
 //! The desk from a customer's side: a bank in memory, and people with keys.
 
+mod claims;
 mod joining;
 mod money;
 mod orders;
@@ -9,6 +10,7 @@ mod reclaims;
 
 use super::counter::{Prepared, Sign, prepare};
 use super::office::{Done, Objection, Opening, Operation, Order, Ordered};
+use super::standing::Change;
 use super::*;
 use crate::desk::activate::Attempts;
 use crate::keys::{MasterKey, make_all};
@@ -121,7 +123,13 @@ impl<S: Store> Bank<S> {
     }
 
     pub(crate) fn suspend(&self, account: AccountNumber) {
-        self.order(None, Operation::Suspend(account, "case 7".to_owned())).unwrap();
+        self.decide(account, Change::Suspend).unwrap();
+    }
+
+    /// What two operators have decided.
+    pub(crate) fn decide(&self, account: AccountNumber, change: Change) -> Result<Done, Objection> {
+        self.order(None, proposal(account, change, "anna", "case 7"))?;
+        self.order(None, Operation::Confirm { account, change, by: "bruno".to_owned() })
     }
 
     /// A fresh number: names a request or a key.
@@ -248,6 +256,10 @@ impl<S: Store> Bank<S> {
         assert_eq!(told, code);
         assert_eq!(self.journal(), before, "a refusal writes no entry");
     }
+}
+
+pub(crate) fn proposal(account: AccountNumber, change: Change, by: &str, reason: &str) -> Operation {
+    Operation::Propose { account, change, by: by.to_owned(), reason: reason.to_owned() }
 }
 
 pub(crate) fn outcomes_of(outcomes: &[(&Signer, u64)]) -> Vec<Outcome> {

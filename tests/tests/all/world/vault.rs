@@ -148,6 +148,7 @@ fn a_vault_that_is_begun_late_has_everything() {
     everybody_has_a_vault(&mut world);
     pays(&mut world, bob, alice, 15);
     for who in [alice, bob] {
+        assert!(world.is_in_vault(who));
         let records = world.vault_of(who);
         let replayed = world.replayed(who, &records).unwrap();
         let there = told(world.person(who).wallet(), world.person(who).store().unwrap());
@@ -163,6 +164,7 @@ fn records_that_are_not_what_was_put_in_bring_nothing() {
     for amount in [10, 20, 30] {
         pays(&mut world, alice, bob, amount);
     }
+    assert!(world.is_in_vault(alice) && world.is_in_vault(bob));
     let good = world.vault_of(alice);
     assert!(good.len() > 8);
     world.replayed(alice, &good).unwrap();
@@ -189,6 +191,7 @@ fn a_lost_machine_comes_back_whole() {
     pays(&mut world, alice, bob, 120);
     pays(&mut world, bob, alice, 30);
     pays(&mut world, alice, carol, 50);
+    assert!(world.is_in_vault(alice));
     let (before, lines) = (wealth(&world), world.history(alice).len());
     world.restore(alice);
     assert_eq!(world.history(alice).len(), lines);
@@ -387,9 +390,11 @@ fn a_machine_can_be_lost_twice() {
     everybody_has_a_vault(&mut world);
     pays(&mut world, alice, bob, 100);
     let before = wealth(&world);
+    assert!(world.is_in_vault(alice));
     world.restore(alice);
     world.settles();
     pays(&mut world, bob, alice, 30);
+    assert!(world.is_in_vault(alice));
     world.restore(alice);
     days(&mut world, DAYS_OF_A_RESTORE);
     assert_eq!((world.reserve(alice), world.account(alice)), (0, 400 + 530));
