@@ -6,6 +6,7 @@ use crate::desk::counter::Sign;
 use crate::home::{Home, HomeError, Kept, PROGRAM};
 use crate::ledger::Fault;
 use crate::ledger::books::Books as _;
+use crate::ledger::vault::Quota;
 use crate::network::{self, Addresses};
 use crate::rpc::{BankOffice, JournalEvents, Office, OperatorGate};
 use crate::service::{
@@ -79,6 +80,18 @@ pub const SETTINGS: &[Key] = &[
         kind: Kind::Text,
         default: Some("200"),
         help: "the most that the guarantee pays in one offender's stead, in the bank's currency",
+    },
+    Key {
+        name: "vault.megabytes",
+        kind: Kind::Number,
+        default: Some("256"),
+        help: "how much the vault of one account may hold",
+    },
+    Key {
+        name: "vault.megabytes_a_day",
+        kind: Kind::Number,
+        default: Some("16"),
+        help: "how much may be added to it on one day",
     },
     Key { name: "log.level", kind: Kind::Text, default: None, help: "say info, or bank_node=debug,info" },
     Key { name: "log.format", kind: Kind::Text, default: Some("text"), help: "text or json" },
@@ -155,11 +168,19 @@ fn rules(config: &Config, currency: &Currency) -> Result<Rules, RunError> {
     let cap = config
         .text("case.guarantee_cap")
         .map(|text| currency.parse(text).map_err(|why| RunError::Amount { key: "case.guarantee_cap", why }));
+    let megabytes = |key: &str, usual: u64| {
+        let asked = config.number(key).and_then(|number| u64::try_from(number).ok());
+        asked.map_or(usual, |number| number.saturating_mul(1 << 20))
+    };
     Ok(Rules {
         reclaim_payment_seconds: seconds("reclaim.payment", usual.reclaim_payment_seconds),
         reclaim_restore_seconds: seconds("reclaim.restore", usual.reclaim_restore_seconds),
         case_seconds: seconds("case.answer", usual.case_seconds),
         guarantee_cap: cap.transpose()?.unwrap_or(usual.guarantee_cap),
+        vault: Quota {
+            bytes: megabytes("vault.megabytes", usual.vault.bytes),
+            bytes_a_day: megabytes("vault.megabytes_a_day", usual.vault.bytes_a_day),
+        },
     })
 }
 

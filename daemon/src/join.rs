@@ -10,6 +10,7 @@ use crate::profile::{FIRST_GENERATION, NewProfile, Profile, ProfileFault};
 use crate::store::{RedbStore, STORE_FILE, Store as _};
 use crate::wallet::Owner;
 use crate::wallet::change::Change;
+use crate::wallet::vault::Origin;
 use protocol::bank::{
     Activation, ActivationLetter, Certificate, IDENTITY_DAYS_MAX, Identity, Introduction, Letter, LetterKind,
     NAME_MAX, Standing,
@@ -197,13 +198,13 @@ pub async fn join_at(
     options: JoinOptions,
 ) -> Result<Joined, JoinFault> {
     paths.prepare()?;
-    if Profile::exists(paths) {
+    if Profile::exists(paths) && !Begun::file(&paths.data).exists() {
         return Err(JoinFault::Already);
     }
     // Held to the end: two joins at once would make two seeds for one letter.
     let _lock = InstanceLock::take(&paths.data)?;
     if Profile::exists(paths) {
-        return Err(JoinFault::Already);
+        return joined_before(paths, &letter, code, &options);
     }
     let (begun, seed) = Begun::take_up(&paths.data, &letter, code, &options)?;
     let terms = Terms::ask(bank, &letter, options.now).await?;
@@ -216,6 +217,38 @@ pub async fn join_at(
     }
     let papers = question.check(answer, &terms)?;
     finish(paths, letter, terms, papers, (begun, seed))
+}
+
+/// The recovery phrase has been shown: from now on the folder has joined, and a second join is refused.
+pub fn phrase_was_shown(paths: &Paths) {
+    Begun::forget(&paths.data);
+}
+
+/// A join that was killed between its last write and the recovery phrase on the screen: it is shown now.
+fn joined_before(
+    paths: &Paths,
+    letter: &ActivationLetter,
+    code: &str,
+    options: &JoinOptions,
+) -> Result<Joined, JoinFault> {
+    if !Begun::file(&paths.data).exists() {
+        return Err(JoinFault::Already);
+    }
+    let (_, seed) = Begun::take_up(&paths.data, letter, code, options)?;
+    let profile = Profile::load(paths)?;
+    let owner = profile.owner();
+    if seed.owner().key() != owner.key {
+        return Err(JoinFault::Already);
+    }
+    Ok(Joined {
+        phrase: seed.phrase(),
+        code: PublicCode::of(owner.key),
+        name: owner.name,
+        bank: profile.bank_name().to_owned(),
+        account: owner.account,
+        currency: owner.currency,
+        balance: profile.opening().unverified().balance,
+    })
 }
 
 /// What was begun with a letter, kept until the profile is complete.
@@ -304,14 +337,18 @@ impl Begun {
 }
 
 /// The bank's word about itself, under the master key of the letter.
-struct Terms {
-    keys: BankKeys,
-    name: String,
-    currency: Currency,
+pub(crate) struct Terms {
+    pub(crate) keys: BankKeys,
+    pub(crate) name: String,
+    pub(crate) currency: Currency,
 }
 
 impl Terms {
-    async fn ask(bank: &impl AskBank, letter: &ActivationLetter, now: Timestamp) -> Result<Terms, JoinFault> {
+    pub(crate) async fn ask(
+        bank: &impl AskBank,
+        letter: &ActivationLetter,
+        now: Timestamp,
+    ) -> Result<Terms, JoinFault> {
         match bank.ask(BankAsk::Terms).await? {
             BankAnswer::Terms(terms) => Terms::check(terms, letter, now),
             BankAnswer::Error(code) => Err(JoinFault::Bank(code)),
@@ -441,10 +478,10 @@ fn finish(
         sealed: begun.sealed,
         introduction: Introduction { certificate: papers.certificate, identity: papers.identity },
         opening: papers.opening,
+        generation: FIRST_GENERATION,
     };
     first_tickets(paths, &new)?;
     Profile::create(paths, new)?;
-    Begun::forget(&paths.data);
     Ok(joined)
 }
 
@@ -459,17 +496,20 @@ fn first_tickets(paths: &Paths, new: &NewProfile) -> Result<(), JoinFault> {
     let changes: Vec<Change> = (1..=FIRST_TICKETS).map(ticket).collect();
     let store =
         RedbStore::open(&paths.data.join(STORE_FILE)).map_err(|fault| JoinFault::Store(fault.to_string()))?;
+    let origin = Origin { account: new.owner.account, joined: new.joined };
+    let begun = store.begin_vault(new.seed.vault().key(), &origin);
+    begun.map_err(|fault| JoinFault::Store(fault.to_string()))?;
     store.commit(&changes).map_err(|fault| JoinFault::Store(fault.to_string()))
 }
 
 /// The bank-node on the network, asked under a name that exists for this question only.
 #[derive(Debug)]
-struct Remote {
+pub(crate) struct Remote {
     addresses: Vec<Multiaddr>,
 }
 
 impl Remote {
-    fn of(letter: &ActivationLetter) -> Result<Remote, JoinFault> {
+    pub(crate) fn of(letter: &ActivationLetter) -> Result<Remote, JoinFault> {
         let peer = peer_of(&letter.node.0).map_err(|_| JoinFault::Letter("its node key is no key"))?;
         let full = |text: &Text| format!("{}/p2p/{peer}", text.as_str()).parse().ok();
         let addresses: Vec<Multiaddr> = letter.addresses.iter().filter_map(full).collect();

@@ -7,6 +7,7 @@
 //! then each costs a wait twice as long, up to an hour; the right one sets the count back.
 
 use crate::wallet::OpenKeys;
+use crate::wallet::vault::Quarantine;
 use protocol::key::lock::{LockFlaw, SealedSeed, delay_after};
 use protocol::node::host::private_file::{self, PrivateFileError};
 use protocol::time::Timestamp;
@@ -39,6 +40,11 @@ pub enum UnlockRefusal {
         /// Seconds until the next try is taken.
         seconds: u64,
     },
+    /// It must be restored: what it holds is not all there is.
+    #[error(
+        "this workstation is in quarantine ({0}): run «stermina restore» to put it right; nothing is lost by it"
+    )]
+    Quarantined(Quarantine),
     /// The seed's file is no sealed seed any more.
     #[error("the sealed seed is damaged: restore from the recovery phrase")]
     Damaged,

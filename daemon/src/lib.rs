@@ -8,9 +8,11 @@
 
 pub mod cli;
 pub mod engine;
+pub mod head;
 pub mod join;
 pub mod keyring;
 pub mod profile;
+pub mod restore;
 pub mod rpc;
 pub mod run;
 pub mod settings;

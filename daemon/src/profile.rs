@@ -74,6 +74,8 @@ pub struct NewProfile {
     pub introduction: Introduction,
     /// The opening letter.
     pub opening: Signed<Letter>,
+    /// [`FIRST_GENERATION`], raised by each restore.
+    pub generation: u32,
 }
 
 /// The generation of a workstation that was never restored.
@@ -158,6 +160,10 @@ struct NodeFile {
     node: String,
     /// Newest first.
     views: Vec<String>,
+    /// Public node keys of earlier generations, newest first.
+    #[serde(default)]
+    #[zeroize(skip)]
+    past: Vec<Key>,
 }
 
 impl std::fmt::Debug for NodeFile {
@@ -213,13 +219,14 @@ impl Profile {
         let secret = |bytes: &[u8; 32]| hex::encode(bytes);
         let node = NodeFile {
             version: 1,
-            generation: FIRST_GENERATION,
-            node: secret(&new.seed.node(FIRST_GENERATION)),
-            views: vec![secret(new.seed.view(FIRST_GENERATION).secret())],
+            generation: new.generation,
+            node: secret(&new.seed.node(new.generation)),
+            views: vec![secret(new.seed.view(new.generation).secret())],
+            past: past_nodes(&new.seed, new.generation),
         };
         let account = AccountFile {
             version: 1,
-            generation: FIRST_GENERATION,
+            generation: new.generation,
             joined: new.joined,
             account: AccountTable {
                 number: new.owner.account,
@@ -303,6 +310,11 @@ impl Profile {
         self.node.secret().expect("checked when the profile was made")
     }
 
+    /// Node keys of earlier generations, newest first.
+    pub fn past_nodes(&self) -> Vec<Key> {
+        self.node.past.clone()
+    }
+
     /// What this workstation shows of itself.
     pub fn introduction(&self) -> Introduction {
         self.introduction.clone()
@@ -357,6 +369,14 @@ impl NodeFile {
     fn view_secrets(&self) -> Vec<ViewKey> {
         self.views.iter().filter_map(|hex| secret_of(hex)).map(|s| ViewKey::from_secret(*s)).collect()
     }
+}
+
+/// Requests that earlier generations made are still ours; more restores than this have no open requests.
+const PAST_NODES: usize = 64;
+
+fn past_nodes(seed: &Seed, generation: u32) -> Vec<Key> {
+    let past = (FIRST_GENERATION..generation).rev().take(PAST_NODES);
+    past.map(|generation| Signer::from_secret(&seed.node(generation)).key()).collect()
 }
 
 fn secret_of(text: &str) -> Option<Zeroizing<[u8; 32]>> {

@@ -11,14 +11,19 @@ use crate::engine::inbound::Inbox;
 use crate::engine::jobs::Jobs;
 use crate::engine::link::BankLink;
 use crate::engine::outbox::Outbox;
+use crate::engine::upload::Upload;
 use crate::engine::{Core, Engine, Input};
+use crate::head::{HEAD_FILE, HeadFile};
 use crate::keyring::Keyring;
 use crate::profile::{Profile, ProfileFault};
+use crate::restore::BEGUN_FILE;
 use crate::rpc::api::Workstation as _;
 use crate::rpc::{Desk, DeskParts, StoredEvents, TokenGate};
 use crate::settings::Settings;
-use crate::store::{RedbStore, STORE_FILE, StoreFault};
+use crate::store::{RedbStore, STORE_FILE, Store as _, StoreFault};
+use crate::wallet::change::Change;
 use crate::wallet::policy::Policy;
+use crate::wallet::vault::Quarantine;
 use protocol::id::Key;
 use protocol::node::address::AddressCheck;
 use protocol::node::clock::Clock;
@@ -61,6 +66,11 @@ pub enum RunError {
     /// An address of the bank that is none.
     #[error("the bank's address «{0}» in account.toml is not a multiaddress")]
     Address(String),
+    /// A restore was begun in its folder.
+    #[error(
+        "a restore was begun here and is not finished: run «stermina restore» again, it goes on where it stopped"
+    )]
+    Restoring,
     /// A thread that could not be started, or that broke.
     #[error("the engine's thread ended: {0}")]
     Engine(String),
@@ -71,7 +81,10 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     paths.prepare()?;
     let _one = InstanceLock::take(&paths.data)?;
     let profile = Profile::load(&paths)?;
-    let store = Arc::new(RedbStore::open(&paths.data.join(STORE_FILE))?);
+    if paths.data.join(BEGUN_FILE).exists() {
+        return Err(RunError::Restoring);
+    }
+    let store = Arc::new(open_store(&paths)?);
     let owner = profile.owner();
     let wallet = store.load(owner.clone(), profile.bank_keys(), Policy::of(&owner.currency))?;
     let tokens = wallet.tokens().cloned().collect();
@@ -82,6 +95,8 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         introduction: profile.introduction(),
         views: profile.view_keys(),
         node: Signer::from_secret(&node_secret),
+        generation: profile.generation(),
+        past_nodes: profile.past_nodes(),
     };
     let node = persona.node.clone();
     let shared = Arc::new(Shared::new(store, persona, clock.clone(), &wallet));
@@ -123,6 +138,7 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     }
     let mut tasks = spawn_tasks(&engine, &link, &contacts, &net, inbound);
     tasks.push(tokio::spawn(keep_bulletins(engine.clone(), link.clone(), net.clone(), heard)));
+    tasks.push(tokio::spawn(Upload::new(engine.clone(), link.clone(), profile.generation()).run()));
     let gate = Arc::new(TokenGate::new(shared.clone(), tokens));
     let desk = Desk::new(DeskParts {
         engine: engine.clone(),
@@ -161,6 +177,24 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     }
     running.finished().await;
     Ok(())
+}
+
+/// The wallet's file, put into quarantine if it is not the one that was here last.
+fn open_store(paths: &Paths) -> Result<RedbStore, RunError> {
+    let file = paths.data.join(STORE_FILE);
+    // The profile is there, so the file was: an empty one in its place would be a wallet without its money.
+    let missing = !file.exists();
+    let store = RedbStore::open(&file)?;
+    let head = HeadFile::open(&paths.data.join(HEAD_FILE)).map_or(0, |head| head.number());
+    let why = match (missing, store.commits()? < head) {
+        (true, _) => Some(Quarantine::StoreMissing),
+        (false, true) => Some(Quarantine::StoreBehind),
+        (false, false) => None,
+    };
+    if let Some(why) = why {
+        store.commit(&[Change::Quarantine(why)])?;
+    }
+    Ok(store)
 }
 
 /// The bank-node's peer id, and its addresses with it at the end.

@@ -1,4 +1,5 @@
-//! Sealed envelopes: HPKE (RFC 9180) in Auth mode between two view keys, padded (SPEC §2.7).
+//! Sealed envelopes: HPKE (RFC 9180) in Auth mode between two view keys, padded (SPEC §2.7); and records of the
+//! vault, in Base mode to the vault key, of which a workstation that seals them has the public half only.
 //!
 //! ```text
 //! envelope = version 1 ‖ sender's view key 32 ‖ recipient's view key 32 ‖ enc 32 ‖ ciphertext
@@ -22,6 +23,7 @@ type Private = <Kem as hpke::Kem>::PrivateKey;
 type Public = <Kem as hpke::Kem>::PublicKey;
 
 const INFO: &[u8] = b"stermina/1/pay";
+const RECORD_INFO: &[u8] = b"stermina/1/vault";
 const HEADER: usize = 1 + 32 + 32 + 32;
 const TAG: usize = 16;
 const LENGTH: usize = 4;
@@ -141,6 +143,46 @@ pub fn seal(
     Ok([&[1], &sender.0[..], &to.0, &enc.to_bytes(), &sealed].concat())
 }
 
+/// Bytes that a sealed record is longer than what is in it.
+pub const RECORD_OVERHEAD: usize = 1 + 32 + TAG;
+
+/// Seals a record of the vault to its key. `place` says where in the vault it belongs: it opens nowhere else.
+pub fn seal_record(
+    to: &Key,
+    place: &[u8],
+    message: &[u8],
+    chance: &mut impl CryptoRng,
+) -> Result<Vec<u8>, SealFlaw> {
+    let (enc, sealed) = hpke::single_shot_seal_with_rng::<ChaCha20Poly1305, HkdfSha256, Kem>(
+        &OpModeS::Base,
+        &public(to)?,
+        RECORD_INFO,
+        message,
+        place,
+        chance,
+    )
+    .map_err(|_| SealFlaw::BadKey)?;
+    Ok([&[1], &enc.to_bytes()[..], &sealed].concat())
+}
+
+/// Opens a record of the vault at its place.
+pub fn open_record(mine: &ViewKey, place: &[u8], record: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealFlaw> {
+    let (version, rest) = record.split_first_chunk::<1>().ok_or(SealFlaw::Malformed)?;
+    let (enc, sealed) = rest.split_first_chunk::<32>().ok_or(SealFlaw::Malformed)?;
+    if *version != [1] {
+        return Err(SealFlaw::Malformed);
+    }
+    let plain = hpke::single_shot_open::<ChaCha20Poly1305, HkdfSha256, Kem>(
+        &OpModeR::Base,
+        &mine.private()?,
+        &<Kem as hpke::Kem>::EncappedKey::from_bytes(enc).map_err(|_| SealFlaw::BadKey)?,
+        RECORD_INFO,
+        sealed,
+        place,
+    );
+    plain.map(Zeroizing::new).map_err(|_| SealFlaw::DoesNotOpen)
+}
+
 /// An opened envelope.
 #[derive(Debug)]
 pub struct Opened {
@@ -245,6 +287,25 @@ pub(crate) mod tests {
         }
         let too_big = vec![7; MESSAGE_MAX + 1];
         assert_eq!(seal(&alice, &bob.key(), &too_big, &mut Counter(1)), Err(SealFlaw::TooBig));
+    }
+
+    /// A record opens with the vault's key at its place in the vault, unchanged, and in no other way.
+    #[test]
+    fn a_record_opens_at_its_place_only() {
+        let (vault, other, _) = people();
+        let record = seal_record(&vault.key(), b"after the 7th", b"paid 120", &mut Counter(0)).unwrap();
+        assert_eq!(record.len(), b"paid 120".len() + RECORD_OVERHEAD);
+        assert_eq!(&open_record(&vault, b"after the 7th", &record).unwrap()[..], b"paid 120");
+        assert_eq!(open_record(&vault, b"after the 8th", &record), Err(SealFlaw::DoesNotOpen));
+        assert_eq!(open_record(&other, b"after the 7th", &record), Err(SealFlaw::DoesNotOpen));
+        for at in 0..record.len() {
+            let mut changed = record.clone();
+            changed[at] ^= 1;
+            assert!(open_record(&vault, b"after the 7th", &changed).is_err(), "byte {at}");
+        }
+        for length in 0..record.len() {
+            assert!(open_record(&vault, b"after the 7th", &record[..length]).is_err(), "{length} bytes");
+        }
     }
 
     #[test]

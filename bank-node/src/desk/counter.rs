@@ -3,7 +3,7 @@
 use super::activate::{self, Attempts, Claim};
 use super::query::examine_query;
 use super::redeem::{self, Examined, Ready};
-use super::{Desk, Reply, claim, publish, reclaim, settle, status, withdraw};
+use super::{Desk, Reply, claim, publish, reclaim, settle, status, vault, withdraw};
 use crate::ledger::books::{Fault, Tx, View};
 use protocol::bank::{Defence, Identity, Purpose, Withdrawal};
 use protocol::money::{Currency, Units};
@@ -21,6 +21,8 @@ pub enum Work {
     Withdraw(Box<Verified<Withdrawal>>),
     /// Notes to an account or to new notes.
     Redeem(Box<Examined>),
+    /// Records for a vault.
+    Vault(Box<vault::Append>),
     /// Units back whose fate is not known.
     Reclaim(Box<reclaim::Examined>),
     /// Chains that go on from reclaimed keys.
@@ -85,6 +87,11 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
             Ok(Ready::Examined(examined)) => Ok(Work::Redeem(examined)),
             Err(stop) => Err(stop),
         },
+        BankAsk::VaultHead(asked) => return answer(desk.vault_head(view, asked)),
+        BankAsk::VaultRead(asked, after) => return answer(desk.read_vault(view, &asked, after)),
+        BankAsk::VaultAppend(asked, records) => {
+            vault::examine_append(bank, view, asked, records).map(|append| Work::Vault(Box::new(append)))
+        }
         BankAsk::Reclaim(asked, notes) => match reclaim::examine(bank, now, view, asked, notes) {
             Ok(reclaim::Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
             Ok(reclaim::Ready::Examined(examined)) => Ok(Work::Reclaim(examined)),
@@ -119,9 +126,6 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
         | BankAsk::MailBack(_)
         | BankAsk::LeaveRequests(..)
         | BankAsk::TakeRequest(_)
-        | BankAsk::VaultAppend(..)
-        | BankAsk::VaultHead(_)
-        | BankAsk::VaultRead(..)
         // Answered before it comes here, by the service that keeps the day's tree.
         | BankAsk::RootPath(_) => return answer(Err(ErrorCode::Unsupported.into())),
     };
@@ -144,6 +148,7 @@ impl Work {
             Work::Publish(identity) => settle(desk.publish(tx, identity)),
             Work::Withdraw(asked) => settle(desk.withdraw(tx, asked)),
             Work::Redeem(examined) => settle(desk.redeem(tx, examined)),
+            Work::Vault(append) => settle(desk.append_to_vault(tx, append)),
             Work::Reclaim(examined) => settle(desk.reclaim(tx, examined)),
             Work::Contest(proofs) => settle(desk.contest(tx, proofs)),
             Work::Claim(examined) => settle(desk.claim(tx, examined)),

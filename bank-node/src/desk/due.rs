@@ -23,6 +23,8 @@ pub struct Rules {
     pub case_seconds: u64,
     /// The most that the guarantee pays in one offender's stead.
     pub guarantee_cap: protocol::money::Units,
+    /// How much an account's vault may hold.
+    pub vault: crate::ledger::vault::Quota,
 }
 
 const DAY: u64 = protocol::time::DAY_SECONDS;
@@ -35,6 +37,7 @@ impl Default for Rules {
             reclaim_restore_seconds: 3 * DAY,
             case_seconds: 14 * DAY,
             guarantee_cap,
+            vault: crate::ledger::vault::Quota::default(),
         }
     }
 }

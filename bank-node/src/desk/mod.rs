@@ -28,6 +28,7 @@ pub mod reclaim;
 pub mod redeem;
 pub mod standing;
 pub mod status;
+pub mod vault;
 pub mod withdraw;
 pub mod witness;
 

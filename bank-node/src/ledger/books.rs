@@ -8,10 +8,11 @@ use super::cases::{CaseTx, CaseView, DueTx, DueView};
 use super::outstanding::{Issued, Redeemed};
 use super::posting::{Answer, Asked, Entry};
 use super::reclaims::{ReclaimTx, ReclaimView};
+use super::vault::{VaultTx, VaultView};
 use protocol::bank::{Bulletin, DirectoryEntry};
 use protocol::id::{Digest, Key};
-use protocol::time::Timestamp;
 use protocol::sign::Signed;
+use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 /// The disk's fault or the books': nobody's request is to blame, and the program has to stop.
@@ -61,7 +62,7 @@ pub struct Operator {
 }
 
 /// Reading.
-pub trait View: ReclaimView + CaseView + DueView {
+pub trait View: ReclaimView + CaseView + DueView + VaultView {
     /// The account of this number.
     fn account(&self, number: AccountNumber) -> Result<Option<Account>, Fault>;
     /// The account that this owner key has activated.
@@ -103,7 +104,7 @@ pub trait View: ReclaimView + CaseView + DueView {
 }
 
 /// Writing; all of a batch or nothing.
-pub trait Tx: View + ReclaimTx + CaseTx + DueTx {
+pub trait Tx: View + ReclaimTx + CaseTx + DueTx + VaultTx {
     /// Writes an account, and finds it by its owner from now on.
     fn keep_account(&mut self, account: &Account) -> Result<(), Fault>;
     /// Writes an answer.

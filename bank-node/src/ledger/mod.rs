@@ -9,6 +9,7 @@
 //! | [`cases`] | claims: against which entry a unit is judged, who is asked, who is liable |
 //! | [`books`] | what the rules ask of a store, a question each |
 //! | [`bulletin`] | what the bank says of itself every hour |
+//! | [`vault`] | sealed logs of workstations, which are no money |
 //! | [`mod@audit`] | every invariant, recomputed from the records |
 
 pub mod account;
@@ -20,6 +21,7 @@ pub mod cases;
 pub mod outstanding;
 pub mod posting;
 pub mod reclaims;
+pub mod vault;
 
 #[cfg(test)]
 mod tests;

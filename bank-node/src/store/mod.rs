@@ -13,6 +13,7 @@ mod redb;
 pub mod redo;
 pub mod shelf;
 mod tables;
+mod vault;
 
 #[cfg(test)]
 pub(crate) mod failing;

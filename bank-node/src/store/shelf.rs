@@ -41,11 +41,15 @@ pub enum Table {
     Due,
     /// name → operator.
     Operators,
+    /// account number → how far its vault goes.
+    Vaults,
+    /// account number, record number → sealed record.
+    VaultRecords,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 18] = [
+    pub const ALL: [Table; 20] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -64,6 +68,8 @@ impl Table {
         Table::Debts,
         Table::Due,
         Table::Operators,
+        Table::Vaults,
+        Table::VaultRecords,
     ];
 
     /// Its name in files.
@@ -87,6 +93,8 @@ impl Table {
             Table::Debts => "debts",
             Table::Due => "due",
             Table::Operators => "operators",
+            Table::Vaults => "vaults",
+            Table::VaultRecords => "vault_records",
         }
     }
 }

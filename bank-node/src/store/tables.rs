@@ -96,7 +96,7 @@ pub(super) fn pair_key(first: u64, second: u64) -> [u8; 16] {
 }
 
 /// The key after `number`; there is none after the last.
-fn above(number: u64) -> Option<[u8; 8]> {
+pub(super) fn above(number: u64) -> Option<[u8; 8]> {
     number.checked_add(1).map(u64::to_be_bytes)
 }
 

@@ -1,6 +1,8 @@
 //! Why a command did not do what was asked, and the number it ends with.
 
 use crate::join::JoinFault;
+use crate::keyring::UnlockRefusal;
+use crate::restore::RestoreFault;
 use crate::settings::SettingsFault;
 use protocol::node::host::exit::Exit;
 use protocol::node::host::paths::PathsError;
@@ -25,6 +27,9 @@ pub(crate) enum Fault {
     /// Joining came to nothing.
     #[error(transparent)]
     Join(#[from] Box<JoinFault>),
+    /// Restoring came to nothing yet.
+    #[error(transparent)]
+    Restore(#[from] Box<RestoreFault>),
     /// The settings are of no use.
     #[error(transparent)]
     Settings(#[from] SettingsFault),
@@ -50,6 +55,7 @@ impl Fault {
             Fault::NotRunning(_) => Exit::Unreachable,
             Fault::Call(error) => Exit::of(error, |refusal| of_reason(&refusal.reason)),
             Fault::Join(fault) => of_join(fault),
+            Fault::Restore(fault) => of_restore(fault),
             Fault::Settings(_) => Exit::Usage,
             Fault::Paths(_) | Fault::File(_) | Fault::Output(_) | Fault::Nonsense(_) => Exit::Failed,
         }
@@ -71,6 +77,7 @@ impl Fault {
             Fault::Call(CallError::Lost { .. }) => "lost",
             Fault::Call(CallError::Protocol(_)) | Fault::Nonsense(_) => "protocol",
             Fault::Join(fault) => join_reason(fault),
+            Fault::Restore(fault) => restore_reason(fault),
             Fault::Settings(_) => "settings",
             Fault::Paths(_) | Fault::File(_) => "file",
             Fault::Output(_) => "output",
@@ -95,6 +102,49 @@ fn of_join(fault: &JoinFault) -> Exit {
         | JoinFault::Profile(_)
         | JoinFault::File(_)
         | JoinFault::Disk { .. } => Exit::Failed,
+    }
+}
+
+fn of_restore(fault: &RestoreFault) -> Exit {
+    match fault {
+        RestoreFault::Bank(fault) => of_join(fault),
+        RestoreFault::Phrase(_) | RestoreFault::NewCode(_) => Exit::Usage,
+        RestoreFault::Code(_)
+        | RestoreFault::OtherSecret { .. }
+        | RestoreFault::NoAccount
+        | RestoreFault::AnotherAccount(_)
+        | RestoreFault::Overtaken => Exit::Refused,
+        RestoreFault::Damaged(_)
+        | RestoreFault::Vault(_)
+        | RestoreFault::Busy(_)
+        | RestoreFault::Folder(_)
+        | RestoreFault::Profile(_)
+        | RestoreFault::Store(_)
+        | RestoreFault::File(_)
+        | RestoreFault::Disk { .. } => Exit::Failed,
+    }
+}
+
+fn restore_reason(fault: &RestoreFault) -> &'static str {
+    match fault {
+        RestoreFault::Bank(fault) => join_reason(fault),
+        RestoreFault::Phrase(_) => "bad_phrase",
+        RestoreFault::NewCode(_) => "bad_code",
+        RestoreFault::Code(UnlockRefusal::Wrong { .. }) => "wrong_code",
+        RestoreFault::Code(UnlockRefusal::Wait { .. }) => "too_many_tries",
+        RestoreFault::OtherSecret { .. } => "other_secret",
+        RestoreFault::NoAccount => "no_account",
+        RestoreFault::AnotherAccount(_) => "another_account",
+        RestoreFault::Overtaken => "overtaken",
+        RestoreFault::Vault(_) => "bad_vault",
+        RestoreFault::Busy(_) => "in_use",
+        RestoreFault::Code(_)
+        | RestoreFault::Damaged(_)
+        | RestoreFault::Folder(_)
+        | RestoreFault::Profile(_)
+        | RestoreFault::Store(_)
+        | RestoreFault::File(_)
+        | RestoreFault::Disk { .. } => "file",
     }
 }
 

@@ -4,7 +4,7 @@ use super::fault::Fault;
 use super::secret::CodeFrom;
 use super::session::Session;
 use super::show;
-use crate::join::{JoinOptions, Joined, join};
+use crate::join::{JoinOptions, Joined, join, phrase_was_shown};
 use crate::settings::{SettingFlags, Settings};
 use protocol::code::parse_letter;
 use protocol::node::clock::Clock;
@@ -55,6 +55,7 @@ impl JoinWords {
         let options = JoinOptions { now, phrase, cost: settings.guess_cost };
         let joined = Box::pin(join(&paths, letter, &code, options)).await.map_err(Box::new)?;
         session.show.answer(&document(&joined), || page(&joined, &session.place.flags()))?;
+        phrase_was_shown(&paths);
         Ok(Exit::Done)
     }
 }

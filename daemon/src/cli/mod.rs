@@ -15,11 +15,13 @@ mod pay;
 mod policy;
 mod receive;
 mod reserve;
+mod restore;
 mod secret;
 mod session;
 mod show;
 mod token;
 mod told;
+mod vault;
 
 use crate::settings::Place;
 use clap::Parser;
@@ -76,6 +78,7 @@ struct Cli {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     Join(Box<join::JoinWords>),
+    Restore(Box<restore::RestoreWords>),
     Unlock(node::UnlockWords),
     /// Close the reserve; receiving goes on
     Lock,
@@ -115,6 +118,8 @@ enum Command {
     Policy(policy::PolicyWords),
     #[command(subcommand)]
     Token(token::TokenWords),
+    /// How far the vault goes: what a lost machine would bring back
+    Vault,
     #[command(subcommand)]
     Events(node::EventsWords),
     Rpc(node::RpcWords),
@@ -131,6 +136,7 @@ impl Command {
     async fn run(self, session: &Session) -> Result<Exit, Fault> {
         match self {
             Command::Join(words) => words.run(session).await,
+            Command::Restore(words) => words.run(session).await,
             Command::Unlock(words) => words.run(session).await,
             Command::Lock => node::lock(session).await,
             Command::Status => node::status(session).await,
@@ -152,6 +158,7 @@ impl Command {
             Command::Bulletin => told::bulletin(session).await,
             Command::Policy(words) => words.run(session).await,
             Command::Token(words) => words.run(session).await,
+            Command::Vault => vault::vault(session).await,
             Command::Events(words) => words.run(session).await,
             Command::Rpc(words) => words.run(session).await,
             Command::Config(words) => words.run(session),

@@ -33,6 +33,7 @@ fn balance_page(balance: &Balance) -> String {
         ("in doubt", if_any(balance.in_doubt, "promised to payments whose outcome is awaited")),
         ("at the bank", if_any(balance.at_bank, "in requests whose answer is awaited")),
         ("claimed", if_any(balance.claimed, "lost to somebody who signed twice: stermina claim list")),
+        ("fenced", if_any(balance.fenced, "of the lost machine: comes to the account, see stermina doubt")),
         ("account", account),
     ]);
     if !balance.held.is_empty() {

@@ -65,10 +65,13 @@ impl Core {
         // The reserve locks when its time is over, not when somebody next tries it.
         let now = self.now();
         let _ = self.keyring.open(now);
+        self.close_old_mail();
         // What this batch has decided is in memory already; only what is on disk may be sent.
         let committed = self.flush()?;
         self.jobs.start_open(&self.wallet, &committed);
         self.go_round()?;
+        self.renew_identity();
+        self.reclaim_what_was_had();
         self.go_to_the_bank()
     }
 

@@ -28,6 +28,8 @@ impl Core {
         let now = self.now();
         let until = self.keyring.finish_try(outcome.result, now, outcome.seconds);
         if until.is_ok() {
+            self.begin_vault();
+            self.open_old_mail();
             self.fill_tickets();
             self.refresh_due = true;
             self.rounds.ask_for_cases();
@@ -77,6 +79,9 @@ impl Core {
                 self.reply_after(id, reply, Ok);
             }
             Err(CallFault::Store(fault)) => return Err(fault),
+            Err(CallFault::Locked) if let Some(why) = self.wallet.quarantine() => {
+                reply.now(Err(CallFault::Quarantined(why)));
+            }
             Err(fault) => reply.now(Err(fault)),
         }
         Ok(())

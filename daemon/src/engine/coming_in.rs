@@ -102,6 +102,9 @@ impl Core {
 
     /// May he pay us, and how? Nothing is on disk for it: a request proves by its own signature that it is ours.
     fn answer_offer(&mut self, party: &Party, offer: &Offer) -> Result<PayAnswer, StoreFault> {
+        if self.wallet.quarantine().is_some() {
+            return Ok(PayAnswer::Error(ErrorCode::Unavailable));
+        }
         let now = self.now();
         let (payer, limit) = (party.owner(), party.certificate.offline_limit);
         let mode = self.wallet.mode_for(&payer, limit, offer.amount, now);
@@ -154,7 +157,8 @@ impl Core {
         payment: &VerifiedPayment,
         reply: Reply<PayAnswer>,
     ) -> Result<(), StoreFault> {
-        if self.disk_is_low() {
+        // What a workstation in quarantine took would be in no vault, and gone with the restore: its payer tries on.
+        if self.disk_is_low() || self.wallet.quarantine().is_some() {
             reply.now(PayAnswer::Error(ErrorCode::Unavailable));
             return Ok(());
         }

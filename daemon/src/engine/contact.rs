@@ -198,7 +198,7 @@ impl Contacts {
         self.keep_places(&node, peer);
         match wire::decode(&bytes).map_err(|_| SpeakFault::Garbled)? {
             HailAnswer::Sealed(envelope) => {
-                let opened = seal::open(&persona.views, &envelope).map_err(|_| SpeakFault::Garbled)?;
+                let opened = seal::open(&self.shared.views(), &envelope).map_err(|_| SpeakFault::Garbled)?;
                 if opened.from != view {
                     return Err(SpeakFault::Garbled);
                 }

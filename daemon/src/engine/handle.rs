@@ -1,6 +1,7 @@
 //! What others hold of the engine: a cloneable handle, and what may be read without asking it.
 
 use super::input::{BankCall, CallFault, Input, LockState, Reply, RequestOrder, TryOutcome};
+use super::vault::VaultState;
 use super::waiting::Waiting;
 use crate::keyring::UnlockRefusal;
 use crate::store::{RedbStore, StoreFault};
@@ -30,6 +31,17 @@ pub struct Persona {
     pub views: Vec<ViewKey>,
     /// The node key.
     pub node: Signer,
+    /// Raised by each restore.
+    pub generation: u32,
+    /// Node keys of earlier generations: requests that they made are still ours.
+    pub past_nodes: Vec<Key>,
+}
+
+impl Persona {
+    /// Every node key that ever was ours, the present one first.
+    pub fn nodes(&self) -> Vec<Key> {
+        std::iter::once(self.node.key()).chain(self.past_nodes.iter().copied()).collect()
+    }
 }
 
 /// What tasks around the engine may read.
@@ -46,6 +58,9 @@ pub struct Shared {
     pub waiting: Waiting,
     /// Moves whenever something new was copied from the directory: what was checked before may be old.
     pub directory_version: AtomicU64,
+    /// How the vault stands.
+    pub vault: watch::Sender<VaultState>,
+    past_views: RwLock<Vec<ViewKey>>,
     keys: RwLock<Arc<BankKeys>>,
     heard: RwLock<Arc<Heard>>,
     papers: RwLock<Introduction>,
@@ -62,6 +77,8 @@ impl Shared {
             newest_event: watch::Sender::new(wallet.newest_event()),
             waiting: Waiting::default(),
             directory_version: AtomicU64::new(0),
+            vault: watch::Sender::default(),
+            past_views: RwLock::default(),
             keys: RwLock::new(Arc::new(wallet.keys().clone())),
             heard: RwLock::new(Arc::new(wallet.heard().clone())),
             papers,
@@ -80,6 +97,23 @@ impl Shared {
         self.keys.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// The keys that envelopes to us open with: the present one, and while we are unlocked those of all earlier
+    /// generations, too. (Only the present one lies on disk: a thief reads no old mail.)
+    pub fn views(&self) -> Vec<ViewKey> {
+        let past = self.past_views.read().unwrap_or_else(PoisonError::into_inner);
+        self.persona.views.iter().chain(past.iter()).cloned().collect()
+    }
+
+    pub(super) fn set_past_views(&self, views: Vec<ViewKey>) {
+        *self.past_views.write().unwrap_or_else(PoisonError::into_inner) = views;
+    }
+
+    /// Whether the directory has a workstation of ours that is newer than this one.
+    pub fn is_replaced(&self) -> bool {
+        let listed = self.store.contact(&self.persona.owner).ok().flatten().and_then(|c| c.identity);
+        listed.is_some_and(|identity| identity.unverified().generation > self.persona.generation)
+    }
+
     /// Certificate and identity record, as new as the directory has them.
     pub fn papers(&self) -> Introduction {
         self.papers.read().unwrap_or_else(PoisonError::into_inner).clone()
@@ -94,6 +128,8 @@ impl Shared {
         }
         if let Some(identity) = listed.identity
             && identity.unverified().sequence > papers.identity.unverified().sequence
+            // A newer generation's record names keys that this machine does not have.
+            && identity.unverified().generation == self.persona.generation
         {
             papers.identity = identity;
         }

@@ -66,7 +66,7 @@ impl Inbox {
             Ok(Hail::Sealed(envelope)) => envelope,
             Err(flaw) => return Some(self.offended(peer, flaw.code()).await),
         };
-        let opened = match seal::open(&self.engine.shared.persona.views, &envelope) {
+        let opened = match seal::open(&self.engine.shared.views(), &envelope) {
             Ok(opened) => opened,
             Err(flaw) => return Some(self.offended(peer, flaw.code()).await),
         };
@@ -103,7 +103,7 @@ impl Inbox {
     }
 
     fn seal(&self, opened: &Opened, answer: &PayAnswer) -> Option<HailAnswer> {
-        let views = &self.engine.shared.persona.views;
+        let views = self.engine.shared.views();
         let mine = views.iter().find(|view| view.key() == opened.to)?;
         seal::seal(mine, &opened.from, &wire::encode(answer), &mut chance()).ok().map(HailAnswer::Sealed)
     }
@@ -169,7 +169,10 @@ impl Inbox {
         match shared.store.incoming(&order.payer, &order.payment) {
             Ok(Some(earlier)) => {
                 return Some(match Wallet::earlier_answer(&earlier, &order_digest, &shared.persona.node) {
-                    Verdict::Receipt(receipt) => PayAnswer::Receipt(receipt),
+                    Verdict::Receipt(receipt) => {
+                        self.engine.tell(Input::ShownAgain(earlier.payer, earlier.payment)).await;
+                        PayAnswer::Receipt(receipt)
+                    }
                     Verdict::Refused(refusal) => PayAnswer::Refused(refusal),
                     Verdict::Error(code) => PayAnswer::Error(code),
                 });
@@ -181,7 +184,7 @@ impl Inbox {
         let checked = self.contacts.caller(&from);
         let verified = tokio::task::spawn_blocking(move || {
             let keys = shared.keys();
-            let nodes = [shared.persona.node.key()];
+            let nodes = shared.persona.nodes();
             let reader = Reader {
                 owner: shared.persona.owner,
                 nodes: &nodes,

@@ -1,6 +1,7 @@
 //! Everything that can reach the engine: a closed list.
 
 use super::jobs::Flight;
+use super::vault::VaultWord;
 use crate::keyring::{Attempt, UnlockRefusal};
 use crate::store::StoreFault;
 use crate::wallet::banking::{BankRefusal, CallKey};
@@ -9,6 +10,7 @@ use crate::wallet::paying::{NewPayment, NotDone, PayRefusal};
 use crate::wallet::policy::Policy;
 use crate::wallet::reclaiming::ReclaimRefusal;
 use crate::wallet::token::Token;
+use crate::wallet::vault::Quarantine;
 use crate::wallet::{OpenKeys, Wallet};
 use protocol::bank::{AccountQuery, Bulletin, Letter, Party, Reclaimed};
 use protocol::body::Text;
@@ -96,6 +98,9 @@ pub enum CallFault {
     /// The private code has not been given.
     #[error("the reserve is locked: unlock it with the private code")]
     Locked,
+    /// It must be restored: what it holds is not all there is.
+    #[error("this workstation is in quarantine ({0}): run «stermina restore»; nothing is lost by it")]
+    Quarantined(Quarantine),
     /// The caller's key came before with another call.
     #[error("this key was used for another call")]
     KeyReused(Digest),
@@ -185,6 +190,10 @@ pub enum Input {
     AddToken(Token, Reply<()>),
     /// End a token.
     RevokeToken(String, Reply<bool>),
+    /// What was found about the vault.
+    Vault(VaultWord),
+    /// Somebody shows a payment again that was taken before.
+    ShownAgain(Key, PaymentId),
     /// The bank-node was found or lost.
     BankReachable(bool),
     /// Time has passed.

@@ -46,6 +46,8 @@ pub enum Flight {
     Defend(u64),
     /// The bank is shown chains that go on from reclaimed keys.
     Contest(Digest),
+    /// The bank is given a newer identity record.
+    Publish,
 }
 
 #[derive(Clone, Copy)]
@@ -60,6 +62,8 @@ struct Traffic {
     retries: HashMap<Flight, Retry>,
     /// What no record on disk makes again.
     kept: HashMap<Flight, Job>,
+    /// Not before the vault has what they are about.
+    held: HashSet<Flight>,
 }
 
 /// What is under way, and when what was not answered is due again.
@@ -180,6 +184,9 @@ impl Jobs {
         let now = self.clock.monotonic();
         {
             let mut traffic = self.traffic();
+            if traffic.held.contains(&flight) {
+                return;
+            }
             if traffic.retries.get(&flight).is_some_and(|retry| retry.due > now)
                 || !traffic.flying.insert(flight)
             {
@@ -187,6 +194,24 @@ impl Jobs {
             }
         }
         self.outbox.launch(job());
+    }
+
+    /// A newer identity record on its way.
+    pub(super) fn publish(&self, flight: Flight, job: Job) {
+        self.release(&flight);
+        self.launch(flight, || job);
+    }
+
+    /// Not to be started until it is released.
+    pub(super) fn hold(&self, flight: Flight) {
+        self.traffic().held.insert(flight);
+    }
+
+    /// It may be started, whatever was tried before.
+    pub(super) fn release(&self, flight: &Flight) {
+        let mut traffic = self.traffic();
+        traffic.held.remove(flight);
+        traffic.retries.remove(flight);
     }
 
     /// Answered: nothing more to do.

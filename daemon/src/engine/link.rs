@@ -2,11 +2,13 @@
 
 use super::Engine;
 use super::input::Input;
+use super::vault::VaultWord;
 use crate::store::{Page, Store as _};
+use crate::wallet::vault::Quarantine;
 use protocol::bank::AddressRecord;
 use protocol::id::Key;
 use protocol::node::address::address_record;
-use protocol::node::net::{AskError, Multiaddr, Net, PeerId, Protocol, ask_once, peer_of};
+use protocol::node::net::{AskError, Multiaddr, Net, NetStatus, PeerId, Protocol, ask_once, peer_of};
 use protocol::wire::{self, BankAnswer, BankAsk};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -51,6 +53,11 @@ impl BankLink {
         BankLink { engine, net, bank, addresses, syncing: Mutex::default() }
     }
 
+    /// Whether the bank is in reach, as it changes.
+    pub fn status(&self) -> tokio::sync::watch::Receiver<NetStatus> {
+        self.net.status()
+    }
+
     /// Asks as ourselves.
     pub async fn ask(&self, ask: &BankAsk) -> Result<BankAnswer, LinkFault> {
         self.ask_bytes(wire::encode(ask)).await
@@ -80,6 +87,10 @@ impl BankLink {
         };
         while self.sync_page().await {}
         self.engine.shared.renew_papers();
+        if self.engine.shared.is_replaced() {
+            let word = VaultWord::Quarantine(Quarantine::OlderGeneration);
+            self.engine.tell(Input::Vault(word)).await;
+        }
         self.look_up(&mut looked_up).await;
     }
 

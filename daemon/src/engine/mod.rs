@@ -19,12 +19,15 @@ mod input;
 pub mod jobs;
 pub mod link;
 pub mod outbox;
+mod renewal;
+pub mod upload;
+pub mod vault;
 pub mod waiting;
 
 pub use handle::{Engine, Shared};
 pub use input::{BankCall, CallFault, Input, LockState, Look, OfferReply, Reply, RequestOrder, TryOutcome};
 
-use crate::keyring::Keyring;
+use crate::keyring::{Attempt, Keyring, UnlockRefusal};
 use crate::store::{RedbStore, StoreFault};
 use crate::wallet::Wallet;
 use crate::wallet::banking::Fresh;
@@ -76,6 +79,7 @@ pub struct Core {
     bank_reachable: bool,
     /// The bank has refused a request as a whole: it is left alone until then.
     bank_rests_until: Duration,
+    gate: vault::Gate,
     rounds: cases::Rounds,
 }
 
@@ -93,6 +97,7 @@ impl Core {
             batch: Batch::default(),
             after: Vec::new(),
             pending: HashSet::new(),
+            gate: vault::Gate::beside(&data),
             data,
             refresh_due: true,
             bank_reachable: false,
@@ -103,6 +108,7 @@ impl Core {
 
     /// Runs until the last handle is gone or the disk fails.
     pub fn run(mut self, mut inputs: mpsc::Receiver<Input>) -> Result<(), StoreFault> {
+        self.begin_gate()?;
         let loaded = self.flush()?;
         self.jobs.start_open(&self.wallet, &loaded);
         self.tell_who_does_not_know()?;
@@ -129,7 +135,7 @@ impl Core {
     fn handle(&mut self, input: Input) -> Result<(), StoreFault> {
         match input {
             Input::Look(look) => self.show(look)?,
-            Input::BeginTry(reply) => reply.now(self.keyring.begin_try(self.shared.now())),
+            Input::BeginTry(reply) => reply.now(self.begin_try()),
             Input::FinishTry(outcome, reply) => self.finish_try(outcome, reply),
             Input::Lock(reply) => self.lock(reply),
             Input::Pay(new, reply) => self.pay(new, reply)?,
@@ -161,6 +167,8 @@ impl Core {
             Input::AddToken(token, reply) => self.change(|wallet, now| wallet.add_token(token, now), reply),
             Input::RevokeToken(id, reply) => self.change(|wallet, now| wallet.revoke_token(&id, now), reply),
             Input::BankReachable(reachable) => self.bank_came(reachable),
+            Input::Vault(word) => self.vault_said(word),
+            Input::ShownAgain(payer, payment) => self.shown_again(payer, payment),
             Input::Tick => self.tick()?,
             Input::Stop => {}
         }
@@ -174,8 +182,17 @@ impl Core {
         Ok(())
     }
 
+    /// In quarantine there is nothing to unlock: no code is tried.
+    fn begin_try(&mut self) -> Result<Attempt, UnlockRefusal> {
+        match self.wallet.quarantine() {
+            Some(why) => Err(UnlockRefusal::Quarantined(why)),
+            None => self.keyring.begin_try(self.shared.now()),
+        }
+    }
+
     fn lock(&mut self, reply: Reply<()>) {
         self.keyring.lock();
+        self.close_old_mail();
         reply.now(());
     }
 
@@ -225,7 +242,10 @@ impl Core {
     fn flush(&mut self) -> Result<Committed, StoreFault> {
         let batch = std::mem::take(&mut self.batch);
         let names = batch.names();
+        let received = batch.received();
         let (committed, effects) = batch.commit(&*self.store)?;
+        self.note_head()?;
+        self.confirm_when_safe(received);
         self.after.drain(..).for_each(|after| after(&committed));
         self.pending.clear();
         let newest = self.wallet.newest_event();
@@ -234,6 +254,7 @@ impl Core {
         self.shared.learn(self.wallet.keys());
         self.shared.hear(self.wallet.heard());
         for effect in effects {
+            self.hold_for_vault(&effect);
             match effect {
                 Effect::Refresh => self.refresh_due = true,
                 Effect::Cases => self.rounds.ask_for_cases(),
@@ -243,6 +264,7 @@ impl Core {
                 }
             }
         }
+        self.tell_vault();
         Ok(committed)
     }
 

@@ -10,12 +10,12 @@ use super::link::BankLink;
 use super::{Engine, handle::Shared};
 use crate::wallet::banking::BankOp;
 use crate::wallet::paying::{NotDone, Outgoing};
-use protocol::bank::Defence;
+use protocol::bank::{Defence, Identity};
 use protocol::id::{Key, PaymentId};
 use protocol::note::NoteTable;
 use protocol::pay::{Receipt, Request};
 use protocol::sign::Signed;
-use protocol::wire::{Offer, PayAnswer, PayAsk};
+use protocol::wire::{BankAnswer, BankAsk, Offer, PayAnswer, PayAsk};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -48,6 +48,8 @@ pub enum Job {
     Defend(u64, Defence),
     /// Show the bank chains that go on from reclaimed keys.
     Contest(Flight, NoteTable),
+    /// Give the bank a newer identity record of ours.
+    Publish(Signed<Identity>),
 }
 
 /// Runs jobs.
@@ -76,6 +78,7 @@ impl Outbox {
                 Job::Bank(op) => this.bank(&op).await,
                 Job::Confirm { payer, payment, receipt } => this.confirm(&payer, &payment, receipt).await,
                 Job::Cases => this.cases().await,
+                Job::Publish(record) => this.publish(record).await,
                 Job::Defend(case, defence) => this.defend(case, defence).await,
                 Job::Contest(flight, table) => this.contest(flight, table).await,
             };
@@ -175,6 +178,18 @@ impl Outbox {
                 Input::Unanswered(Flight::Bank(op.id))
             }
         }
+    }
+
+    async fn publish(&self, record: Signed<Identity>) -> Input {
+        match self.link.ask(&BankAsk::Publish(record)).await {
+            // It comes back with the directory, and counts from then on.
+            Ok(BankAnswer::Published) => self.link.sync_directory().await,
+            Ok(BankAnswer::Error(code)) => {
+                tracing::warn!(code = code.word(), "the identity record is not renewed")
+            }
+            Ok(_) | Err(_) => {}
+        }
+        Input::Noted(Flight::Publish)
     }
 
     async fn confirm(&self, payer: &Key, payment: &PaymentId, receipt: Signed<Receipt>) -> Input {

@@ -157,6 +157,12 @@ async fn a_join_leaves_a_profile_that_loads() {
     assert_eq!(profile.opening().unverified().number, 4);
     assert_eq!(profile.bank_addresses(), ["/ip4/127.0.0.1/tcp/4001"]);
     assert!(profile.introduction().verify(&profile.bank_keys(), NOW).is_ok());
+    let again = home.join(CODE).await.unwrap();
+    assert_eq!(
+        *again.phrase, *joined.phrase,
+        "killed before the phrase was on the screen: it is shown again"
+    );
+    phrase_was_shown(&home.paths);
     assert!(!home.begun().exists());
     assert!(matches!(home.join(CODE).await, Err(JoinFault::Already)));
 }

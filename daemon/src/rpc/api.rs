@@ -5,6 +5,7 @@
 //! parameters gets the same answer for ever, with others `key_reused`.
 
 pub use super::claims::{CaseView, ClaimView, Claims, DoubtView, Doubts};
+pub use super::vault::VaultView;
 use protocol::code::PublicCode;
 use protocol::id::{Key, PaymentId, RequestId};
 use protocol::money::{Currency, Units};
@@ -69,6 +70,8 @@ rpc_contract! {
         "payment.open" (Scope::Read) payment_open(Empty) -> Payments;
         /// Everything whose outcome is awaited, with the sums that it holds, read in one go.
         "doubt.list" (Scope::Read) doubt_list(Empty) -> Doubts;
+        /// How far the vault goes, here and at the bank, and whether this workstation may spend.
+        "vault.status" (Scope::Read) vault_status(Empty) -> VaultView;
         /// Claims for lost units, and cases in which others' claims ask of us.
         "claim.list" (Scope::Read) claim_list(Empty) -> Claims;
         /// A claim.
@@ -383,6 +386,8 @@ results! {
         at_bank: Units,
         /// Lost to somebody who signed twice, and claimed; in no other sum.
         claimed: Units,
+        /// Of a lost machine: comes to the account by a reclaim, and is not spent before.
+        fenced: Units,
         /// The account, as last told.
         account: Option<AccountView>,
         /// What holds `in_doubt`, `at_bank` and `claimed`.

@@ -46,6 +46,8 @@ pub struct Doubts {
     pub at_bank: Units,
     /// Lost to somebody who signed twice, and claimed.
     pub claimed: Units,
+    /// Of a lost machine: comes to the account by a reclaim.
+    pub fenced: Units,
     /// The account, as last told.
     pub account: Option<AccountView>,
     /// What holds these sums, and what is asked of us.

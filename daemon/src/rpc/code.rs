@@ -61,6 +61,9 @@ pub fn reason_of(reason: &'static str, message: impl Into<String>) -> RpcError {
 pub(super) fn call(fault: CallFault, currency: &Currency) -> RpcError {
     let message = fault.to_string();
     match fault {
+        CallFault::Quarantined(why) => {
+            reason_of("quarantined", message).hint("stermina restore").detail("why", why.word())
+        }
         CallFault::Locked => reason_of("locked", message).hint("stermina unlock"),
         CallFault::KeyReused(first) => reason_of("key_reused", message)
             .detail("first", first.to_string())
@@ -129,6 +132,7 @@ pub(super) fn unlock(refusal: UnlockRefusal) -> RpcError {
         UnlockRefusal::Wait { seconds } => {
             reason_of("too_many_tries", message).retry(Retry::Later).detail("wait_seconds", seconds)
         }
+        UnlockRefusal::Quarantined(why) => reason_of("quarantined", message).detail("why", why.word()),
         _ => reason_of("storage_failed", message),
     }
 }

@@ -3,6 +3,7 @@
 use super::api::{self, CaseView, ClaimView, DoubtView, Doubts};
 use super::view::{account, named};
 use crate::wallet::Wallet;
+use crate::wallet::banking::Operation;
 use crate::wallet::claiming::{CaseRecord, ClaimState, Claiming, part_word};
 use crate::wallet::doubt::{Awaited, Doubt, Doubtful};
 use crate::wallet::paying::State;
@@ -19,6 +20,7 @@ pub(super) fn kind(what: &Doubtful) -> &'static str {
         Doubtful::Disputed(_) => "disputed",
         Doubtful::Claim(_) => "claim",
         Doubtful::Case(_) => "case",
+        Doubtful::Fenced => "fenced",
     }
 }
 
@@ -27,6 +29,7 @@ pub(super) fn id(what: &Doubtful) -> String {
         Doubtful::Payment(id) => id.to_string(),
         Doubtful::Bank(id) | Doubtful::Claim(id) => id.to_string(),
         Doubtful::Disputed(number) | Doubtful::Case(number) => number.to_string(),
+        Doubtful::Fenced => String::new(),
     }
 }
 
@@ -47,6 +50,7 @@ pub(super) fn doubts(wallet: &Wallet) -> Doubts {
         in_doubt: holdings.in_doubt,
         at_bank: holdings.at_bank,
         claimed: holdings.claimed,
+        fenced: holdings.fenced,
         account: wallet.account().map(account),
         items: wallet.doubts().iter().map(|doubt| item(wallet, doubt)).collect(),
     }
@@ -73,11 +77,14 @@ fn words(wallet: &Wallet, doubt: &Doubt, awaiting: &str) -> (String, String) {
     match &doubt.what {
         Doubtful::Payment(id) => {
             let open = wallet.open_payment(id);
-            let direct = open.and_then(|p| p.order.as_ref()).is_some_and(|o| o.unverified().mode == Mode::Direct);
+            let direct =
+                open.and_then(|p| p.order.as_ref()).is_some_and(|o| o.unverified().mode == Mode::Direct);
             match open.map(|payment| &payment.state) {
                 Some(State::Sent) if direct => (
                     format!("signed and sent; {awaiting} has not answered, so he may have it or not"),
-                    format!("wait, it is sent again by itself; or ask for it back: stermina pay reclaim {id}"),
+                    format!(
+                        "wait, it is sent again by itself; or ask for it back: stermina pay reclaim {id}"
+                    ),
                 ),
                 Some(State::Sent) => (
                     format!("the bank has made it {awaiting}'s; his receipt is awaited"),
@@ -94,6 +101,14 @@ fn words(wallet: &Wallet, doubt: &Doubt, awaiting: &str) -> (String, String) {
                 _ => both("the bank is asked; it is asked again by itself", "wait"),
             }
         }
+        Doubtful::Fenced => both(
+            "of the lost machine's reserve: asked back at the bank, which waits three days, as the lost machine may have paid with it",
+            "stermina unlock: then it is asked back by itself",
+        ),
+        Doubtful::Bank(_) if doubt.state == Operation::Restore.word() => both(
+            "of the lost machine's reserve: whoever was paid with it may show so until the date, the rest comes to your account",
+            "wait: it is decided at that date without you",
+        ),
         Doubtful::Bank(_) => both("a request to the bank; it is asked again by itself", "wait for the bank"),
         Doubtful::Disputed(_) => both(
             "the bank refused these units and showed no chain that has them: it owes you the proof",
@@ -128,10 +143,14 @@ pub(super) fn claim(claim: &Claiming, cases: &[CaseRecord]) -> ClaimView {
     let payer = PublicCode::of(claim.payer);
     let name = named(&claim.name, &payer);
     let (note, reason) = match claim.state {
-        ClaimState::ToSign => (format!("units from {name} were spent before; unlock, and the claim is filed"), None),
+        ClaimState::ToSign => {
+            (format!("units from {name} were spent before; unlock, and the claim is filed"), None)
+        }
         ClaimState::Asked => ("the bank has not answered yet; it is asked again by itself".to_owned(), None),
         ClaimState::Open => ("the bank asks from payer to payer who signed twice".to_owned(), None),
-        ClaimState::Closed(_) if claim.paid == claim.units() => ("all of it came to your account".to_owned(), None),
+        ClaimState::Closed(_) if claim.paid == claim.units() => {
+            ("all of it came to your account".to_owned(), None)
+        }
         ClaimState::Closed(Some(code)) => (format!("closed: {}", code.text()), Some(code.word().to_owned())),
         ClaimState::Closed(None) => ("closed; no more can be recovered".to_owned(), None),
         ClaimState::Refused(code) => {
@@ -169,7 +188,9 @@ pub(super) fn case(record: &CaseRecord) -> CaseView {
         CaseStep::Judged(owed) => ("judged", owed),
     };
     let note = match (state.part, state.step) {
-        (CasePart::Claimant, CaseStep::Dismissed(code)) => format!("your claim is dismissed: {}", code.text()),
+        (CasePart::Claimant, CaseStep::Dismissed(code)) => {
+            format!("your claim is dismissed: {}", code.text())
+        }
         (CasePart::Claimant, _) => "your claim".to_owned(),
         (CasePart::Asked(_, _, until), _) => {
             format!("you are asked whom you had the units from; after {until} they are yours to pay")
@@ -200,9 +221,13 @@ impl super::server::Desk {
         })
     }
 
-    pub(super) fn claim_now(&self, id: &protocol::id::RequestId) -> Result<ClaimView, protocol::node::rpc::RpcError> {
+    pub(super) fn claim_now(
+        &self,
+        id: &protocol::id::RequestId,
+    ) -> Result<ClaimView, protocol::node::rpc::RpcError> {
         let found = self.store().claim(id).map_err(|fault| super::code::store(&fault))?;
-        let found = found.ok_or_else(|| super::code::reason_of("not_found", "no such claim is on record here"))?;
+        let found =
+            found.ok_or_else(|| super::code::reason_of("not_found", "no such claim is on record here"))?;
         let cases = self.store().cases_numbered(found.cases.iter().copied());
         Ok(claim(&found, &cases.map_err(|fault| super::code::store(&fault))?))
     }

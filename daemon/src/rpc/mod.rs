@@ -1,13 +1,14 @@
 //! JSON-RPC: the contract and the server that keeps it. Only this room and the CLI know JSON.
 
 pub mod api;
-mod code;
 pub mod claims;
+mod code;
 mod doubt;
 mod gate;
 mod moves;
 mod server;
 mod told;
+pub mod vault;
 mod view;
 
 pub use code::{ERRORS, reason_of};

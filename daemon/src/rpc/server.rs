@@ -9,11 +9,11 @@ use crate::engine::link::BankLink;
 use crate::engine::waiting::Name;
 use crate::engine::{BankCall, Engine, Input, Shared};
 use crate::store::{Page, RedbStore, Store, StoreFault};
-use crate::wallet::Owner;
 use crate::wallet::banking::OpState;
 use crate::wallet::history::{self, Movement};
 use crate::wallet::policy::Policy;
 use crate::wallet::token::Token;
+use crate::wallet::{Owner, Wallet};
 use protocol::body::Text;
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
@@ -431,6 +431,15 @@ impl Workstation for Desk {
 
     async fn doubt_list(&self, _: &Caller, _: Empty) -> Result<api::Doubts, RpcError> {
         self.engine.look(|wallet, _| super::doubt::doubts(wallet)).await.map_err(|f| self.call(f))
+    }
+
+    async fn vault_status(&self, _: &Caller, _: Empty) -> Result<api::VaultView, RpcError> {
+        let shared = self.engine.shared.clone();
+        let look = move |wallet: &Wallet, _| {
+            let state = *shared.vault.borrow();
+            super::vault::view(wallet, state, shared.persona.generation)
+        };
+        self.engine.look(look).await.map_err(|f| self.call(f))
     }
 
     async fn claim_list(&self, _: &Caller, _: Empty) -> Result<api::Claims, RpcError> {

@@ -51,7 +51,11 @@ pub(super) fn warnings(wallet: &Wallet, bank_reachable: bool, now: Timestamp) ->
         said.push(format!("nothing was heard of the bank for more than {hours} hours: a quarter of the usual is taken directly"));
     }
     said.extend(heard.faults().map(|fault| {
-        format!("{} (number {}): both are kept as a proof, see «stermina bulletin»", fault.kind.text(), fault.number)
+        format!(
+            "{} (number {}): both are kept as a proof, see «stermina bulletin»",
+            fault.kind.text(),
+            fault.number
+        )
     }));
     said
 }

@@ -22,7 +22,7 @@ pub(super) fn account(balance: AccountBalance) -> api::AccountView {
 }
 
 pub(super) fn balance(wallet: &Wallet) -> api::Balance {
-    let Holdings { confirmed, unconfirmed, in_doubt, at_bank, claimed } = wallet.holdings();
+    let Holdings { confirmed, unconfirmed, in_doubt, at_bank, claimed, fenced } = wallet.holdings();
     let holds = |doubt: &Doubt| !matches!(doubt.what, Doubtful::Case(_));
     let held = |doubt: &Doubt| api::Held {
         kind: super::doubt::kind(&doubt.what).to_owned(),
@@ -40,6 +40,7 @@ pub(super) fn balance(wallet: &Wallet) -> api::Balance {
         in_doubt,
         at_bank,
         claimed,
+        fenced,
         account: wallet.account().map(account),
         held: wallet.doubts().iter().filter(|doubt| holds(doubt)).map(held).collect(),
     }
@@ -147,7 +148,9 @@ fn explain(payment: &Outgoing, payee: &str, currency: &Currency) -> (String, Opt
             ),
             Some("reclaimed".to_owned()),
         ),
-        State::Passed => plain(format!("{payee} has it: a chain shows that he handed it on{}", part(payment, currency))),
+        State::Passed => {
+            plain(format!("{payee} has it: a chain shows that he handed it on{}", part(payment, currency)))
+        }
         State::NotDone(why) => not_done(why, payee, currency),
     }
 }
@@ -193,6 +196,12 @@ fn not_done(why: &NotDone, payee: &str, currency: &Currency) -> (String, Option<
                 currency.show_full(*free)
             ),
             reason("insufficient_funds"),
+        ),
+        NotDone::Restored => (
+            format!(
+                "the workstation was lost while {payee} was being asked; as far as the vault knows, nothing was paid."
+            ),
+            reason("restored"),
         ),
         NotDone::Locked => (
             "the workstation was locked before anything was signed. Nothing was paid.".to_owned(),

@@ -1,8 +1,8 @@
 //! Claims, cases and forks as they are kept, and the look-ups that answer for them (SPEC §3.8).
 
 use super::redb::{
-    Bytes, INCOMING, LIVE_NOTES, Numbered, OUTGOING, RedbStore, SPENT_NOTES, all_named, all_numbered, broken, pack, put,
-    put_numbered, put_open, remove, unpack,
+    Bytes, INCOMING, LIVE_NOTES, Numbered, OUTGOING, RedbStore, SPENT_NOTES, all_named, all_numbered, broken,
+    pack, put, put_numbered, put_open, remove, unpack,
 };
 use super::{Store, StoreFault};
 use crate::wallet::Wallet;
@@ -16,10 +16,10 @@ use crate::wallet::reserve::OwnNote;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
-const CLAIMS: Bytes = Bytes::new("claims");
+pub(super) const CLAIMS: Bytes = Bytes::new("claims");
 const OPEN_CLAIMS: Bytes = Bytes::new("open_claims");
-const CASES: Numbered = Numbered::new("cases");
-const FORKS: Bytes = Bytes::new("forks");
+pub(super) const CASES: Numbered = Numbered::new("cases");
+pub(super) const FORKS: Bytes = Bytes::new("forks");
 /// Payments by the note key that they hand on to.
 const PAID_KEYS: Bytes = Bytes::new("paid_keys");
 /// Payments with a receipt whose payees have not been to the bank, as far as known.
@@ -174,7 +174,8 @@ impl RedbStore {
         let tx = self.read()?;
         let table = tx.open_table(RECEIPTED).map_err(broken)?;
         let rows = table.iter().map_err(broken)?.take(limit);
-        let id = |bytes: &[u8]| bytes.try_into().map(PaymentId).map_err(|_| StoreFault::Unreadable("receipted"));
+        let id =
+            |bytes: &[u8]| bytes.try_into().map(PaymentId).map_err(|_| StoreFault::Unreadable("receipted"));
         rows.map(|row| id(row.map_err(broken)?.0.value())).collect()
     }
 
@@ -186,7 +187,8 @@ impl RedbStore {
         let mut found = Vec::new();
         for row in table.iter().map_err(broken)?.take(limit) {
             let (key, _) = row.map_err(broken)?;
-            let record = payments.get(key.value()).map_err(broken)?.ok_or(StoreFault::Unreadable("to_tell"))?;
+            let record =
+                payments.get(key.value()).map_err(broken)?.ok_or(StoreFault::Unreadable("to_tell"))?;
             found.push(unpack("incoming", record.value())?);
         }
         Ok(found)

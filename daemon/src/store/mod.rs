@@ -5,10 +5,13 @@
 
 mod book;
 mod cases;
+mod patch;
 mod redb;
+mod vault;
 
 pub use book::{Contact, DirectoryFlaw};
 pub use redb::RedbStore;
+pub use vault::{ReplayFlaw, Waiting};
 
 pub use crate::wallet::books::{Page, Store, StoreFault};
 

@@ -3,7 +3,7 @@
 //! Records are MessagePack, bodies their own fixed layout, events JSON. Tables that grow with time have
 //! running numbers as keys; those that are looked up by name have the name.
 
-use super::{Page, Store, StoreFault, cases};
+use super::{Page, Store, StoreFault, cases, vault};
 use crate::wallet::banking::BankOp;
 use crate::wallet::bulletins::KEPT;
 use crate::wallet::change::{Answered, Change, Event};
@@ -12,6 +12,7 @@ use crate::wallet::paying::Outgoing;
 use crate::wallet::policy::Policy;
 use crate::wallet::receiving::{Incoming, RequestRecord};
 use crate::wallet::reserve::OwnNote;
+use crate::wallet::vault::{Fence, Quarantine};
 use crate::wallet::{AccountBalance, Owner, Wallet};
 use protocol::bank::Letter;
 use protocol::body::Body;
@@ -33,15 +34,15 @@ pub(super) const OUTGOING: Bytes = Bytes::new("outgoing");
 const OPEN_OUTGOING: Bytes = Bytes::new("open_outgoing");
 pub(super) const INCOMING: Bytes = Bytes::new("incoming");
 const INCOMING_BY_ID: Bytes = Bytes::new("incoming_by_id");
-const REQUESTS: Bytes = Bytes::new("requests");
-const BANK_OPS: Bytes = Bytes::new("bank_ops");
+pub(super) const REQUESTS: Bytes = Bytes::new("requests");
+pub(super) const BANK_OPS: Bytes = Bytes::new("bank_ops");
 const OPEN_BANK_OPS: Bytes = Bytes::new("open_bank_ops");
-const HISTORY: Numbered = Numbered::new("history");
-const EVENTS: Numbered = Numbered::new("events");
-const ANSWERED: Bytes = Bytes::new("answered");
+pub(super) const HISTORY: Numbered = Numbered::new("history");
+pub(super) const EVENTS: Numbered = Numbered::new("events");
+pub(super) const ANSWERED: Bytes = Bytes::new("answered");
 const TICKETS: Numbered = Numbered::new("tickets");
-const LETTERS: Numbered = Numbered::new("letters");
-const BANK_KEYS: Bytes = Bytes::new("bank_keys");
+pub(super) const LETTERS: Numbered = Numbered::new("letters");
+pub(super) const BANK_KEYS: Bytes = Bytes::new("bank_keys");
 const TOKENS: Bytes = Bytes::new("tokens");
 const REVOCATIONS: Bytes = Bytes::new("revocations");
 const BULLETINS: Numbered = Numbered::new("bulletins");
@@ -51,9 +52,11 @@ pub(super) const CERTIFICATES: Bytes = Bytes::new("certificates");
 pub(super) const IDENTITIES: Bytes = Bytes::new("identities");
 pub(super) const ADDRESSES: Bytes = Bytes::new("addresses");
 
-const ACCOUNT: &[u8] = b"account";
-const POLICY: &[u8] = b"policy";
+pub(super) const ACCOUNT: &[u8] = b"account";
+pub(super) const POLICY: &[u8] = b"policy";
 const TICKETS_TAKEN: &[u8] = b"tickets_taken";
+pub(super) const FENCE: &[u8] = b"fence";
+const QUARANTINE: &[u8] = b"quarantine";
 const VERSION: &[u8] = b"version";
 /// The form of the records in this file. A file with a newer one is not opened.
 const VERSION_NOW: u32 = 1;
@@ -84,11 +87,11 @@ pub(super) fn unpack<T: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> 
 
 /// Events are JSON, as they are told: their kind stands inside them, and a form that depends on whether people
 /// read it (ids: bytes or hex) does not come back out of MessagePack then.
-fn pack_event(event: &Event) -> Vec<u8> {
+pub(super) fn pack_event(event: &Event) -> Vec<u8> {
     serde_json::to_vec(event).expect("our events have nothing that JSON can't hold")
 }
 
-fn unpack_event(bytes: &[u8]) -> Result<Event, StoreFault> {
+pub(super) fn unpack_event(bytes: &[u8]) -> Result<Event, StoreFault> {
     serde_json::from_slice(bytes).map_err(|_| StoreFault::Unreadable("events"))
 }
 
@@ -113,7 +116,7 @@ impl RedbStore {
 
     fn prepare(self) -> Result<RedbStore, StoreFault> {
         let tx = self.db.begin_write().map_err(broken)?;
-        for table in [LIVE_NOTES, SPENT_NOTES, HISTORY, EVENTS, TICKETS, LETTERS, BULLETINS] {
+        for table in [LIVE_NOTES, SPENT_NOTES, HISTORY, EVENTS, TICKETS, LETTERS, BULLETINS, vault::QUEUE] {
             tx.open_table(table).map_err(broken)?;
         }
         let named = [
@@ -211,6 +214,12 @@ impl RedbStore {
             let entry = Entry::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("history"))?;
             wallet.apply(&Change::History(entry));
         }
+        if let Some(fence) = meta(&tx, FENCE)? {
+            wallet.apply(&Change::Fence(fence));
+        }
+        if let Some(why) = meta(&tx, QUARANTINE)? {
+            wallet.apply(&Change::Quarantine(why));
+        }
         if let Some((_, bytes)) = last(&tx, EVENTS)? {
             wallet.apply(&Change::Event(unpack_event(&bytes)?));
         }
@@ -267,7 +276,16 @@ impl RedbStore {
     }
 }
 
-fn meta<T: DeserializeOwned>(tx: &ReadTransaction, key: &[u8]) -> Result<Option<T>, StoreFault> {
+pub(super) fn meta<T: DeserializeOwned>(tx: &ReadTransaction, key: &[u8]) -> Result<Option<T>, StoreFault> {
+    let table = tx.open_table(META).map_err(broken)?;
+    table.get(key).map_err(broken)?.map(|bytes| unpack("meta", bytes.value())).transpose()
+}
+
+/// As [`meta`], within a commit in the making.
+pub(super) fn meta_in<T: DeserializeOwned>(
+    tx: &WriteTransaction,
+    key: &[u8],
+) -> Result<Option<T>, StoreFault> {
     let table = tx.open_table(META).map_err(broken)?;
     table.get(key).map_err(broken)?.map(|bytes| unpack("meta", bytes.value())).transpose()
 }
@@ -310,11 +328,21 @@ pub(super) fn remove(tx: &WriteTransaction, table: Bytes, key: &[u8]) -> Result<
     tx.open_table(table).map_err(broken)?.remove(key).map_err(broken).map(drop)
 }
 
-pub(super) fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn put_numbered(
+    tx: &WriteTransaction,
+    table: Numbered,
+    key: u64,
+    value: &[u8],
+) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
 }
 
-pub(super) fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
+pub(super) fn put_open(
+    tx: &WriteTransaction,
+    table: Bytes,
+    key: &[u8],
+    open: bool,
+) -> Result<(), StoreFault> {
     if open { put(tx, table, key, &[]) } else { remove(tx, table, key) }
 }
 
@@ -363,7 +391,9 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
             put(tx, META, TICKETS_TAKEN, &pack(up_to))
         }
         Change::BankKey(certificate) => put(tx, BANK_KEYS, &certificate.digest().0, &certificate.to_bytes()),
-        Change::Revocation(revocation) => put(tx, REVOCATIONS, &revocation.digest().0, &revocation.to_bytes()),
+        Change::Revocation(revocation) => {
+            put(tx, REVOCATIONS, &revocation.digest().0, &revocation.to_bytes())
+        }
         Change::Bulletin(bulletin) => {
             let number = bulletin.unverified().number;
             let mut kept = tx.open_table(BULLETINS).map_err(broken)?;
@@ -380,11 +410,21 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
         Change::Policy(policy) => put(tx, META, POLICY, &pack(policy)),
         Change::Token(token) => put(tx, TOKENS, token.id.as_bytes(), &pack(token)),
         Change::TokenRevoked(id) => remove(tx, TOKENS, id.as_bytes()),
+        Change::Fence(fence) => put(tx, META, FENCE, &pack(fence)),
+        Change::Fenced(note) => {
+            let mut fence: Fence = meta_in(tx, FENCE)?.unwrap_or_default();
+            fence.notes.insert(*note);
+            put(tx, META, FENCE, &pack(&fence))
+        }
+        Change::Quarantine(why) => match meta_in::<Quarantine>(tx, QUARANTINE)? {
+            Some(_) => Ok(()),
+            None => put(tx, META, QUARANTINE, &pack(why)),
+        },
         Change::Claim(_) | Change::Case(_) | Change::Fork(_) | Change::Told(..) => Ok(()),
     }
 }
 
-fn incoming_key(payer: &Key, id: &PaymentId) -> Vec<u8> {
+pub(super) fn incoming_key(payer: &Key, id: &PaymentId) -> Vec<u8> {
     [&payer.0[..], &id.0].concat()
 }
 
@@ -395,7 +435,7 @@ fn answered_key(method: &str, key: &str) -> Vec<u8> {
 impl Store for RedbStore {
     fn commit(&self, changes: &[Change]) -> Result<(), StoreFault> {
         let tx = self.db.begin_write().map_err(broken)?;
-        changes.iter().try_for_each(|change| write(&tx, change))?;
+        vault::write_logged(&tx, changes)?;
         tx.commit().map_err(broken)
     }
 

@@ -6,16 +6,17 @@
 use super::AccountBalance;
 use super::Wallet;
 use super::banking::BankOp;
-use super::claiming::{CaseRecord, Claiming};
-use super::forks::ForkRecord;
 use super::books::{Store, StoreFault};
 use super::bulletins::BankFault;
+use super::claiming::{CaseRecord, Claiming};
+use super::forks::ForkRecord;
 use super::history::Entry;
 use super::paying::Outgoing;
 use super::policy::Policy;
 use super::receiving::{Incoming, RequestRecord};
 use super::reserve::OwnNote;
 use super::token::Token;
+use super::vault::{Fence, Quarantine};
 use protocol::bank::{Bulletin, Letter};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;
@@ -68,6 +69,12 @@ pub enum Change {
     Token(Token),
     /// A token that no longer counts.
     TokenRevoked(String),
+    /// What a restored workstation may not spend.
+    Fence(Fence),
+    /// A note that came to a key from before the restore.
+    Fenced(u64),
+    /// Why nothing is spent or taken any more until the workstation is restored; the first reason stays.
+    Quarantine(Quarantine),
     /// A claim of ours.
     Claim(Claiming),
     /// A case at the bank, as it was last told.
@@ -375,6 +382,17 @@ impl Batch {
         let name = |change: &Change| match change {
             Change::Outgoing(payment) => Some(payment.id.0),
             Change::BankOp(op) => Some(op.id.0),
+            _ => None,
+        };
+        self.changes.iter().filter_map(name).collect()
+    }
+
+    /// Payments that it takes without the bank's word.
+    pub fn received(&self) -> Vec<(Key, PaymentId)> {
+        let name = |change: &Change| match change {
+            Change::Incoming(payment) if !payment.confirmed && payment.lost.is_zero() => {
+                Some((payment.payer, payment.payment))
+            }
             _ => None,
         };
         self.changes.iter().filter_map(name).collect()

@@ -35,6 +35,8 @@ pub enum Doubtful {
     Claim(RequestId),
     /// A case in which we are asked, or have to pay.
     Case(u64),
+    /// What a lost machine had, and is not asked back yet.
+    Fenced,
 }
 
 /// One thing whose outcome is awaited.
@@ -63,7 +65,20 @@ impl Wallet {
         let disputed = self.notes().filter_map(disputed);
         let claims = self.open_claims().map(|claim| self.claim_in_doubt(claim));
         let cases = self.open_cases().filter_map(case_in_doubt);
-        payments.chain(ops).chain(disputed).chain(claims).chain(cases).collect()
+        payments.chain(ops).chain(disputed).chain(claims).chain(cases).chain(self.fenced_doubt()).collect()
+    }
+
+    fn fenced_doubt(&self) -> Option<Doubt> {
+        let since = self.fence()?.at;
+        let units = Some(self.fenced()).filter(|units| !units.is_zero())?;
+        Some(Doubt {
+            what: Doubtful::Fenced,
+            state: "to_reclaim".to_owned(),
+            units,
+            awaiting: Awaited::Owner,
+            since,
+            until: None,
+        })
     }
 
     /// How the reclaim of a payment stands, as last told.

@@ -21,6 +21,7 @@
 //! | [`policy`] | what is taken directly, what only certified |
 //! | [`bulletins`] | what the bank tells everybody, and whether it fits together |
 //! | [`token`] | what programs may spend |
+//! | [`vault`] | what goes into the vault, and what a restored wallet may not spend |
 //! | [`change`] | what a decision is, and how it becomes durable before it has effects |
 
 mod answers;
@@ -44,6 +45,7 @@ pub mod reclaiming;
 pub mod reserve;
 mod tickets;
 pub mod token;
+pub mod vault;
 
 use banking::BankOp;
 use bulletins::Heard;
@@ -61,6 +63,7 @@ use protocol::time::Timestamp;
 use reserve::OwnNote;
 use std::collections::{BTreeMap, HashMap};
 use token::Token;
+use vault::{Fence, Quarantine};
 
 /// Whose wallet it is, and at which bank; fixed when the account is opened.
 #[derive(Clone, Debug)]
@@ -128,6 +131,8 @@ pub struct Wallet {
     next_event: u64,
     tokens: BTreeMap<String, Token>,
     heard: Heard,
+    fence: Option<Fence>,
+    quarantine: Option<Quarantine>,
     claims: BTreeMap<RequestId, Claiming>,
     cases: BTreeMap<u64, CaseRecord>,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
@@ -153,6 +158,8 @@ impl Wallet {
             next_event: 1,
             tokens: BTreeMap::new(),
             heard: Heard::default(),
+            fence: None,
+            quarantine: None,
             claims: BTreeMap::new(),
             cases: BTreeMap::new(),
             unconfirmed: HashMap::new(),
@@ -205,6 +212,11 @@ impl Wallet {
             Change::TokenRevoked(id) => {
                 self.tokens.remove(id);
             }
+            Change::Fence(fence) => self.fence = Some(fence.clone()),
+            Change::Fenced(note) => {
+                self.fence.get_or_insert_default().notes.insert(*note);
+            }
+            Change::Quarantine(why) => self.quarantine = self.quarantine.or(Some(*why)),
             Change::Claim(claim) if claim.is_open() => {
                 self.claims.insert(claim.id, claim.clone());
             }

@@ -98,6 +98,8 @@ pub enum NotDone {
     Short(Units),
     /// The workstation was locked before anything was signed.
     Locked,
+    /// The workstation was lost before anything was signed, as far as the vault knows.
+    Restored,
     /// The bank would not certify it.
     BankRefused(ErrorCode),
 }

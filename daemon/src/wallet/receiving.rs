@@ -249,6 +249,10 @@ impl Wallet {
         for note in payment.notes() {
             let number = draft.note_number();
             numbers.push(number);
+            // To a key from before the restore: the other copy may have had it, and handed it on.
+            if self.fence().is_some() && payment.request().node != node.key() {
+                draft.put(Change::Fenced(number));
+            }
             draft.put(Change::Note(OwnNote {
                 number,
                 note: (**note).clone(),

@@ -151,6 +151,8 @@ pub struct Holdings {
     pub at_bank: Units,
     /// Lost to somebody who signed twice, and claimed: in nobody's reserve, perhaps on the account one day.
     pub claimed: Units,
+    /// Of a lost machine: free as far as the vault knows, and not to be spent before the bank has given it back.
+    pub fenced: Units,
 }
 
 impl Wallet {
@@ -158,9 +160,11 @@ impl Wallet {
     pub fn holdings(&self) -> Holdings {
         let sum = |units: Vec<Units>| Units::sum(units).expect("all units of a bank are below 2^53");
         let free = |confirmed: bool| {
-            sum(self.notes.values().filter(|n| n.confirmed == confirmed).map(|n| n.free.units()).collect())
+            let kind = |n: &&OwnNote| n.confirmed == confirmed && !self.is_fenced(n);
+            sum(self.notes.values().filter(kind).map(|n| n.free.units()).collect())
         };
         Holdings {
+            fenced: self.fenced(),
             confirmed: free(true),
             unconfirmed: free(false),
             in_doubt: sum(self.outgoing.values().filter(|p| p.holds_money()).map(|p| p.amount).collect()),
@@ -213,7 +217,7 @@ impl Wallet {
         let mut pieces: Vec<(bool, Piece)> = self
             .notes
             .values()
-            .filter(usable)
+            .filter(|note| usable(note) && !self.is_fenced(note))
             .flat_map(|n| n.free.iter().map(|range| (n.confirmed, Piece { note: n.number, range })))
             .collect();
         let second_choice = |confirmed: bool| matches!(taker, Taker::Payee(_)) && !confirmed;
@@ -245,7 +249,7 @@ impl Wallet {
     }
 
     /// As many of the pieces, in their order, as one message carries when each has got its last link.
-    fn that_fit_a_message(&self, pieces: impl Iterator<Item = Piece>) -> Vec<Piece> {
+    pub(super) fn that_fit_a_message(&self, pieces: impl Iterator<Item = Piece>) -> Vec<Piece> {
         let mut links = 0;
         let fits = |piece: &Piece| {
             links += 1 + self.note(piece.note).map_or(0, |own| own.note.links.len());
@@ -260,7 +264,7 @@ impl Wallet {
         let mut pieces: Vec<(bool, Units, Piece)> = self
             .notes
             .values()
-            .filter(|n| n.note.links.len() < LINKS_MAX)
+            .filter(|n| n.note.links.len() < LINKS_MAX && !self.is_fenced(n))
             .filter(|n| {
                 !n.confirmed || scattered || n.note.links.len() > MERGE_LINKS || !self.signer_counts(n)
             })

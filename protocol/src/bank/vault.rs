@@ -60,6 +60,15 @@ pub struct VaultHead {
 }
 
 impl VaultHead {
+    /// Where the next record belongs: what it is sealed with, so that it opens nowhere else.
+    pub fn place(&self) -> [u8; 40] {
+        let mut place = [0; 40];
+        let (number, digest) = place.split_at_mut(8);
+        number.copy_from_slice(&self.records.to_be_bytes());
+        digest.copy_from_slice(&self.digest.0);
+        place
+    }
+
     /// The head after one more record.
     #[must_use]
     pub fn next(self, record: &[u8]) -> VaultHead {

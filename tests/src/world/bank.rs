@@ -209,6 +209,24 @@ impl Bank {
         bank_node::desk::reclaim::listed(&view, 64).expect("memory does not fail")
     }
 
+    /// How far somebody's vault goes, as it lies on the shelf.
+    pub(super) fn vault_head_of(&self, owner: &Key) -> Vec<(Table, Vec<u8>, Vec<u8>)> {
+        let view = self.ledger.snapshot().expect("memory does not fail");
+        let account = view.account_of(owner).expect("memory does not fail").expect("he has an account");
+        let key = account.number.0.to_be_bytes().to_vec();
+        let shelf = self.memory.read().expect("memory does not fail");
+        let head = shelf.get(Table::Vaults, &key).expect("memory does not fail").expect("he has a vault");
+        vec![(Table::Vaults, key, head)]
+    }
+
+    /// Writes what no rule would write.
+    pub(super) fn write_raw(&mut self, rows: Vec<(Table, Vec<u8>, Vec<u8>)>) {
+        let written = self
+            .memory
+            .write(|shelf| rows.iter().try_for_each(|(table, key, value)| shelf.put(*table, key, value)));
+        written.expect("memory does not fail");
+    }
+
     /// How often it has died.
     pub fn deaths(&self) -> u64 {
         self.deaths

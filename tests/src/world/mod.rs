@@ -14,6 +14,7 @@ mod person;
 mod post;
 mod told;
 mod truth;
+mod vault;
 
 pub use bank::Bank;
 pub use chance::Chance;
@@ -347,7 +348,9 @@ impl World {
     }
 
     fn send_to_bank(&mut self, who: Who, op: &BankOp) {
-        self.post.send(Mail::ToBank(who, op.id, op.ask.clone()));
+        if self.is_in_vault(who) {
+            self.post.send(Mail::ToBank(who, op.id, op.ask.clone()));
+        }
     }
 
     fn confirm(&mut self, who: Who, payer: &Key, payment: PaymentId) -> Result<(), Down> {
@@ -377,11 +380,12 @@ impl World {
         let ops: Vec<BankOp> = ops.iter().filter(asked).cloned().collect();
         ops.iter().for_each(|op| self.send_to_bank(who, op));
         self.look_after_cases(who)?;
+        self.reclaim_what_was_had(who)?;
         self.go_to_the_bank(who)
     }
 
     fn go_to_the_bank(&mut self, who: Who) -> Result<(), Cannot> {
-        if !self.person(who).refresh_due || self.person(who).locked {
+        if !self.person(who).refresh_due || self.person(who).open_keys().is_none() {
             return Ok(());
         }
         let refused: Vec<PaymentId> = self.person(who).wallet.to_take_back().collect();

@@ -56,6 +56,8 @@ pub struct Person {
     pub slow_due: bool,
     /// How often the workstation was started again.
     pub restarts: u64,
+    /// Raised by each restore.
+    pub generation: u32,
     pub(super) keys: OpenKeys,
     pub(super) wallet: Wallet,
     pub(super) store: Option<RedbStore>,
@@ -91,6 +93,7 @@ impl Person {
             refresh_due: false,
             slow_due: true,
             restarts: 0,
+            generation: 1,
             keys: newcomer.keys,
             wallet: Wallet::new(owner, keys, policy),
             store: Some(store),
@@ -114,6 +117,7 @@ impl Person {
             refresh_due: self.refresh_due,
             slow_due: self.slow_due,
             restarts: self.restarts,
+            generation: self.generation,
             keys: self.keys.clone(),
             wallet: self.wallet.clone(),
             store: Some(store),
@@ -145,7 +149,7 @@ impl Person {
 
     /// The owner's keys, if it is unlocked.
     pub fn open_keys(&self) -> Option<&OpenKeys> {
-        (!self.locked).then_some(&self.keys)
+        (!self.locked && self.wallet.quarantine().is_none()).then_some(&self.keys)
     }
 
     /// Starts again with what a crash has left on the disk.
@@ -273,7 +277,10 @@ impl Person {
         if let Some(earlier) = self.store()?.incoming(&payer, &id)? {
             return Ok(answer(Wallet::earlier_answer(&earlier, &digest, &self.node)));
         }
-        let nodes = [self.node.key()];
+        if self.wallet.quarantine().is_some() {
+            return Ok(PayAnswer::Error(ErrorCode::Unavailable));
+        }
+        let nodes = self.nodes();
         let reader = Reader {
             owner: self.key(),
             nodes: &nodes,

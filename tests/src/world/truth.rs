@@ -12,7 +12,7 @@ impl World {
     /// What somebody's reserve holds: free, and on its way to the bank.
     pub fn reserve(&self, who: Who) -> u64 {
         let holdings = self.person(who).wallet().holdings();
-        holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get()
+        holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get() + holdings.fenced.get()
     }
 
     /// What somebody's account holds.

@@ -10,6 +10,7 @@ mod receiving;
 mod reclaiming;
 mod schedules;
 mod stolen;
+mod vault;
 
 use protocol::id::PaymentId;
 use tests::world::{Who, World};

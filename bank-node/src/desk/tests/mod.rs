@@ -2,11 +2,12 @@
 
 mod claims;
 mod joining;
-mod told;
 mod money;
 mod orders;
 mod queries;
 mod reclaims;
+mod told;
+mod vaults;
 mod witness;
 
 use super::counter::{Prepared, Sign, prepare};

@@ -1,0 +1,614 @@
+//! Restoring: from the recovery phrase, or from a profile with its private code, to a workstation that goes on (SPEC §4.7).
+//!
+//! ```text
+//! phrase, letter ─▶ terms ─▶ directory ─▶ `restoring` on disk ─▶ publish: the older one is fenced ─▶ vault, record by record
+//!                                        (the generation is chosen once)        ─▶ fence, tickets ─▶ old files aside ─▶ profile
+//! ```
+//! Everything up to the profile can be done again: whoever kills it at any point runs the same command once more. What
+//! was had is not spent: the workstation reclaims it when it is started and unlocked.
+
+use crate::head::HEAD_FILE;
+use crate::join::{AskBank, JoinFault, Remote, Terms};
+use crate::keyring::{Keyring, UnlockRefusal};
+use crate::profile::{FIRST_GENERATION, NewProfile, Profile, ProfileFault};
+use crate::store::{Contact, DirectoryFlaw, Page, RedbStore, ReplayFlaw, STORE_FILE, Store as _, StoreFault};
+use crate::wallet::change::Batch;
+use crate::wallet::policy::Policy;
+use crate::wallet::{OpenKeys, Owner, Wallet};
+use protocol::bank::{
+    AccountQuery, ActivationLetter, IDENTITY_DAYS_MAX, Identity, Introduction, Letter, LetterKind, VaultHead,
+};
+use protocol::code::PublicCode;
+use protocol::id::{Hint, Key, RequestId};
+use protocol::key::lock::{GuessCost, LockFlaw, SealedSeed};
+use protocol::key::{BadPhrase, Seed};
+use protocol::money::{Currency, Units};
+use protocol::node::chance::{chance, chance_bytes};
+use protocol::node::host::lock::{InstanceLock, LockError};
+use protocol::node::host::paths::{Paths, PathsError};
+use protocol::node::host::private_file::{self, PrivateFileError};
+use protocol::sign::{Signed, Signer};
+use protocol::time::{DAY_SECONDS, Timestamp};
+use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
+
+/// What remembers a restore that was begun.
+pub const BEGUN_FILE: &str = "restoring";
+/// The new wallet's file while it is being filled.
+const NEW_STORE: &str = "wallet.restoring";
+const BEGUN_MAX: u64 = 4096;
+/// Tickets that are made at once, before the first unlock makes more.
+const FIRST_TICKETS: usize = 64;
+/// Files of an older generation; the last of them says that there is a profile.
+const OLD_FILES: [&str; 11] = [
+    STORE_FILE,
+    HEAD_FILE,
+    "tries",
+    "joining",
+    "seed",
+    "node.key",
+    "certificate",
+    "identity",
+    "opening",
+    "bank.keys",
+    "account.toml",
+];
+
+/// What the keys are grown from.
+#[derive(Debug)]
+pub enum Source {
+    /// The 24 words, and any activation letter's line: it says where the bank is and what its key is.
+    Phrase {
+        /// The letter.
+        letter: Box<ActivationLetter>,
+        /// The words.
+        phrase: Zeroizing<String>,
+    },
+    /// The profile in the folder, opened with its private code.
+    Profile,
+}
+
+/// What may be chosen when restoring.
+#[derive(Debug)]
+pub struct RestoreOptions {
+    /// The time.
+    pub now: Timestamp,
+    /// How dear one guess of the private code is made.
+    pub cost: GuessCost,
+}
+
+/// A workstation that is back.
+#[derive(Debug)]
+pub struct Restored {
+    /// The public code.
+    pub code: PublicCode,
+    /// The certified name.
+    pub name: String,
+    /// The bank's name.
+    pub bank: String,
+    /// The account's number.
+    pub account: u64,
+    /// The currency.
+    pub currency: Currency,
+    /// Which workstation of this owner it is.
+    pub generation: u32,
+    /// What the account holds, as the bank told just now.
+    pub balance: Units,
+    /// What the reserve held as the vault tells: it comes to the account by a reclaim.
+    pub reserve: Units,
+    /// Records that the vault had, and when the newest line of the history was written.
+    pub records: u64,
+    /// When the newest movement was.
+    pub newest: Option<Timestamp>,
+    /// Payments without an outcome, and their sum: they are sent on.
+    pub payments: (usize, Units),
+    /// Requests to the bank without an answer: they are asked again.
+    pub requests: usize,
+    /// Where the old files lie, if there were any.
+    pub kept: Option<PathBuf>,
+}
+
+/// Why nothing was restored yet. The same command goes on where it stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum RestoreFault {
+    /// The bank, as when joining.
+    #[error(transparent)]
+    Bank(#[from] JoinFault),
+    /// The phrase is none.
+    #[error(transparent)]
+    Phrase(#[from] BadPhrase),
+    /// The private code.
+    #[error(transparent)]
+    Code(#[from] UnlockRefusal),
+    /// The new private code is too short or too long.
+    #[error(transparent)]
+    NewCode(LockFlaw),
+    /// A restore was begun with something else.
+    #[error(
+        "a restore was begun here with another {what}: use the same one, or remove {} and begin anew", file.display()
+    )]
+    OtherSecret {
+        /// Private code or recovery phrase.
+        what: &'static str,
+        /// What remembers it.
+        file: PathBuf,
+    },
+    /// What remembers a begun restore can't be read.
+    #[error("{} is damaged: remove it and begin anew", .0.display())]
+    Damaged(PathBuf),
+    /// The keys of the phrase hold no account.
+    #[error(
+        "the bank knows no account of these 24 words: is it the right phrase, and the letter of the right bank?"
+    )]
+    NoAccount,
+    /// Somebody else's account is in the folder.
+    #[error(
+        "there is another account in this folder ({0}): restore in a folder of its own, --instance NAME or --home DIR"
+    )]
+    AnotherAccount(PublicCode),
+    /// Another restore was faster.
+    #[error(
+        "the account was restored on another machine meanwhile; if that was not you, tell the bank. Run the command \
+         again to make this machine the newest"
+    )]
+    Overtaken,
+    /// The vault's records are not what the workstation put in.
+    #[error("what the bank gives out as your vault is not what was put in ({0}): show this to the bank")]
+    Vault(String),
+    /// Another program works in the folder.
+    #[error(transparent)]
+    Busy(#[from] LockError),
+    /// The folder can't be used.
+    #[error(transparent)]
+    Folder(#[from] PathsError),
+    /// The profile can't be read or written.
+    #[error(transparent)]
+    Profile(#[from] ProfileFault),
+    /// The wallet's file.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// A file can't be read.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
+    /// A file can't be written or moved.
+    #[error("{}: {source}", path.display())]
+    Disk {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl From<DirectoryFlaw> for RestoreFault {
+    fn from(flaw: DirectoryFlaw) -> RestoreFault {
+        match flaw {
+            DirectoryFlaw::Store(fault) => fault.into(),
+            other => not_the_bank(&other.to_string()),
+        }
+    }
+}
+
+impl From<ReplayFlaw> for RestoreFault {
+    fn from(flaw: ReplayFlaw) -> RestoreFault {
+        match flaw {
+            ReplayFlaw::Store(fault) => fault.into(),
+            other => RestoreFault::Vault(other.to_string()),
+        }
+    }
+}
+
+fn not_the_bank(why: &str) -> RestoreFault {
+    JoinFault::NotTheBank(why.to_owned()).into()
+}
+
+fn no_answer(answer: BankAnswer) -> RestoreFault {
+    match answer {
+        BankAnswer::Error(code) => JoinFault::Bank(code).into(),
+        _ => not_the_bank("another answer than was asked for"),
+    }
+}
+
+/// Restores at the bank on the network.
+pub async fn restore(
+    paths: &Paths,
+    source: Source,
+    code: &str,
+    options: RestoreOptions,
+) -> Result<Restored, RestoreFault> {
+    paths.prepare()?;
+    let letter = match (&source, Begun::read(&paths.data)?) {
+        (_, Some(begun)) => begun.letter()?,
+        (Source::Phrase { letter, .. }, None) => (**letter).clone(),
+        (Source::Profile, None) => letter_of(&Profile::load(paths)?)?,
+    };
+    let bank = Remote::of(&letter)?;
+    restore_at(&bank, paths, source, code, options).await
+}
+
+/// The same at whatever answers for the bank.
+pub async fn restore_at(
+    bank: &impl AskBank,
+    paths: &Paths,
+    source: Source,
+    code: &str,
+    options: RestoreOptions,
+) -> Result<Restored, RestoreFault> {
+    paths.prepare()?;
+    // Held to the end: the workstation must not run meanwhile.
+    let _lock = InstanceLock::take(&paths.data)?;
+    let (mut begun, keys) = Begun::take_up(paths, source, code, &options)?;
+    let letter = begun.letter()?;
+    let terms = Terms::ask(bank, &letter, options.now).await?;
+    let work = Work { bank, paths, keys: &keys, letter: &letter, terms: &terms, now: options.now };
+    let store = work.open()?;
+    let contact = work.copy_directory(&store).await?;
+    if begun.chosen.is_none() {
+        begun.chosen = Some(Chosen::after(&contact, options.now));
+        begun.keep(&paths.data)?;
+    }
+    let chosen = begun.chosen.ok_or_else(|| RestoreFault::Damaged(paths.data.join(BEGUN_FILE)))?;
+    let identity = work.publish(chosen).await?;
+    work.replay(&store).await?;
+    let balance = work.balance().await?;
+    let owner = Owner {
+        key: keys.owner().key(),
+        name: contact.certificate.unverified().name.as_str().to_owned(),
+        account: letter.account,
+        currency: terms.currency.clone(),
+    };
+    let wallet = work.fence(&store, owner.clone(), &balance)?;
+    let mut restored = work.summary(&store, &wallet, chosen.generation, &balance)?;
+    drop(store);
+    if !begun.aside {
+        set_aside(&paths.data, chosen.generation)?;
+        begun.aside = true;
+        begun.keep(&paths.data)?;
+    }
+    let kept = folder_aside(&paths.data, chosen.generation);
+    restored.kept = kept.exists().then_some(kept);
+    let new = NewProfile {
+        bank_node: letter.node,
+        bank_addresses: letter.addresses.iter().map(|text| text.as_str().to_owned()).collect(),
+        bank_name: terms.name.clone(),
+        bank_keys: terms.keys.clone(),
+        owner,
+        joined: options.now,
+        seed: keys.seed().clone(),
+        sealed: begun.sealed.clone(),
+        introduction: Introduction { certificate: contact.certificate, identity },
+        opening: balance,
+        generation: chosen.generation,
+    };
+    move_file(&paths.data.join(NEW_STORE), &paths.data.join(STORE_FILE))?;
+    Profile::create(paths, new)?;
+    remove(&paths.data.join(BEGUN_FILE))?;
+    Ok(restored)
+}
+
+/// What was begun, kept until the profile is complete.
+#[derive(Serialize, Deserialize)]
+struct Begun {
+    version: u8,
+    sealed: SealedSeed,
+    #[serde(with = "serde_bytes")]
+    letter: Vec<u8>,
+    chosen: Option<Chosen>,
+    /// The old files are out of the way: what is there now is new.
+    aside: bool,
+}
+
+/// Which workstation it will be: chosen once, however often the restore is begun again.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+struct Chosen {
+    generation: u32,
+    sequence: u64,
+    at: Timestamp,
+}
+
+impl Chosen {
+    fn after(contact: &Contact, now: Timestamp) -> Chosen {
+        let newest = contact.identity.as_ref().map(Signed::unverified);
+        let generation = newest.map_or(FIRST_GENERATION, |record| record.generation.saturating_add(1));
+        let sequence = newest.map_or(now.0, |record| now.0.max(record.sequence.saturating_add(1)));
+        Chosen { generation, sequence, at: now }
+    }
+}
+
+impl Begun {
+    fn read(folder: &Path) -> Result<Option<Begun>, RestoreFault> {
+        let file = folder.join(BEGUN_FILE);
+        let bytes = match private_file::read(&file, BEGUN_MAX) {
+            Ok(bytes) => bytes,
+            Err(PrivateFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+                return Ok(None);
+            }
+            Err(fault) => return Err(fault.into()),
+        };
+        match rmp_serde::from_slice::<Begun>(&bytes) {
+            Ok(begun) if begun.version == 1 => Ok(Some(begun)),
+            _ => Err(RestoreFault::Damaged(file)),
+        }
+    }
+
+    fn keep(&self, folder: &Path) -> Result<(), RestoreFault> {
+        let path = folder.join(BEGUN_FILE);
+        let bytes = rmp_serde::to_vec(self).expect("numbers and bytes");
+        private_file::write(&path, &bytes).map_err(|source| RestoreFault::Disk { path, source })
+    }
+
+    fn letter(&self) -> Result<ActivationLetter, RestoreFault> {
+        let letter = <ActivationLetter as protocol::body::Body>::from_bytes(&self.letter);
+        letter.map_err(|_| RestoreFault::Damaged(PathBuf::from(BEGUN_FILE)))
+    }
+
+    /// What was begun before with this code, else a beginning that is not on disk yet.
+    fn take_up(
+        paths: &Paths,
+        source: Source,
+        code: &str,
+        options: &RestoreOptions,
+    ) -> Result<(Begun, OpenKeys), RestoreFault> {
+        if let Some(begun) = Begun::read(&paths.data)? {
+            let other = |what| RestoreFault::OtherSecret { what, file: paths.data.join(BEGUN_FILE) };
+            let seed = begun.sealed.open(code).map_err(|_| other("private code"))?;
+            if let Source::Phrase { phrase, .. } = &source
+                && Seed::from_phrase(phrase)?.as_bytes() != seed.as_bytes()
+            {
+                return Err(other("recovery phrase"));
+            }
+            return Ok((begun, OpenKeys::of(seed)));
+        }
+        let (letter, sealed, keys) = match source {
+            Source::Phrase { letter, phrase } => {
+                let seed = Seed::from_phrase(&phrase)?;
+                let sealed = SealedSeed::close(&seed, code, options.cost, &mut chance())
+                    .map_err(RestoreFault::NewCode)?;
+                (*letter, sealed, OpenKeys::of(seed))
+            }
+            Source::Profile => {
+                let profile = Profile::load(paths)?;
+                let sealed = profile.sealed_seed();
+                let mut keyring = Keyring::new(sealed.clone(), Profile::attempts_file(paths));
+                keyring.unlock(code, options.now, 1)?;
+                let keys = keyring.open(options.now).cloned().ok_or(UnlockRefusal::Damaged)?;
+                (letter_of(&profile)?, sealed, keys)
+            }
+        };
+        if Profile::exists(paths) {
+            // A profile that can't be read says nothing: its files are kept aside, whosever they are.
+            match Profile::load(paths) {
+                Ok(there) if there.owner().key != keys.owner().key() => {
+                    return Err(RestoreFault::AnotherAccount(PublicCode::of(there.owner().key)));
+                }
+                _ => {}
+            }
+        }
+        let letter = protocol::body::Body::to_bytes(&letter);
+        Ok((Begun { version: 1, sealed, letter, chosen: None, aside: false }, keys))
+    }
+}
+
+/// Where the bank is and what its key is, as the profile has it.
+fn letter_of(profile: &Profile) -> Result<ActivationLetter, RestoreFault> {
+    let text = |address: &String| protocol::body::Text::new(address, 128).ok();
+    let addresses: Vec<_> = profile.bank_addresses().iter().filter_map(text).take(4).collect();
+    Ok(ActivationLetter {
+        master: profile.bank_keys().master(),
+        node: profile.bank_node(),
+        account: profile.owner().account,
+        code: [0; 16],
+        addresses,
+    })
+}
+
+/// A restore under way.
+struct Work<'w, B> {
+    bank: &'w B,
+    paths: &'w Paths,
+    keys: &'w OpenKeys,
+    letter: &'w ActivationLetter,
+    terms: &'w Terms,
+    now: Timestamp,
+}
+
+impl<B: AskBank> Work<'_, B> {
+    fn owner(&self) -> Key {
+        self.keys.owner().key()
+    }
+
+    /// The new wallet's file: with what an earlier try has brought already.
+    fn open(&self) -> Result<RedbStore, RestoreFault> {
+        Ok(RedbStore::open(&self.paths.data.join(NEW_STORE))?)
+    }
+
+    /// Everybody's papers; our own say which generation is the newest.
+    async fn copy_directory(&self, store: &RedbStore) -> Result<Contact, RestoreFault> {
+        loop {
+            let (since, _) = store.directory_head()?;
+            let page = match self.bank.ask(BankAsk::Directory(since)).await? {
+                BankAnswer::Directory(page) => page,
+                other => return Err(no_answer(other)),
+            };
+            let mut keys = self.terms.keys.clone();
+            for certificate in &page.keys {
+                keys.learn(certificate.clone()).map_err(|flaw| not_the_bank(&flaw.to_string()))?;
+            }
+            if !store.take_directory(*page, &keys)? {
+                break;
+            }
+        }
+        store.contact(&self.owner())?.ok_or(RestoreFault::NoAccount)
+    }
+
+    /// From here on the older workstation is fenced: at the bank, at the vault, and soon at everybody's.
+    async fn publish(&self, chosen: Chosen) -> Result<Signed<Identity>, RestoreFault> {
+        let seed = self.keys.seed();
+        let identity = self.keys.owner().sign(Identity {
+            bank: self.terms.keys.bank(),
+            owner: self.owner(),
+            view: seed.view(chosen.generation).key(),
+            node: Signer::from_secret(&seed.node(chosen.generation)).key(),
+            generation: chosen.generation,
+            sequence: chosen.sequence,
+            expires: chosen.at.plus_seconds((IDENTITY_DAYS_MAX - 1) * DAY_SECONDS),
+        });
+        match self.bank.ask(BankAsk::Publish(identity.clone())).await? {
+            BankAnswer::Published => Ok(identity),
+            BankAnswer::Error(ErrorCode::OlderGeneration | ErrorCode::IdReused | ErrorCode::Expired) => {
+                remove(&self.paths.data.join(BEGUN_FILE))?;
+                remove(&self.paths.data.join(NEW_STORE))?;
+                Err(RestoreFault::Overtaken)
+            }
+            other => Err(no_answer(other)),
+        }
+    }
+
+    /// The vault's records, one after the other, to the end that the bank tells.
+    async fn replay(&self, store: &RedbStore) -> Result<(), RestoreFault> {
+        let vault = self.keys.seed().vault();
+        if store.is_fenced()? {
+            return Ok(());
+        }
+        loop {
+            let head = store.vault_head()?;
+            let asked = BankAsk::VaultRead(self.query(), head.records);
+            let (records, told) = match self.bank.ask(asked).await? {
+                BankAnswer::VaultRecords(records, told) => (records, told),
+                other => return Err(no_answer(other)),
+            };
+            let replayed = match store.replay(&vault, self.letter.account, head, &records) {
+                Ok(replayed) => replayed,
+                Err(ReplayFlaw::Store(fault)) => return Err(fault.into()),
+                Err(flaw) => return Err(self.start_over(&flaw.to_string())?),
+            };
+            if replayed == told {
+                return Ok(());
+            }
+            if records.is_empty() || replayed.records >= told.records {
+                return Err(self.start_over("its records do not lead to the head that it tells")?);
+            }
+        }
+    }
+
+    /// What was brought from a vault that is not right is not kept: the next try begins with nothing.
+    fn start_over(&self, why: &str) -> Result<RestoreFault, RestoreFault> {
+        remove(&self.paths.data.join(NEW_STORE))?;
+        Ok(RestoreFault::Vault(why.to_owned()))
+    }
+
+    fn query(&self) -> Signed<AccountQuery> {
+        self.keys.owner().sign(AccountQuery {
+            bank: self.terms.keys.bank(),
+            request: RequestId(chance_bytes()),
+            owner: self.owner(),
+            created: self.now,
+        })
+    }
+
+    /// What the account holds now.
+    async fn balance(&self) -> Result<Signed<Letter>, RestoreFault> {
+        let query = self.query();
+        let letter = match self.bank.ask(BankAsk::Balance(query.clone())).await? {
+            BankAnswer::Balance(letter) => letter,
+            other => return Err(no_answer(other)),
+        };
+        let body = letter.unverified();
+        let ours = body.owner == self.owner()
+            && body.kind == LetterKind::Balance
+            && body.request == protocol::body::Body::digest(query.unverified());
+        if ours { Ok(letter) } else { Err(not_the_bank("a statement for something else")) }
+    }
+
+    /// The fence around everything that was had, tickets for the first payers, and the balance: one commit.
+    fn fence(
+        &self,
+        store: &RedbStore,
+        owner: Owner,
+        balance: &Signed<Letter>,
+    ) -> Result<Wallet, RestoreFault> {
+        let policy = Policy::of(&owner.currency);
+        let mut wallet = store.load(owner, self.terms.keys.clone(), policy)?;
+        if wallet.fence().is_some() {
+            return Ok(wallet);
+        }
+        let origin = crate::wallet::vault::Origin { account: self.letter.account, joined: self.now };
+        store.begin_vault(self.keys.seed().vault().key(), &origin)?;
+        let hints: Vec<Hint> = (0..FIRST_TICKETS).map(|_| Hint(chance_bytes())).collect();
+        let mut batch = Batch::default();
+        let told = wallet.balance_told(balance.clone(), self.now);
+        let told = told.map_err(|flaw| not_the_bank(&flaw.to_string()))?;
+        let _ = batch.take(&mut wallet, told);
+        let restored = wallet.restored(self.now);
+        let _ = batch.take(&mut wallet, restored);
+        let tickets = wallet.fill_tickets(self.keys, &hints, self.now);
+        let _ = batch.take(&mut wallet, tickets);
+        batch.commit(store)?;
+        Ok(wallet)
+    }
+
+    fn summary(
+        &self,
+        store: &RedbStore,
+        wallet: &Wallet,
+        generation: u32,
+        balance: &Signed<Letter>,
+    ) -> Result<Restored, RestoreFault> {
+        let newest = store.history(Page { before: None, limit: 1 })?;
+        let open: Vec<_> = wallet.open_payments().filter(|p| p.holds_money()).map(|p| p.amount).collect();
+        let sum = Units::sum(open.iter().copied()).unwrap_or_default();
+        let VaultHead { records, .. } = store.vault_sent()?;
+        Ok(Restored {
+            code: PublicCode::of(self.owner()),
+            name: wallet.owner().name.clone(),
+            bank: self.terms.name.clone(),
+            account: self.letter.account,
+            currency: self.terms.currency.clone(),
+            generation,
+            balance: balance.unverified().balance,
+            reserve: wallet.fenced(),
+            records,
+            newest: newest.first().map(|entry| entry.at),
+            payments: (open.len(), sum),
+            requests: wallet.open_bank_ops().count(),
+            kept: None,
+        })
+    }
+}
+
+/// Moves the files of the older generation out of the way, the account's last: until then they are the profile.
+fn set_aside(folder: &Path, generation: u32) -> Result<(), RestoreFault> {
+    let aside = folder_aside(folder, generation);
+    for file in OLD_FILES {
+        let from = folder.join(file);
+        if !from.exists() {
+            continue;
+        }
+        protocol::node::host::paths::private_folder(&aside)?;
+        move_file(&from, &aside.join(file))?;
+    }
+    Ok(())
+}
+
+fn folder_aside(folder: &Path, generation: u32) -> PathBuf {
+    folder.join(format!("before-generation-{generation}"))
+}
+
+fn move_file(from: &Path, to: &Path) -> Result<(), RestoreFault> {
+    std::fs::rename(from, to).map_err(|source| RestoreFault::Disk { path: from.to_owned(), source })?;
+    let folder = to.parent().unwrap_or(to);
+    let synced = std::fs::File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| RestoreFault::Disk { path: folder.to_owned(), source })
+}
+
+fn remove(path: &Path) -> Result<(), RestoreFault> {
+    match std::fs::remove_file(path) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(RestoreFault::Disk { path: path.to_owned(), source })
+        }
+        _ => Ok(()),
+    }
+}
