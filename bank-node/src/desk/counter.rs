@@ -1,6 +1,7 @@
 //! Where requests come in: what needs no commit is answered, the rest becomes work for the batch.
 
 use super::activate::{self, Attempts, Claim};
+use super::post::{self, PostWork};
 use super::redeem::{self, Examined, Ready};
 use super::{Desk, Reply, publish, settle, status, withdraw};
 use crate::ledger::books::{Fault, Tx, View};
@@ -20,6 +21,8 @@ pub enum Work {
     Withdraw(Box<Verified<Withdrawal>>),
     /// Notes to an account or to new notes.
     Redeem(Box<Examined>),
+    /// Mail, and requests that are left for payers.
+    Post(Box<PostWork>),
 }
 
 /// What the counter can do with a request.
@@ -71,17 +74,21 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
             Ok(Ready::Examined(examined)) => Ok(Work::Redeem(examined)),
             Err(stop) => Err(stop),
         },
+        ask @ (BankAsk::Mail(..)
+        | BankAsk::Collect(_)
+        | BankAsk::MailBack(_)
+        | BankAsk::LeaveRequests(..)
+        | BankAsk::TakeRequest(_)) => match post::examine(bank, now, view, ask) {
+            Ok(post::Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+            Ok(post::Ready::Examined(work)) => Ok(Work::Post(work)),
+            Err(stop) => Err(stop),
+        },
         // Rooms that are being built: each is answered where it is made.
         BankAsk::Reclaim(..)
         | BankAsk::Contest(_)
         | BankAsk::Claim(..)
         | BankAsk::Defend(..)
         | BankAsk::Cases(_)
-        | BankAsk::Mail(..)
-        | BankAsk::Collect(_)
-        | BankAsk::MailBack(_)
-        | BankAsk::LeaveRequests(..)
-        | BankAsk::TakeRequest(_)
         | BankAsk::VaultAppend(..)
         | BankAsk::VaultHead(_)
         | BankAsk::VaultRead(..)
@@ -106,6 +113,7 @@ impl Work {
             Work::Publish(identity) => settle(desk.publish(tx, identity)),
             Work::Withdraw(asked) => settle(desk.withdraw(tx, asked)),
             Work::Redeem(examined) => settle(desk.redeem(tx, examined)),
+            Work::Post(work) => settle(desk.post(tx, work)),
         }
     }
 }

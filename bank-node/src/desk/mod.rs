@@ -17,6 +17,7 @@ pub mod counter;
 pub mod directory;
 pub mod office;
 pub mod open_account;
+pub mod post;
 pub mod publish;
 pub mod query;
 pub mod redeem;

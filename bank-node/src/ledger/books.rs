@@ -5,6 +5,7 @@
 
 use super::account::{Account, AccountNumber};
 use super::outstanding::{Issued, Redeemed};
+use super::post::{PostTx, PostView};
 use super::posting::{Answer, Asked, Entry};
 use protocol::bank::DirectoryEntry;
 use protocol::id::{Digest, Key};
@@ -33,7 +34,7 @@ pub struct Line {
 }
 
 /// Reading.
-pub trait View {
+pub trait View: PostView {
     /// The account of this number.
     fn account(&self, number: AccountNumber) -> Result<Option<Account>, Fault>;
     /// The account that this owner key has activated.
@@ -67,7 +68,7 @@ pub trait View {
 }
 
 /// Writing; all of a batch or nothing.
-pub trait Tx: View {
+pub trait Tx: View + PostTx {
     /// Writes an account, and finds it by its owner from now on.
     fn keep_account(&mut self, account: &Account) -> Result<(), Fault>;
     /// Writes an answer.

@@ -5,6 +5,7 @@
 //! | [`account`] | accounts and their running totals |
 //! | [`posting`] | double entry and the journal |
 //! | [`outstanding`] | the issue register, the redeemed intervals, the double-spend rule |
+//! | [`post`] | what is asked of a store for the mailboxes |
 //! | [`books`] | what the rules ask of a store, a question each |
 //! | [`mod@audit`] | every invariant, recomputed from the records |
 
@@ -12,6 +13,7 @@ pub mod account;
 pub mod audit;
 pub mod books;
 pub mod outstanding;
+pub mod post;
 pub mod posting;
 
 #[cfg(test)]

@@ -106,6 +106,7 @@ pub(crate) async fn keep_calendar<B: Books>(
             turned
         });
         bank.doubt_clock(calendar.doubts());
+        bank.sweep_post().await;
         match turned {
             Ok(Ok(keys)) => {
                 let left = keys.days_left(at.now.day());

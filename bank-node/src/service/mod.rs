@@ -7,6 +7,7 @@
 //! Clock, chance and disk are arguments. The rules know nothing of batches.
 
 mod calendar;
+mod post;
 mod writer;
 
 #[cfg(test)]

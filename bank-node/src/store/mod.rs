@@ -7,6 +7,7 @@
 //! PostgreSQL, would answer the questions directly and leave the shelf out.
 
 mod memory;
+mod post;
 mod redb;
 pub mod shelf;
 mod tables;

@@ -23,11 +23,17 @@ pub enum Table {
     Answers,
     /// line number → directory line.
     Directory,
+    /// account number, number → an item of its mailbox.
+    Mail,
+    /// account number, number → the envelope.
+    Envelopes,
+    /// kind of record, name → what else the post remembers.
+    Post,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 9] = [
+    pub const ALL: [Table; 12] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -37,6 +43,9 @@ impl Table {
         Table::Redeemed,
         Table::Answers,
         Table::Directory,
+        Table::Mail,
+        Table::Envelopes,
+        Table::Post,
     ];
 
     /// Its name in files.
@@ -51,6 +60,9 @@ impl Table {
             Table::Redeemed => "redeemed",
             Table::Answers => "answers",
             Table::Directory => "directory",
+            Table::Mail => "mail",
+            Table::Envelopes => "envelopes",
+            Table::Post => "post",
         }
     }
 }
@@ -72,6 +84,8 @@ pub trait Shelf {
 pub trait ShelfMut: Shelf {
     /// Sets the value of a key.
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fault>;
+    /// Takes a key away; nothing happens if it is not there.
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault>;
 }
 
 /// A store of ordered keys.

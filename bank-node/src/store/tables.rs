@@ -66,20 +66,20 @@ struct RedeemedValue {
     links: Vec<Signed<protocol::note::Link>>,
 }
 
-fn write<T: Serialize>(record: &T) -> Result<Vec<u8>, Fault> {
+pub(super) fn write<T: Serialize>(record: &T) -> Result<Vec<u8>, Fault> {
     rmp_serde::to_vec(record).map_err(|why| Fault::Damaged(why.to_string()))
 }
 
-fn read<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, Fault> {
+pub(super) fn read<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, Fault> {
     rmp_serde::from_slice(bytes).map_err(|why| Fault::Damaged(format!("a record in {}: {why}", table.name())))
 }
 
-fn number_in(table: Table, bytes: &[u8]) -> Result<u64, Fault> {
+pub(super) fn number_in(table: Table, bytes: &[u8]) -> Result<u64, Fault> {
     let array = bytes.try_into();
     array.map(u64::from_be_bytes).map_err(|_| Fault::Damaged(format!("a key in {}", table.name())))
 }
 
-fn pair_key(first: u64, second: u64) -> [u8; 16] {
+pub(super) fn pair_key(first: u64, second: u64) -> [u8; 16] {
     let mut key = [0; 16];
     let (high, low) = key.split_at_mut(8);
     high.copy_from_slice(&first.to_be_bytes());
@@ -123,7 +123,11 @@ fn records_after<S: Shelf, T: DeserializeOwned>(
     shelf.from(table, &from, limit)?.iter().map(|(_, value)| read(table, value)).collect()
 }
 
-fn record<S: Shelf, T: DeserializeOwned>(shelf: &S, table: Table, key: &[u8]) -> Result<Option<T>, Fault> {
+pub(super) fn record<S: Shelf, T: DeserializeOwned>(
+    shelf: &S,
+    table: Table,
+    key: &[u8],
+) -> Result<Option<T>, Fault> {
     shelf.get(table, key)?.map(|value| read(table, &value)).transpose()
 }
 

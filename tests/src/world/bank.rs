@@ -77,6 +77,11 @@ impl ShelfMut for Draft<'_> {
         self.fuse.burn()?;
         self.shelf.put(table, key, value)
     }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault> {
+        self.fuse.burn()?;
+        self.shelf.remove(table, key)
+    }
 }
 
 impl Store for Failing {

@@ -3,6 +3,7 @@
 mod joining;
 mod money;
 mod orders;
+mod post;
 mod queries;
 
 use super::counter::{Prepared, Sign, prepare};
@@ -78,7 +79,7 @@ impl<S: Store> Bank<S> {
         Sign { name: "Banca di prova".to_owned(), currency: Currency::default() }
     }
 
-    fn desk(&self) -> Desk<'_> {
+    pub(crate) fn desk(&self) -> Desk<'_> {
         Desk { keys: &self.keys, now: self.now.get() }
     }
 
