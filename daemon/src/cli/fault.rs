@@ -134,6 +134,8 @@ const REASONS: &[(&str, Exit)] = &[
     ("bad_request", Exit::Refused),
     ("notes_scattered", Exit::Refused),
     ("over_cap", Exit::Refused),
+    ("not_in_mailbox", Exit::Refused),
+    ("not_collected", Exit::Refused),
     ("bank_unreachable", Exit::Failed),
     ("unreachable", Exit::Failed),
     ("history_broken", Exit::Failed),

@@ -59,6 +59,7 @@ impl Core {
         // The reserve locks when its time is over, not when somebody next tries it.
         let now = self.now();
         let _ = self.keyring.open(now);
+        self.mind_the_mail();
         // What this batch has decided is in memory already; only what is on disk may be sent.
         let committed = self.flush()?;
         self.jobs.start_open(&self.wallet, &committed);

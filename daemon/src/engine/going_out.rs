@@ -32,10 +32,10 @@ impl Core {
                 self.jobs.offer_again(id);
                 return;
             }
-            OfferReply::Request { request, certified, name } => match self.keyring.open(now) {
+            OfferReply::Request { request, certified, name, post } => match self.keyring.open(now) {
                 None => self.wallet.offer_failed(id, NotDone::Locked, now),
                 Some(keys) => {
-                    let terms = Terms { request: &request, certified, name };
+                    let terms = Terms { request: &request, certified, name, post };
                     self.wallet.offer_accepted(id, terms, keys, RequestId(chance_bytes()), now)
                 }
             },
@@ -125,7 +125,7 @@ impl Core {
             Some(payment)
                 if matches!(
                     payment.state,
-                    State::Sent | State::Receipted | State::Confirmed | State::TakingBack(_)
+                    State::Sent | State::Posted | State::Receipted | State::Confirmed | State::TakingBack(_)
                 ) =>
             {
                 let decision = self.wallet.receipted(&payment, receipt, node, self.now());

@@ -1,11 +1,13 @@
 //! Everything that can reach the engine: a closed list.
 
 use super::jobs::Flight;
+use super::mailing::MailInput;
 use crate::keyring::{Attempt, UnlockRefusal};
 use crate::store::StoreFault;
 use crate::wallet::banking::{BankRefusal, CallKey};
 use crate::wallet::paying::{NewPayment, NotDone, PayRefusal};
 use crate::wallet::policy::Policy;
+use crate::wallet::posting::BackRefusal;
 use crate::wallet::token::Token;
 use crate::wallet::{OpenKeys, Wallet};
 use protocol::bank::{AccountQuery, Letter, Party};
@@ -59,6 +61,8 @@ pub enum OfferReply {
         certified: bool,
         /// The payee's certified name.
         name: String,
+        /// Whether he is off: then it goes into his mailbox.
+        post: bool,
     },
     /// He will not, or his papers are not in order.
     Failed(NotDone),
@@ -103,6 +107,9 @@ pub enum CallFault {
     /// A bank request's rules.
     #[error(transparent)]
     Bank(#[from] BankRefusal),
+    /// A payment that does not come back out of a mailbox.
+    #[error(transparent)]
+    Back(#[from] BackRefusal),
     /// No ticket is left, and a locked workstation can't make new ones.
     #[error("no more requests can be made until the workstation is unlocked")]
     NoTickets,
@@ -168,6 +175,8 @@ pub enum Input {
     AddToken(Token, Reply<()>),
     /// End a token.
     RevokeToken(String, Reply<bool>),
+    /// What concerns the mailbox.
+    Mail(MailInput),
     /// The bank-node was found or lost.
     BankReachable(bool),
     /// Time has passed.

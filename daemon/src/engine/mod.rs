@@ -7,6 +7,7 @@
 //! around it. If the disk fails, what is in memory is ahead of it: callers are told, and the program ends.
 
 mod at_bank;
+mod by_mail;
 mod calls;
 mod coming_in;
 pub mod contact;
@@ -16,11 +17,14 @@ pub mod inbound;
 mod input;
 pub mod jobs;
 pub mod link;
+mod mailing;
+pub mod mailroom;
 pub mod outbox;
 pub mod waiting;
 
 pub use handle::{Engine, Shared};
 pub use input::{BankCall, CallFault, Input, LockState, Look, OfferReply, Reply, RequestOrder, TryOutcome};
+pub use mailing::MailInput;
 
 use crate::keyring::Keyring;
 use crate::store::{RedbStore, StoreFault};
@@ -146,6 +150,7 @@ impl Core {
             }
             Input::AddToken(token, reply) => self.change(|wallet, now| wallet.add_token(token, now), reply),
             Input::RevokeToken(id, reply) => self.change(|wallet, now| wallet.revoke_token(&id, now), reply),
+            Input::Mail(mail) => self.mail(mail)?,
             Input::BankReachable(reachable) => self.bank_came(reachable),
             Input::Tick => self.tick()?,
             Input::Stop => {}

@@ -3,6 +3,7 @@
 pub mod api;
 mod code;
 mod gate;
+mod mail;
 mod moves;
 mod server;
 mod view;

@@ -1,6 +1,6 @@
 //! The wallet's records as programs see them.
 
-use super::api;
+use super::{api, mail};
 use crate::store::{RedbStore, Store};
 use crate::wallet::banking::{BankOp, OpState};
 use crate::wallet::history::{Entry, Movement};
@@ -56,7 +56,7 @@ pub(super) fn balance(wallet: &Wallet) -> api::Balance {
 /// Requests to the bank on behalf of a payment are told with the payment.
 fn of_payment(op: &BankOp) -> bool {
     use crate::wallet::banking::Operation;
-    matches!(op.what, Operation::Certify(_) | Operation::TakeBack(_))
+    matches!(op.what, Operation::Certify(_) | Operation::TakeBack(_) | Operation::Post(_))
 }
 
 fn named(name: &str, code: &PublicCode) -> String {
@@ -121,6 +121,7 @@ pub(super) fn payment(payment: &Outgoing, currency: &Currency) -> api::Payment {
         changed: payment.changed,
         note,
         reason,
+        mailbox: payment.post.as_ref().map(mail::in_mailbox),
     }
 }
 
@@ -135,8 +136,16 @@ fn explain(payment: &Outgoing, payee: &str, currency: &Currency) -> (String, Opt
         State::Sent => {
             plain(format!("sent; {payee}'s receipt is awaited, the payment is sent again by itself"))
         }
+        State::Posted => plain(mail::posted(payment, payee)),
         State::Receipted => plain(format!("{payee} has it; final once {payee} has been to the bank")),
         State::Confirmed => plain(format!("{payee} has it, finally")),
+        State::TakingBack(_) if mail::was_withdrawn(payment) => plain(format!(
+            "{payee} has not collected it; the bank is giving the units back, which needs the bank and an unlocked workstation"
+        )),
+        State::Returned(_) if mail::was_withdrawn(payment) => (
+            format!("{payee} had not collected it from his mailbox. The units are back."),
+            Some("not_collected".to_owned()),
+        ),
         State::TakingBack(code) => plain(format!(
             "{payee} did not take it ({}); the bank is giving the units back, which needs the bank and an unlocked workstation",
             code.text()

@@ -40,6 +40,8 @@ impl Wallet {
             BankAnswer::Denied(faults) => self.denied(&mut draft, op, &faults, incoming)?,
             // A request dated ahead of the bank's clock is taken later: it stays asked.
             BankAnswer::Error(code) if code.leaves_it_open() => {}
+            BankAnswer::MailKept => self.mail_kept(&mut draft, op)?,
+            BankAnswer::MailWord(word) => self.take_word(&mut draft, op, word)?,
             BankAnswer::Error(code) => self.void(&mut draft, op, code, &[], incoming),
             BankAnswer::Terms(_)
             | BankAnswer::Activated(..)
@@ -50,9 +52,7 @@ impl Wallet {
             | BankAnswer::Reclaim(_)
             | BankAnswer::Contested(_)
             | BankAnswer::Cases(_)
-            | BankAnswer::MailKept
             | BankAnswer::Mail(..)
-            | BankAnswer::MailWord(_)
             | BankAnswer::RequestsLeft(_)
             | BankAnswer::OpenRequest(_)
             | BankAnswer::Vault(_)
@@ -173,7 +173,9 @@ impl Wallet {
                 self.take_in(draft, op, root)?;
                 self.taken_back(draft, &payment, op.amount);
             }
-            Operation::Withdraw | Operation::Deposit => return Err(BankFlaw::DoesNotFit),
+            Operation::Withdraw | Operation::Deposit | Operation::Post(_) => {
+                return Err(BankFlaw::DoesNotFit);
+            }
         }
         draft.put_op(op.clone(), OpState::Done(None));
         Ok(())

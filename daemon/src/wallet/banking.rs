@@ -62,6 +62,8 @@ pub enum Operation {
     Certify(PaymentId),
     /// A refused payment's notes to a fresh note of ours.
     TakeBack(PaymentId),
+    /// A payment into the payee's mailbox.
+    Post(PaymentId),
 }
 
 impl Operation {
@@ -73,12 +75,13 @@ impl Operation {
             Operation::Refresh => "refresh",
             Operation::Certify(_) => "certify",
             Operation::TakeBack(_) => "take_back",
+            Operation::Post(_) => "post",
         }
     }
 
     /// Whether it names nobody, so that it should reach the bank over a throw-away identity.
     pub fn is_anonymous(&self) -> bool {
-        !matches!(self, Operation::Withdraw | Operation::Deposit)
+        !matches!(self, Operation::Withdraw | Operation::Deposit | Operation::Post(_))
     }
 }
 

@@ -142,6 +142,7 @@ impl Wallet {
             }
             // Nothing is said about the units: they are asked for again.
             Operation::TakeBack(_) => {}
+            Operation::Post(payment) => self.not_posted(draft, &payment, code),
         }
         draft.then(Effect::Refresh);
         draft.put_op(op.clone(), OpState::Refused(code));

@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`reserve`] | which units are free, which to take for an amount |
 //! | [`paying`] | a payment going out, from its first record to its end |
+//! | [`posting`] | the way by the mailbox: posted, asked back, collected; requests left for payers |
 //! | [`receiving`] | when a payee says yes |
 //! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take |
 //! | [`history`] | the chain of movements with both balances |
@@ -28,6 +29,7 @@ mod outgoing;
 pub mod paying;
 mod pieces;
 pub mod policy;
+pub mod posting;
 pub mod receiving;
 pub mod reserve;
 mod tickets;
@@ -42,6 +44,7 @@ use protocol::id::{BankId, Key, PaymentId, RequestId};
 use protocol::key::bank::BankKeys;
 use protocol::key::{KeyTicket, Seed};
 use protocol::money::{Currency, Units};
+use protocol::pay::Request;
 use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
 use reserve::OwnNote;
@@ -113,6 +116,8 @@ pub struct Wallet {
     account: Option<AccountBalance>,
     next_event: u64,
     tokens: BTreeMap<String, Token>,
+    /// Requests that lie at the bank for payers who come while we are off.
+    stock: Vec<Signed<Request>>,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
     unconfirmed: HashMap<Key, Units>,
 }
@@ -135,6 +140,7 @@ impl Wallet {
             account: None,
             next_event: 1,
             tokens: BTreeMap::new(),
+            stock: Vec::new(),
             unconfirmed: HashMap::new(),
         }
     }
@@ -171,6 +177,7 @@ impl Wallet {
                 let _ = self.keys.learn(certificate.clone());
             }
             Change::Account(balance) => self.account = Some(*balance),
+            Change::Stock(stock) => self.stock = stock.clone(),
             Change::Policy(policy) => self.policy = policy.clone(),
             Change::Token(token) => {
                 self.tokens.insert(token.id.clone(), token.clone());

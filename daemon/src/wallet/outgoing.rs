@@ -2,6 +2,7 @@
 
 use super::change::{Change, Draft, Happening};
 use super::history::{Movement, NewEntry};
+use super::posting::Post;
 use protocol::body::Text;
 use protocol::id::{Key, PaymentId};
 use protocol::money::Units;
@@ -44,6 +45,9 @@ pub struct Outgoing {
     pub refusal: Option<Signed<Refusal>>,
     /// The program's token it was made with; none for the owner himself.
     pub token: Option<String>,
+    /// Its way by the payee's mailbox, if it goes that way.
+    #[serde(default)]
+    pub post: Option<Post>,
 }
 
 /// Where a payment stands; see [`super::paying`].
@@ -55,6 +59,8 @@ pub enum State {
     Certifying,
     /// Sent, and sent again until the payee answers.
     Sent,
+    /// On its way to the payee's mailbox or in it, and nowhere else: no other wire has carried it.
+    Posted,
     /// The payee has it.
     Receipted,
     /// The payee has it, and has been to the bank with it.
@@ -102,7 +108,7 @@ pub enum PaymentOutcome {
 impl State {
     /// Whether something is still to be done about it.
     pub fn is_open(&self) -> bool {
-        matches!(self, State::Asking | State::Certifying | State::Sent | State::TakingBack(_))
+        matches!(self, State::Asking | State::Certifying | State::Sent | State::Posted | State::TakingBack(_))
     }
 
     /// Its word for programs.
@@ -111,6 +117,7 @@ impl State {
             State::Asking => "asking",
             State::Certifying => "certifying",
             State::Sent => "sent",
+            State::Posted => "posted",
             State::Receipted => "receipted",
             State::Confirmed => "confirmed",
             State::NotDone(_) => "not_done",
@@ -126,7 +133,7 @@ impl State {
             State::Asking => PaymentOutcome::Asking,
             State::Receipted | State::Confirmed | State::Taken(_) => PaymentOutcome::Done,
             State::NotDone(_) | State::Returned(_) => PaymentOutcome::NotDone,
-            State::Certifying | State::Sent | State::TakingBack(_) => PaymentOutcome::InDoubt,
+            State::Certifying | State::Sent | State::Posted | State::TakingBack(_) => PaymentOutcome::InDoubt,
         }
     }
 }

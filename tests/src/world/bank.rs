@@ -7,6 +7,7 @@ use bank_node::desk::counter::{Prepared, Sign, prepare};
 use bank_node::desk::office::{Done, Objection, Opening, Operation, Order};
 use bank_node::keys::{MasterKey, WorkingKeys, make_all};
 use bank_node::ledger::books::{Books, View};
+use bank_node::ledger::post::PostView as _;
 use bank_node::ledger::{Audit, CustomerKind, Fault, audit};
 use bank_node::store::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use bank_node::store::{Ledger, Memory};
@@ -199,6 +200,21 @@ impl Bank {
                 self.ledger.in_one_commit(|tx| work.perform(desk, tx, &mut self.attempts))
             }
         }
+    }
+
+    /// Whether something lies in an owner's mailbox.
+    pub fn has_mail(&self, owner: &Key) -> bool {
+        let view = self.ledger.snapshot().expect("memory does not fail");
+        let account = view.account_of(owner).expect("memory does not fail");
+        account.is_some_and(|account| {
+            !view.mail_after(account.number, 0, 1).expect("memory does not fail").is_empty()
+        })
+    }
+
+    /// What the calendar does with mail whose time is over.
+    pub fn sweep_post(&self) {
+        let desk = Desk { keys: &self.keys, now: self.now.get() };
+        self.ledger.in_one_commit(|tx| desk.sweep_post(tx)).expect("nobody lets the bank fail at sweeping");
     }
 
     /// Carries out an operator's order.

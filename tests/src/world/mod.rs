@@ -9,6 +9,7 @@
 mod bank;
 mod chance;
 mod disk;
+mod mailbox;
 mod person;
 mod post;
 mod truth;
@@ -298,7 +299,7 @@ impl World {
 
     // ---- effects ----
 
-    fn act(&mut self, who: Who, effects: Vec<Effect>) -> Result<(), Down> {
+    fn act(&mut self, who: Who, effects: Vec<Effect>) -> Result<(), Cannot> {
         for effect in effects {
             match effect {
                 Effect::Offer(id) | Effect::Send(id) => {
@@ -312,6 +313,8 @@ impl World {
                     }
                 }
                 Effect::Confirm { payer, payment } => self.confirm(who, &payer, payment)?,
+                Effect::Seal(id) => self.seal(who, &id)?,
+                Effect::MailBack(id) => self.mail_back(who, &id)?,
                 Effect::Refresh => {}
             }
         }
@@ -334,6 +337,9 @@ impl World {
 
     /// Sends an ask as somebody's letterhead.
     pub fn send_ask(&mut self, from: Who, to: Who, id: PaymentId, ask: PayAsk) {
+        if self.person(to).off {
+            return;
+        }
         let letterhead = Letterhead { from: self.person(from).introduction.clone(), ask };
         self.post.send(Mail::Ask(from, to, id, wire::encode(&letterhead)));
     }
@@ -362,6 +368,10 @@ impl World {
 
     fn try_remind(&mut self, who: Who) -> Result<(), Cannot> {
         self.person(who).store()?;
+        if self.person(who).off {
+            return Ok(());
+        }
+        self.mind_the_mail(who)?;
         let payments: Vec<Outgoing> = self.person(who).wallet.open_payments().cloned().collect();
         payments.iter().for_each(|payment| self.send_about(who, payment));
         let ops: Vec<BankOp> = self.person(who).wallet.open_bank_ops().cloned().collect();
@@ -456,6 +466,11 @@ impl World {
     /// Delivers the mail that `wanted` picks, out of order; whether there was any.
     pub fn arrive(&mut self, mail: Mail) -> Result<(), Cannot> {
         match mail {
+            Mail::Ask(_, to, ..) | Mail::Offered(to, ..) | Mail::Paid(to, ..) | Mail::Confirm(_, to, ..)
+                if self.person(to).off =>
+            {
+                Ok(())
+            }
             Mail::Ask(from, to, id, bytes) => self.asked(from, to, id, &bytes),
             Mail::Offered(who, payee, id, answer) => self.offered(who, payee, &id, answer),
             Mail::Paid(who, payee, id, answer) => self.paid(who, payee, &id, answer),
@@ -489,7 +504,7 @@ impl World {
                 let answer = self.person_mut(to).answer_payment(letterhead.from, *payment, now)?;
                 Mail::Paid(from, to, id, answer)
             }
-            PayAsk::Confirm(..) => unreachable!("confirmations have mail of their own"),
+            PayAsk::Confirm(..) | PayAsk::Answered(..) => unreachable!("they have mail of their own"),
         };
         self.chance = chance;
         self.post.send(mail);
@@ -518,7 +533,7 @@ impl World {
             (Err(flaw), _) => failed(NotDone::BadRequest(flaw.to_string())),
             (_, None) => failed(NotDone::Locked),
             (Ok(verified), Some(keys)) => {
-                let terms = Terms { request: &verified, certified, name: payment.name.clone() };
+                let terms = Terms { request: &verified, certified, name: payment.name.clone(), post: false };
                 person.wallet.offer_accepted(id, terms, keys, request, now)
             }
         };
@@ -555,8 +570,10 @@ impl World {
     ) -> Result<(), Cannot> {
         let (now, node) = (self.now, self.person(payee).node.key());
         let Some(payment) = self.payment(who, id)? else { return Ok(()) };
-        let wanted =
-            matches!(payment.state, State::Sent | State::Receipted | State::Confirmed | State::TakingBack(_));
+        let wanted = matches!(
+            payment.state,
+            State::Sent | State::Posted | State::Receipted | State::Confirmed | State::TakingBack(_)
+        );
         if wanted {
             let decision = self.person(who).wallet.receipted(&payment, receipt, &node, now);
             self.settle_decision(who, decision)?;

@@ -50,6 +50,8 @@ pub struct Person {
     pub disk: Disk,
     /// Whether the private code has to be given before anything is signed.
     pub locked: bool,
+    /// Whether his workstation is switched off, as far as others see it.
+    pub off: bool,
     /// Something is worth a way to the bank.
     pub refresh_due: bool,
     /// How often the workstation was started again.
@@ -86,6 +88,7 @@ impl Person {
             view: newcomer.view,
             disk,
             locked: false,
+            off: false,
             refresh_due: false,
             restarts: 0,
             keys: newcomer.keys,
@@ -108,6 +111,7 @@ impl Person {
             view: self.view.clone(),
             disk,
             locked: self.locked,
+            off: self.off,
             refresh_due: self.refresh_due,
             restarts: self.restarts,
             keys: self.keys.clone(),

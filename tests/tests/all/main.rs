@@ -7,6 +7,7 @@ mod bad_input;
 mod crashes;
 mod hostile;
 mod link2;
+mod mailbox;
 mod openrpc;
 mod tidy;
 mod wire;

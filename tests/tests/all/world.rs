@@ -2,6 +2,7 @@
 
 mod banking;
 mod crashes;
+mod mailbox;
 mod paying;
 mod receiving;
 mod schedules;

@@ -53,11 +53,8 @@ pub(super) fn as_before(
 
 impl Named {
     /// What its sender is told.
-    fn fate(&self, now: Timestamp) -> (MailFate, Timestamp) {
-        match self.handed {
-            Some(at) => (MailFate::Collected, at),
-            None => (MailFate::Withdrawn, self.ended.unwrap_or(now)),
-        }
+    fn fate(&self) -> MailFate {
+        if self.handed.is_some() { MailFate::Collected } else { MailFate::Withdrawn }
     }
 }
 
@@ -159,7 +156,8 @@ impl Desk<'_> {
         if let Some(word) = known.word {
             return Ok(BankAnswer::MailWord(word));
         }
-        let (fate, at) = known.fate(self.now);
+        // Dated today: the key that signs it may not have been there when it was handed out.
+        let (fate, at) = (known.fate(), self.now);
         let (bank, order) = (self.keys.bank(), known.order);
         let word = self.keys.attest.sign(MailWord { bank, item, order, fate, at });
         let mut named = Named { word: Some(word.clone()), ..known };

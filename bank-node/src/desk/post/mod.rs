@@ -14,9 +14,8 @@ use super::query::examine_query;
 use super::{Desk, Reply, Stop};
 use crate::ledger::Account;
 use crate::ledger::books::{Fault, Tx, View};
-use protocol::bank::{MailItem, NodeQuery, Purpose, Standing};
-use protocol::body;
-use protocol::id::{BankId, Digest, Key};
+use protocol::bank::{MailItem, NodeQuery, Purpose, Standing, envelope_digest};
+use protocol::id::{BankId, Key};
 use protocol::pay::Request;
 use protocol::sign::{Signed, Verified};
 use protocol::time::{DAY_SECONDS, Timestamp};
@@ -62,11 +61,6 @@ pub enum Ready {
     Answered(Box<BankAnswer>),
     /// Hand it on.
     Examined(Box<PostWork>),
-}
-
-/// BLAKE3 digest of an envelope, as its item names it.
-pub fn envelope_digest(envelope: &[u8]) -> Digest {
-    body::digest("envelope-bytes", envelope)
 }
 
 /// Examines what is asked of the post, on what is durable.

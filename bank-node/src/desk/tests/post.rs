@@ -4,10 +4,9 @@ use super::*;
 use crate::desk::counter::Work;
 use crate::desk::post::{
     BYTES_MAX, ITEMS_MAX, ITEMS_OF_ONE_MAX, MAIL_SECONDS_MAX, POSTED_A_DAY, PostWork, TAKEN_A_DAY,
-    envelope_digest,
 };
 use crate::store::failing::{Failing, Fuse};
-use protocol::bank::{MailFate, MailItem, MailKind, NodeQuery, Purpose};
+use protocol::bank::{MailFate, MailItem, MailKind, NodeQuery, Purpose, envelope_digest};
 use protocol::id::Hint;
 use protocol::key::KeyTicket;
 use protocol::key::bank::Usage;

@@ -83,7 +83,9 @@ fn pay(v: &mut Vectors, scene: &Scene) {
     paid.keys = vec![scene.bank.certify(Usage::Issue, 7, scene.bank.issue.key())];
     ask("Pay", PayAsk::Pay(Box::new(paid)));
     let safe = scene.bob.node().sign(papers::receipt(scene, true));
-    ask("Confirm", PayAsk::Confirm(scene.order.payment, safe));
+    ask("Confirm", PayAsk::Confirm(scene.order.payment, safe.clone()));
+    let answer = Box::new(PayAnswer::Receipt(safe));
+    ask("Answered", PayAsk::Answered(scene.order.payment, answer));
 
     let request = scene.bob.node().sign(scene.request.clone());
     let bytes = v.valid("PayAnswer", "Request", &PayAnswer::Request(Box::new(request)));
@@ -126,6 +128,9 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Balance", BankAsk::Balance(owner.sign(papers::query(bank, bob))));
     ask("Directory", BankAsk::Directory(0));
     ask("Directory", BankAsk::Directory(70_000));
+    for (name, asked) in crate::post::asks(scene) {
+        ask(name, asked);
+    }
     v.odd_forms("BankAsk", &bytes);
 }
 
@@ -168,6 +173,9 @@ fn answers(v: &mut Vectors, scene: &Scene) {
     ];
     let head = bank.attest.sign(papers::head(bank));
     answer("Directory", BankAnswer::Directory(Box::new(DirectoryPage { entries, head, keys })));
+    for (name, told) in crate::post::answers(scene) {
+        answer(name, told);
+    }
     answer("Error", BankAnswer::Error(ErrorCode::Busy));
     v.odd_forms("BankAnswer", &bytes);
 }
