@@ -20,7 +20,7 @@ use protocol::id::{Digest, Key, PaymentId};
 use protocol::node::net::Net;
 use protocol::seal;
 use protocol::time::Timestamp;
-use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode, Letterhead, Parcel, PayAnswer, PayAsk};
+use protocol::wire::{self, BankAnswer, BankAsk, Letterhead, Parcel, PayAnswer, PayAsk};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -103,16 +103,25 @@ impl Mailroom {
         let mut status = net.status();
         let mut ticks = tokio::time::interval(COLLECT_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut was_there = false;
         loop {
-            if status.borrow_and_update().bootstrap {
-                // Whose letters these are the directory says: it is copied first.
+            let due = tokio::select! {
+                _ = ticks.tick() => true,
+                changed = status.changed() => match changed {
+                    Ok(()) => false,
+                    Err(_) => return,
+                },
+            };
+            let is_there = status.borrow_and_update().bootstrap;
+            let came = is_there && !was_there;
+            was_there = is_there;
+            if came {
+                // Whose letters these are, and the bank's keys of the day: the directory says it.
                 self.link.sync_directory().await;
+            }
+            if is_there && (came || due) {
                 let paid = self.collect().await;
                 self.leave(paid).await;
-            }
-            tokio::select! {
-                _ = ticks.tick() => {}
-                changed = status.changed() => if changed.is_err() { return },
             }
         }
     }
@@ -279,11 +288,6 @@ impl Mailroom {
 
     /// Brings the answer to the payer himself, or into his mailbox.
     async fn answer(&self, payer: &Key, id: PaymentId, order: Digest, answer: PayAnswer) -> Handled {
-        if let PayAnswer::Error(ErrorCode::NotCertified | ErrorCode::NotMine) = answer {
-            // Nobody whose papers do not hold is written to.
-            tracing::info!(payment = %id, "a payment by mail is refused without an answer");
-            return Handled::Done;
-        }
         let ask = PayAsk::Answered(id, Box::new(answer));
         if let Ok(party) = self.contacts.party(payer, None).await
             && let Ok(PayAnswer::Noted) = self.contacts.speak(&party, None, ask.clone()).await

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::bank::{
     AccountQuery, Activation, ActivationLetter, AddressRecord, Certificate, DirectoryHead, Identity, Letter,
-    Redemption, Withdrawal,
+    MailItem, MailWord, NodeQuery, Redemption, Withdrawal,
 };
 use protocol::body::Body;
 use protocol::key::KeyTicket;
@@ -43,6 +43,9 @@ fuzz_target!(|input: &[u8]| {
         14 => read::<Request>(bytes),
         15 => read::<Order>(bytes),
         16 => read::<Receipt>(bytes),
+        18 => read::<MailItem>(bytes),
+        19 => read::<MailWord>(bytes),
+        20 => read::<NodeQuery>(bytes),
         _ => read::<Refusal>(bytes),
     }
 });

@@ -98,7 +98,7 @@ fn a_payment_in_a_mailbox_is_cancelled() {
     town.bank().closes();
     let id = posted.payment.to_string();
     let asked = alice.cli(&["payment", "cancel", &id, "--no-wait", "--json"]);
-    assert_eq!(asked.status.code(), Some(5), "in doubt until the bank has spoken: {}", asked.stdout);
+    assert_eq!(asked.status, Some(5), "in doubt until the bank has spoken: {}", asked.stdout);
     assert_eq!(alice.reserve(), 380);
     town.bank().opens();
     settles("the units are back", || alice.reserve() == 500);
@@ -107,7 +107,7 @@ fn a_payment_in_a_mailbox_is_cancelled() {
     let way = back.mailbox.unwrap();
     assert!(way.fate.as_deref() == Some("withdrawn") && way.word.is_some());
     let again = alice.cli(&["payment", "cancel", &id, "--json"]);
-    assert_eq!(again.status.code(), Some(4), "not paid, as before: {}", again.stdout);
+    assert_eq!(again.status, Some(4), "not paid, as before: {}", again.stdout);
 
     bob.starts();
     settles("bob has looked", || mailbox(&bob).looked.is_some());

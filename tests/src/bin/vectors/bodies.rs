@@ -325,6 +325,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "order",
         "receipt",
         "refusal",
+        "mail-item",
+        "mail-word",
+        "node-query",
     ];
     let first_of = |(at, name): (usize, &&str)| {
         let body = all["valid"].as_array().unwrap().iter().find(|v| v["type"] == **name).unwrap();
