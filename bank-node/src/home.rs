@@ -4,6 +4,8 @@
 //! HOME/config.toml           settings, need not exist
 //! HOME/data/bank.toml        name, currency, master key (public)
 //! HOME/data/bank.redb        the books
+//! HOME/data/redo/…           the redo log, unless redo.path puts it on another disk
+//! HOME/data/HEAD             how far the bank has come, beside the books; another one beside the log
 //! HOME/data/keys/…           working keys
 //! HOME/data/LOCK             held while the bank is open
 //! HOME/run/{rpc.sock,cookie,http}
@@ -13,7 +15,8 @@
 use crate::desk::counter::Sign;
 use crate::keys::{KeyFolder, KeysError, MasterKey, make_all};
 use crate::ledger::Fault;
-use crate::store::{Ledger, Redb};
+use crate::store::redo::{self, Place, RedoError};
+use crate::store::{Ledger, Logged, Redb};
 use protocol::body::Text;
 use protocol::id::Key;
 use protocol::money::{AmountFlaw, Currency};
@@ -38,7 +41,14 @@ pub struct Home {
     pub paths: Paths,
     /// Where `init` puts the master key.
     pub master: PathBuf,
+    /// The redo log's folder: beside the books unless it is set.
+    pub redo: PathBuf,
+    /// A journal number that the operators know to be signed, to open books whose redo log is lost.
+    pub said: Option<u64>,
 }
+
+/// The bank's books on disk, with their redo log.
+pub type Kept = Ledger<Logged<Redb>>;
 
 /// `bank.toml`: what `init` fixes for ever.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +92,9 @@ pub enum HomeError {
     /// The books.
     #[error(transparent)]
     Books(#[from] Fault),
+    /// The books and their redo log.
+    #[error(transparent)]
+    Redo(#[from] RedoError),
     /// The file with the facts.
     #[error("{}: {why}", path.display())]
     Facts {
@@ -105,7 +118,17 @@ impl Home {
     pub fn find(home: Option<&Path>) -> Result<Home, HomeError> {
         let paths = Paths::resolve(PROGRAM, "default", home)?;
         let master = home.map_or_else(|| paths.data.join("master"), |home| home.join("master"));
-        Ok(Home { paths, master })
+        let redo = paths.data.join("redo");
+        Ok(Home { paths, master, redo, said: None })
+    }
+
+    /// The same with the redo log where the settings say, if they do.
+    #[must_use]
+    pub fn with_redo(mut self, path: Option<&str>) -> Home {
+        if let Some(path) = path.filter(|path| !path.is_empty()) {
+            self.redo = self.paths.data.join(path);
+        }
+        self
     }
 
     /// The file with the master key, until somebody moves it.
@@ -118,7 +141,13 @@ impl Home {
         KeyFolder::beneath(&self.paths.data)
     }
 
-    fn facts_file(&self) -> PathBuf {
+    /// The books.
+    pub fn books_file(&self) -> PathBuf {
+        self.paths.data.join("bank.redb")
+    }
+
+    /// The facts that `init` has fixed.
+    pub(crate) fn facts_file(&self) -> PathBuf {
         self.paths.data.join("bank.toml")
     }
 
@@ -145,7 +174,7 @@ impl Home {
         let master = MasterKey::from_secret(chance());
         keys.write(&make_all(&master, today, days, chance))?;
         keys.write_letters(&chance())?;
-        drop(self.books()?);
+        drop(self.open_books(master.key(), true)?);
         crate::keys::write_secret(&self.master_file(), master.secret())?;
         let facts = Facts { name: sign.name.clone(), currency: sign.currency.clone(), master: master.key() };
         let path = self.facts_file();
@@ -157,16 +186,10 @@ impl Home {
 
     /// What `init` fixed.
     pub fn facts(&self) -> Result<Facts, HomeError> {
-        let path = self.facts_file();
-        if !path.exists() {
+        if !self.facts_file().exists() {
             return Err(HomeError::NoBank(self.paths.data.clone()));
         }
-        let bytes = private_file::read(&path, FACTS_MAX)?;
-        let wrong = |why: String| HomeError::Facts { path: path.clone(), why };
-        let text = String::from_utf8(bytes).map_err(|why| wrong(why.to_string()))?;
-        let facts: Facts = toml::from_str(&text).map_err(|why| wrong(why.to_string()))?;
-        Currency::new(facts.currency.code(), facts.currency.digits())?;
-        Ok(facts)
+        facts_in(&self.facts_file())
     }
 
     /// Takes the folder for this process.
@@ -174,8 +197,34 @@ impl Home {
         Ok(InstanceLock::take(&self.paths.data)?)
     }
 
-    /// Opens the books.
-    pub fn books(&self) -> Result<Ledger<Redb>, HomeError> {
-        Ok(Ledger::open(Redb::open(&self.paths.data.join("bank.redb"))?)?)
+    /// Opens the books with their redo log.
+    pub fn books(&self) -> Result<Kept, HomeError> {
+        self.open_books(self.facts()?.master, false)
     }
+
+    fn open_books(&self, bank: Key, new: bool) -> Result<Kept, HomeError> {
+        let file = self.books_file();
+        if !new && !file.exists() && !redo::is_there(&self.redo)? {
+            return Err(RedoError::NoBooks(self.paths.data.clone()).into());
+        }
+        let place =
+            Place { data: self.paths.data.clone(), log: self.redo.clone(), bank, new, said: self.said };
+        let fresh = !file.exists();
+        let opened = Logged::open(Redb::open(&file)?, &place);
+        if fresh && opened.is_err() {
+            // Made just now, and nothing came into it: it must not look like books.
+            std::fs::remove_file(&file).map_err(|source| HomeError::Io { path: file, source })?;
+        }
+        Ok(Ledger::open(opened?)?)
+    }
+}
+
+/// The facts in a file.
+pub(crate) fn facts_in(path: &Path) -> Result<Facts, HomeError> {
+    let bytes = private_file::read(path, FACTS_MAX)?;
+    let wrong = |why: String| HomeError::Facts { path: path.to_owned(), why };
+    let text = String::from_utf8(bytes).map_err(|why| wrong(why.to_string()))?;
+    let facts: Facts = toml::from_str(&text).map_err(|why| wrong(why.to_string()))?;
+    Currency::new(facts.currency.code(), facts.currency.digits())?;
+    Ok(facts)
 }

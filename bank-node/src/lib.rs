@@ -9,12 +9,14 @@
 //! | [`service`] | the open bank: many ask, one writer answers |
 //! | [`network`] | customers' requests over libp2p |
 //! | [`rpc`] | the operators' interface |
+//! | [`backup`] | backups of the open bank, and a bank from one |
 //! | [`home`], [`run`], [`cli`] | folders, the process, the command line |
 //!
 //! ```text
 //! cli → run → {network, rpc} → service → desk → ledger → protocol        store → ledger::books
 //! ```
 
+pub mod backup;
 pub mod cli;
 pub mod desk;
 pub mod home;

@@ -102,7 +102,8 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         | BankAnswer::OpenRequest(_)
         | BankAnswer::Vault(_)
         | BankAnswer::VaultRecords(..)
-        | BankAnswer::Bulletins(_) => 0,
+        | BankAnswer::Bulletins(_)
+        | BankAnswer::Noted => 0,
     }
 }
 
@@ -174,6 +175,7 @@ fn name(ask: &BankAsk) -> &'static str {
         BankAsk::VaultHead(_) => "vault_head",
         BankAsk::VaultRead(..) => "vault_read",
         BankAsk::Bulletins(_) => "bulletins",
+        BankAsk::Witness(_) => "witness",
     }
 }
 

@@ -1,13 +1,13 @@
 //! The bank-node as a process: books, network, interface, calendar, until somebody stops it.
 
+use crate::backup::Backups;
 use crate::desk::counter::Sign;
-use crate::home::{Home, HomeError, PROGRAM};
+use crate::home::{Home, HomeError, Kept, PROGRAM};
 use crate::ledger::Fault;
 use crate::ledger::books::Books as _;
 use crate::network::{self, Addresses};
 use crate::rpc::{BankOffice, JournalEvents, Office};
 use crate::service::{self, Bank, Calendar, Moment, ROOM_BYTES, World, keep_calendar, turn_page};
-use crate::store::{Ledger, Redb};
 use protocol::node::address::AddressCheck;
 use protocol::node::clock::Clock;
 use protocol::node::host::config::{Config, Key, Kind};
@@ -41,6 +41,12 @@ pub const SETTINGS: &[Key] = &[
         help: "announce the bank in the local network",
     },
     Key {
+        name: "redo.path",
+        kind: Kind::Text,
+        default: None,
+        help: "folder of the redo log, best on another disk than the books; data/redo if absent",
+    },
+    Key {
         name: "rpc.http",
         kind: Kind::Text,
         default: Some("127.0.0.1:4602"),
@@ -72,7 +78,7 @@ pub enum RunError {
     Serve(#[from] ServeError),
     /// The store failed.
     #[error(
-        "{0}; the bank has closed. Look at the disk, then start it again: it will ask its books what was done"
+        "{0}. The bank has closed; when that is mended, start it again: it will ask its books what was done"
     )]
     Fault(#[from] Fault),
 }
@@ -80,7 +86,7 @@ pub enum RunError {
 /// A bank that is open to everybody.
 pub struct Open {
     /// The bank.
-    pub bank: Bank<Ledger<Redb>>,
+    pub bank: Bank<Kept>,
     /// Its node.
     pub net: Net,
     /// Where the interface listens.
@@ -118,14 +124,15 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let (listen, external) = (addresses(config, "network.listen")?, addresses(config, "network.external")?);
     let http = http(config)?;
     home.paths.prepare().map_err(HomeError::from)?;
+    let home = &home.clone().with_redo(config.text("redo.path"));
     let facts = home.facts()?;
     let books = home.books()?;
     let at = Moment { now: Timestamp(clock.now_seconds()), running: clock.monotonic() };
     let mut calendar = Calendar::of(&books.snapshot()?)?;
     let keys = turn_page(&home.keys(), facts.master, &mut calendar, at).map_err(HomeError::from)?;
     let node = keys.node.clone();
-    let data = home.paths.data.clone();
-    let has_room = move || free_bytes(&data).is_ok_and(|free| free >= ROOM_BYTES);
+    let media = [home.paths.data.clone(), home.redo.clone()];
+    let has_room = move || media.iter().all(|at| free_bytes(at).is_ok_and(|free| free >= ROOM_BYTES));
     let world = World { clock: clock.clone(), has_room: Box::new(has_room) };
     let sign = Sign { name: facts.name, currency: facts.currency };
     let bank = service::start(books, keys, sign, world)?;
@@ -163,7 +170,8 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
         version: env!("CARGO_PKG_VERSION"),
         limits: Limits::default(),
     };
-    let office = Office::new(bank.clone(), reach).into_service();
+    let safe = Arc::new(Backups::new(bank.clone(), home.clone()));
+    let office = Office::new(bank.clone(), reach, safe).into_service();
     let events = Arc::new(JournalEvents(bank.clone()));
     let extra = axum::Router::new();
     let office = serve(serve_config, office, Arc::new(NoTokens), events, extra, shutdown.clone()).await?;

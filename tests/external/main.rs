@@ -4,10 +4,13 @@
 //! workstations live in network namespaces of their own, joined by veth cables to one switch, as in a house.
 //! Needs root. Nothing is skipped: without the parts these scenes fail.
 
+mod disk;
 mod room;
 
+use disk::Disk;
 use room::Room;
-use tests::patience::settles;
+use std::time::Duration;
+use tests::patience::{let_pass, settles};
 use tests::people::{Community, Resident};
 use tests::process::{Setting, free_port};
 
@@ -24,6 +27,7 @@ fn house() -> House {
     let setting = |who: &str, port: u16| Setting {
         place: room.place(who),
         listen: vec![format!("/ip4/{}/tcp/{port}", room.address(who))],
+        external: Vec::new(),
         mdns: who != "bank",
     };
     let town = Community::open_at("Naxos", &setting("bank", free_port()));
@@ -95,4 +99,37 @@ fn a_pulled_cable_leaves_one_outcome() {
     assert_eq!((alice.reserve(), bob.reserve()), (700 - arrived, arrived));
     town.is_sound(&[&alice, &bob]);
     println!("ran: a link taken down and up around six payments");
+}
+
+/// B9, B7: the redo log's own disk is full: nothing is answered and nothing lost; with room again everything goes on. The
+/// disk is torn away: the bank closes, and opens when it is back.
+#[test]
+fn a_full_disk_under_the_redo_log() {
+    let disk = Disk::with(24 << 20);
+    let town = Community::open("Naxos");
+    let bank = town.bank();
+    bank.keeps_its_redo_log_in(&disk.path());
+    let alice = town.resident("alice", 1_000).joined().started().unlocked();
+    alice.withdraws(100);
+
+    disk.fill();
+    let asked = alice.tries_to_withdraw_later(50);
+    let_pass(Duration::from_secs(2));
+    assert_eq!(alice.account().units.get(), 900, "read and not written");
+    assert!(bank.program().is_running());
+    assert!(bank.program().log().contains("the disk is full"));
+    disk.make_room();
+    assert_eq!(alice.answered(asked).state, "done");
+
+    // Without its log the bank does not open, and does not begin another one by itself.
+    bank.is_killed();
+    disk.hide();
+    assert!(bank.program().try_start().is_err());
+    assert!(bank.program().log().contains("its medium is not mounted"));
+    disk.show();
+    bank.opens();
+    alice.deposits(150);
+    assert_eq!(alice.account().units.get(), 1_000);
+    town.is_sound(&[&alice]);
+    println!("ran: a full and a missing disk under the redo log");
 }

@@ -2,6 +2,7 @@
 //!
 //! | module | what it holds |
 //! |---|---|
+//! | [`chaos`] | a town under load while everything that can happen to machines happens |
 //! | [`process`] | the real programs as processes: build, start, stop, kill, freeze, their logs |
 //! | [`people`] | a community with its bank and residents, each with a workstation of real processes |
 //! | [`demo`] | the day that `cargo demo` plays |
@@ -10,6 +11,7 @@
 //! | [`stranger`] | a peer that keeps no rules |
 //! | [`world`] | bank and wallets in one thread, with bad disks and bad post: no process, no network, no clock |
 
+pub mod chaos;
 pub mod demo;
 pub mod figures;
 pub mod patience;

@@ -163,6 +163,27 @@ impl Bank {
         self.program.kill();
     }
 
+    /// Closes, moves its redo log to another disk and says so in its settings, and opens again.
+    ///
+    /// # Panics
+    /// When the files can't be moved.
+    #[track_caller]
+    pub fn keeps_its_redo_log_in(&self, folder: &Path) {
+        self.closes();
+        let (log, config) = (self.program.home().join("data/redo"), self.program.home().join("config.toml"));
+        let moved = std::fs::read_dir(&log).and_then(|mut files| {
+            files.try_for_each(|file| {
+                let file = file?.path();
+                let there = folder.join(file.file_name().unwrap_or_default());
+                std::fs::copy(&file, there).and_then(|_| std::fs::remove_file(&file))
+            })?;
+            let settings = std::fs::read_to_string(&config)?;
+            std::fs::write(&config, format!("{settings}\n[redo]\npath = {folder:?}\n"))
+        });
+        moved.unwrap_or_else(|why| panic!("the redo log is not moved: {why}"));
+        self.opens();
+    }
+
     /// An operator's command: its exit code and output.
     #[track_caller]
     pub fn cli(&self, arguments: &[&str]) -> Output {

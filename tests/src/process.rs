@@ -127,13 +127,16 @@ pub struct Setting {
     pub place: Place,
     /// Where it listens.
     pub listen: Vec<String>,
+    /// Where it tells others that it listens; where it really does if nothing is said.
+    pub external: Vec<String>,
     /// Whether it looks for others in the same network.
     pub mdns: bool,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { place: Place::Here, listen: vec!["/ip4/127.0.0.1/tcp/0".into()], mdns: false }
+        let listen = vec!["/ip4/127.0.0.1/tcp/0".into()];
+        Self { place: Place::Here, listen, external: Vec::new(), mdns: false }
     }
 }
 
@@ -146,8 +149,8 @@ impl Setting {
     /// Writes `config.toml` into a home folder, with further lines as they are.
     pub fn write(&self, home: &Path, more: &str) -> io::Result<()> {
         fs::create_dir_all(home)?;
-        let listen = json!(self.listen);
-        let network = format!("[network]\nlisten = {listen}\nmdns = {}\n", self.mdns);
+        let (listen, external) = (json!(self.listen), json!(self.external));
+        let network = format!("[network]\nlisten = {listen}\nexternal = {external}\nmdns = {}\n", self.mdns);
         let text = format!("{network}\n[rpc]\nhttp = \"127.0.0.1:0\"\n\n{more}");
         fs::write(home.join("config.toml"), text)
     }

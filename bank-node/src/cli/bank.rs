@@ -3,7 +3,7 @@
 use super::show::facts;
 use super::{Desktop, Failure};
 use crate::desk::counter::Sign;
-use crate::home::{Facts, HomeError};
+use crate::home::{Facts, Home, HomeError};
 use crate::keys::ISSUE_DAYS;
 use crate::ledger::books::Books;
 use crate::ledger::{Audit, audit as recompute};
@@ -57,6 +57,10 @@ pub(super) struct Run {
     /// Whether to announce the bank in the local network.
     #[arg(long, value_name = "true|false")]
     mdns: Option<String>,
+    /// Open books whose redo log is lost for good: the newest journal number that the bank is known to have signed, from
+    /// its last bulletin or a customer's newest letter.
+    #[arg(long, value_name = "NUMBER")]
+    said: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -85,7 +89,9 @@ struct Made<'f> {
 pub(super) fn init(desktop: &Desktop, init: &Init) -> Result<Exit, Failure> {
     let sign = Sign { name: init.name.clone(), currency: Currency::new(&init.currency, init.digits)? };
     let today = Timestamp(Clock::system().now_seconds()).day();
-    let facts = desktop.home.init(&sign, today, init.days, &mut chance_bytes::<32>)?;
+    let config = desktop.config(Vec::new())?;
+    let home = desktop.home.clone().with_redo(config.text("redo.path"));
+    let facts = home.init(&sign, today, init.days, &mut chance_bytes::<32>)?;
     let master_file = desktop.home.master_file().display().to_string();
     let made = Made { facts: &facts, master_file: master_file.clone(), issue_days: init.days };
     desktop.out.tell(&made, || {
@@ -115,7 +121,8 @@ pub(super) async fn run(desktop: &Desktop, run: &Run) -> Result<Exit, Failure> {
     let started = format.and_then(|format| logs::init(format, &level));
     started.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let shutdown = signals::shutdown()?;
-    Box::pin(crate::run::run(&desktop.home, &config, Clock::system(), shutdown)).await?;
+    let home = Home { said: run.said, ..desktop.home.clone() };
+    Box::pin(crate::run::run(&home, &config, Clock::system(), shutdown)).await?;
     Ok(Exit::Done)
 }
 
@@ -158,7 +165,8 @@ async fn open(desktop: &Desktop) -> Result<(Audit, Currency), Failure> {
 fn closed(desktop: &Desktop) -> Result<(Audit, Currency), Failure> {
     let facts = desktop.home.facts()?;
     let _lock = desktop.home.lock()?;
-    let books = desktop.home.books()?;
+    let config = desktop.config(Vec::new())?;
+    let books = desktop.home.clone().with_redo(config.text("redo.path")).books()?;
     let audit = books.snapshot().and_then(|view| recompute(&view)).map_err(HomeError::from)?;
     Ok((audit, facts.currency))
 }

@@ -1,6 +1,7 @@
 //! The command line: a thin client of the running bank, and what is done while it is closed.
 
 mod account;
+mod backup;
 mod bank;
 mod keys;
 mod show;
@@ -35,6 +36,7 @@ Examples, from an empty folder:
                                               an account, and the letter to hand to Alice
   bank-node account list
   bank-node audit                             recompute every sum
+  bank-node backup --to /mnt/backups          a verified copy, while the bank is open
 
 Exit codes: 0 done, 1 failed, 2 not understood, 3 not found, 4 refused, 5 in doubt (ask again with
 the same --key), 6 the bank is not running, 130 interrupted."
@@ -66,6 +68,10 @@ enum Command {
     Account(account::Account),
     /// Recompute every invariant of the books; exit code 1 if one is broken.
     Audit(bank::AuditArgs),
+    /// Copy the open bank's books, and verify the copy.
+    Backup(backup::Backup),
+    /// Make a bank from a backup and its redo log.
+    Restore(backup::Restore),
     /// Look at the working keys, make issue keys for more days.
     #[command(subcommand)]
     Keys(keys::Keys),
@@ -126,7 +132,8 @@ impl From<CallError> for Failure {
 
 impl From<HomeError> for Failure {
     fn from(error: HomeError) -> Self {
-        let exit = match &error {
+        let exit = match error {
+            HomeError::Redo(error) => return error.into(),
             HomeError::NoBank(_) => Exit::NotFound,
             HomeError::BadName | HomeError::Currency(_) => Exit::Usage,
             HomeError::Taken(_) => Exit::Refused,
@@ -230,6 +237,8 @@ async fn dispatch(desktop: &Desktop, command: Command) -> Result<Exit, Failure> 
         Command::Status => bank::status(desktop).await,
         Command::Account(account) => account::account(desktop, account).await,
         Command::Audit(audit) => bank::audit(desktop, &audit).await,
+        Command::Backup(asked) => backup::backup(desktop, &asked).await,
+        Command::Restore(asked) => backup::restored(desktop, &asked),
         Command::Keys(keys) => keys::keys(desktop, keys).await,
         Command::Config(config) => bank::config(desktop, &config),
         Command::Completions { .. } => Ok(Exit::Done),

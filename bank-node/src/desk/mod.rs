@@ -24,6 +24,7 @@ pub mod redeem;
 pub mod standing;
 pub mod status;
 pub mod withdraw;
+pub mod witness;
 
 #[cfg(test)]
 pub(crate) mod tests;

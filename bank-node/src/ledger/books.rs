@@ -20,6 +20,17 @@ pub enum Fault {
     /// The store works, but what is in it breaks a rule.
     #[error("the books are damaged: {0}")]
     Damaged(String),
+    /// The bank's own signature is under a higher number: these are old books (threats X7).
+    #[error(
+        "the books end at journal entry {entry}, and the bank has signed for entry {said}: they are an old copy, and \
+         redeem what was redeemed before. Bring the newest redo log and use bank-node restore --from BACKUP"
+    )]
+    Behind {
+        /// Where the books end.
+        entry: u64,
+        /// What was shown.
+        said: u64,
+    },
 }
 
 /// A line of the directory as the bank keeps it.
@@ -96,4 +107,8 @@ pub trait Books: Send + Sync + 'static {
     /// Carries out `work` and makes all of it durable. After a fault nothing may be assumed, neither that it
     /// was kept nor that it was not: the store has to be opened again and asked.
     fn in_one_commit<T>(&self, work: impl FnOnce(&mut Self::Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault>;
+
+    /// Remembers for good that the bank has given its word up to this journal entry, in a bulletin or a letter: books
+    /// that end before it are never opened again. Returns when it is durable; the word may leave then.
+    fn said(&self, entry: u64) -> Result<(), Fault>;
 }

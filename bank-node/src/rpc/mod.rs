@@ -9,7 +9,7 @@ mod shown;
 #[cfg(test)]
 mod tests;
 
-pub use office::{JournalEvents, Office, Reach};
+pub use office::{JournalEvents, Office, Reach, Safe};
 pub use shown::{AccountShown, EntryShown, KeyShown, LineShown};
 
 use crate::ledger::posting::EntryKind;
@@ -49,6 +49,7 @@ pub const ERRORS: &[ErrorInfo] = &[
         meaning: "the account was claimed: it needs no letter",
     },
     ErrorInfo { code: -4110, reason: "no_change", meaning: "the account is in that standing already" },
+    ErrorInfo { code: -4111, reason: "no_backup", meaning: "the backup could not be made, or is not good" },
     ErrorInfo { code: -4120, reason: "unavailable", meaning: "no room on the disk, or the store has failed" },
 ];
 
@@ -84,6 +85,10 @@ rpc_contract! {
         "account.reinstate" (Scope::Admin) account_reinstate(Decision) -> Booked;
         /// Recomputes every invariant of the books.
         "audit.run" (Scope::Read) audit_run(Empty) -> Audit;
+        /// Copies the books into a new folder while the bank goes on, then reads, audits and compares the copy.
+        ///
+        /// It goes on when the caller does not wait any more. A folder whose name begins with a dot is no backup.
+        "backup.make" (Scope::Admin) backup_make(BackupAsked) -> BackupMade;
         /// Lists the working keys.
         "keys.list" (Scope::Read) keys_list(Empty) -> KeyList;
         /// Lists the directory: certificates and identity records, the oldest first.
@@ -229,6 +234,34 @@ pub struct Decision {
     /// The caller's key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
+}
+
+/// Parameters of `backup.make`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BackupAsked {
+    /// The folder that holds the backups: an absolute path on the bank's machine.
+    pub to: String,
+    /// Whether to put the working keys into it; whoever has them can sign as the bank.
+    #[serde(default)]
+    pub keys: bool,
+}
+
+/// A backup that was made and verified.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct BackupMade {
+    /// Its folder.
+    pub folder: String,
+    /// The newest journal entry in it.
+    pub journal: u64,
+    /// The redo log's frame up to which it goes.
+    pub frame: u64,
+    /// That frame's digest.
+    pub frame_digest: protocol::id::Digest,
+    /// BLAKE3 of the books in it.
+    pub books: protocol::id::Digest,
+    /// Whether the working keys are in it.
+    pub keys: bool,
 }
 
 /// What was booked.

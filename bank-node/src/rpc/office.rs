@@ -1,19 +1,22 @@
 //! The interface's server side: a few lines a method.
 
 use super::{
-    AccountLetter, AccountList, AccountOpen, AccountPage, AccountShow, AccountShown, BankOffice, Booked,
-    Cash, Decision, DirectoryList, DirectoryShown, ERRORS, EntryShown, Event, KeyList, KeyShown, LetterMade,
-    LineShown, PAGE_MAX, Statement, Status,
+    AccountLetter, AccountList, AccountOpen, AccountPage, AccountShow, AccountShown, BackupAsked, BackupMade,
+    BankOffice, Booked, Cash, Decision, DirectoryList, DirectoryShown, ERRORS, EntryShown, Event, KeyList,
+    KeyShown, LetterMade, LineShown, PAGE_MAX, Statement, Status,
 };
+use crate::backup::{BackupError, Backups, Made};
 use crate::desk::office::{Done, Objection, Opening, Operation, Order};
 use crate::ledger::books::{Books, View};
 use crate::ledger::posting::Entry;
 use crate::ledger::{AccountNumber, Audit, OUTSTANDING, audit};
 use crate::service::{Bank, OrderError};
+use crate::store::shelf::Store;
 use protocol::bank::ActivationLetter;
 use protocol::body::Text;
 use protocol::code::letter_uri;
 use protocol::node::rpc::{Caller, Empty, EventSource, Retry, RpcError, Value};
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -25,10 +28,23 @@ pub trait Reach: Send + Sync + 'static {
     fn connected(&self) -> u64;
 }
 
+/// Where backups come from.
+pub trait Safe: Send + Sync + 'static {
+    /// Makes one beneath a folder, with the working keys or without; blocks until it is verified.
+    fn backup(&self, to: &Path, keys: bool) -> Result<Made, BackupError>;
+}
+
+impl<S: Store> Safe for Backups<S> {
+    fn backup(&self, to: &Path, keys: bool) -> Result<Made, BackupError> {
+        self.make(to, keys)
+    }
+}
+
 /// The office of an open bank.
 pub struct Office<B> {
     bank: Bank<B>,
     reach: Arc<dyn Reach>,
+    safe: Arc<dyn Safe>,
 }
 
 /// What the store's failure looks like from outside.
@@ -68,8 +84,8 @@ impl From<OrderError> for RpcError {
 
 impl<B: Books> Office<B> {
     /// The office of `bank`.
-    pub fn new(bank: Bank<B>, reach: Arc<dyn Reach>) -> Office<B> {
-        Office { bank, reach }
+    pub fn new(bank: Bank<B>, reach: Arc<dyn Reach>, safe: Arc<dyn Safe>) -> Office<B> {
+        Office { bank, reach, safe }
     }
 
     async fn order(&self, key: Option<String>, operation: Operation) -> Result<Done, RpcError> {
@@ -195,6 +211,30 @@ impl<B: Books> BankOffice for Office<B> {
 
     async fn audit_run(&self, _: &Caller, Empty {}: Empty) -> Result<Audit, RpcError> {
         self.read(audit).await
+    }
+
+    async fn backup_make(&self, _: &Caller, asked: BackupAsked) -> Result<BackupMade, RpcError> {
+        let (safe, BackupAsked { to, keys }) = (Arc::clone(&self.safe), asked);
+        let made = tokio::task::spawn_blocking(move || {
+            let made = safe.backup(Path::new(&to), keys);
+            match &made {
+                Ok(made) => tracing::info!(folder = %made.folder.display(), "a backup was made and verified"),
+                Err(why) => tracing::error!(%why, to, "no backup was made"),
+            }
+            made
+        });
+        let Made { folder, manifest } = made
+            .await
+            .map_err(|_| RpcError::internal())?
+            .map_err(|why| RpcError::new(-4111, "no_backup", why.to_string()))?;
+        Ok(BackupMade {
+            folder: folder.display().to_string(),
+            journal: manifest.journal,
+            frame: manifest.frame,
+            frame_digest: manifest.frame_digest,
+            books: manifest.books,
+            keys: manifest.keys,
+        })
     }
 
     async fn keys_list(&self, _: &Caller, Empty {}: Empty) -> Result<KeyList, RpcError> {

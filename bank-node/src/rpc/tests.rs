@@ -48,7 +48,9 @@ async fn scene() -> Scene {
         version: "1",
         limits: Limits::default(),
     };
-    let office = Office::new(bank.clone(), Arc::new(Loopback)).into_service();
+    let home = crate::home::Home::find(Some(&folder.path().join("home"))).unwrap();
+    let safe = Arc::new(crate::backup::Backups::new(bank.clone(), home));
+    let office = Office::new(bank.clone(), Arc::new(Loopback), safe).into_service();
     let events = Arc::new(JournalEvents(bank.clone()));
     serve(config, office, Arc::new(NoTokens), events, axum::Router::new(), shutdown).await.unwrap();
     let client = BankClient::new(Connection::unix(&socket_in(folder.path())));

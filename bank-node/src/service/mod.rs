@@ -88,6 +88,10 @@ impl Keys {
 struct Failed(Arc<watch::Sender<Option<Fault>>>);
 
 impl Failed {
+    fn has_happened(&self) -> bool {
+        self.0.borrow().is_some()
+    }
+
     fn with(&self, fault: Fault) {
         self.0.send_if_modified(|first| {
             let new = first.is_none();
@@ -228,10 +232,23 @@ impl<B: Books> Bank<B> {
         self.settle(Ok(self.inner.books.snapshot().and_then(|view| look(&view))))
     }
 
+    /// Remembers for good that the bank gives its word up to this journal entry; to be called before the word leaves,
+    /// and never from inside a commit. `false`: the store has failed, and the bank closes.
+    pub async fn said(&self, entry: u64) -> bool {
+        let books = Arc::clone(&self.inner.books);
+        let said = tokio::task::spawn_blocking(move || books.said(entry));
+        self.settle(said.await).is_some()
+    }
+
     fn settle<T>(&self, done: Result<Result<T, Fault>, tokio::task::JoinError>) -> Option<T> {
         match done {
             Ok(Ok(done)) => Some(done),
             Ok(Err(fault)) => {
+                if let Fault::Behind { said, .. } = fault {
+                    // Old books stay closed, whoever starts the program again.
+                    let kept = self.inner.books.said(said);
+                    kept.unwrap_or_else(|why| tracing::error!(%why, "the number was not remembered"));
+                }
                 self.inner.failed.with(fault);
                 None
             }

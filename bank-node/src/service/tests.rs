@@ -180,6 +180,25 @@ async fn broken_books_close_the_bank() {
     assert!(words.contains("broken rules, first: "), "{words}");
 }
 
+/// Threats X7: a bank that is shown a later letter of its own writes nothing any more, and remembers the number.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_witness_closes_the_bank() {
+    let memory = Memory::new();
+    let bank = open_bank(memory.clone(), World::roomy(noon()));
+    let alice = alice(&bank, 1000).await;
+    let answer = bank.ask(BankAsk::Withdraw(withdrawal(&bank, &alice, 7, 30))).await;
+    let BankAnswer::Withdrawn(_, letter) = answer else { panic!() };
+    assert_eq!(bank.ask(BankAsk::Witness(letter.clone())).await, BankAnswer::Noted);
+    let later = protocol::bank::Letter { number: 1_000, ..letter.unverified().clone() };
+    let later = bank.keys().attest.sign(later);
+    let unavailable = BankAnswer::Error(ErrorCode::Unavailable);
+    assert_eq!(bank.ask(BankAsk::Witness(later)).await, unavailable);
+    assert_eq!(bank.failed().await, Fault::Behind { entry: 3, said: 1_000 });
+    assert_eq!(bank.ask(BankAsk::Withdraw(withdrawal(&bank, &alice, 8, 30))).await, unavailable);
+    assert_eq!(bank.order(opening(1)).await, Err(OrderError::Unavailable));
+    assert_eq!(bank.read(|view| view.journal_head()).await, Some(3));
+}
+
 /// A full disk: nothing is written, nothing is lost, and it goes on when there is room again.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_full_disk_says_nothing_about_a_request() {

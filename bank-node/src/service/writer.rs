@@ -62,6 +62,10 @@ impl<B: Books> Writer<B> {
         let mut attempts = Attempts::default();
         while let Some(first) = self.queue.blocking_recv() {
             let (batch, stop) = self.drain(first);
+            if self.failed.has_happened() {
+                // Somebody else found it, an audit or a witness: nothing is written any more.
+                return batch.into_iter().for_each(Task::unavailable);
+            }
             if !(self.world.has_room)() {
                 tracing::error!(wanted = ROOM_BYTES, "the disk is full: nothing is written");
                 batch.into_iter().for_each(Task::unavailable);

@@ -14,7 +14,7 @@ impl Fuse {
         Fuse(Arc::new(AtomicU64::new(writes)))
     }
 
-    fn burn(&self) -> Result<(), Fault> {
+    pub(crate) fn burn(&self) -> Result<(), Fault> {
         match self.0.load(Ordering::SeqCst) {
             0 => Err(Fault::Store("the disk is gone".to_owned())),
             left => {

@@ -100,4 +100,10 @@ pub trait Store: Send + Sync + 'static {
 
     /// Carries out `work` and makes its writes durable, all or none.
     fn write<T>(&self, work: impl FnOnce(&mut Self::Writer<'_>) -> Result<T, Fault>) -> Result<T, Fault>;
+
+    /// Remembers that the bank has given its word up to this journal entry. A store without a redo log forgets it.
+    fn said(&self, entry: u64) -> Result<(), Fault> {
+        let _ = entry;
+        Ok(())
+    }
 }

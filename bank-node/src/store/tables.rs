@@ -55,6 +55,10 @@ impl<S: Store> Books for Ledger<S> {
     ) -> Result<T, Fault> {
         self.store.write(work)
     }
+
+    fn said(&self, entry: u64) -> Result<(), Fault> {
+        self.store.said(entry)
+    }
 }
 
 /// Redeemed intervals without what their key says already.

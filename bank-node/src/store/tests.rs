@@ -63,7 +63,7 @@ fn books_of_a_newer_version_are_not_touched() {
 }
 
 #[derive(Clone)]
-enum Step {
+pub(super) enum Step {
     Ask(Box<BankAsk>),
     Order(&'static str, Operation),
 }
@@ -78,7 +78,7 @@ fn opening(name: &str, balance: u64) -> Operation {
 }
 
 /// Carries out a step; the answer as bytes.
-fn perform<S: Store>(bank: &Bank<S>, step: &Step) -> Result<Vec<u8>, Fault> {
+pub(super) fn perform<S: Store>(bank: &Bank<S>, step: &Step) -> Result<Vec<u8>, Fault> {
     match step {
         Step::Ask(ask) => bank.try_ask(BankAsk::clone(ask)).map(|answer| encode(&answer)),
         Step::Order(key, operation) => {
@@ -88,7 +88,7 @@ fn perform<S: Store>(bank: &Bank<S>, step: &Step) -> Result<Vec<u8>, Fault> {
 }
 
 /// A day at the bank: every kind of request, with repeats.
-fn a_day() -> Vec<(Step, Vec<u8>)> {
+pub(super) fn a_day() -> Vec<(Step, Vec<u8>)> {
     let bank = Bank::new();
     let mut day: Vec<(Step, Vec<u8>)> = Vec::new();
     let mut step = |step: Step| {
@@ -137,9 +137,19 @@ fn a_day() -> Vec<(Step, Vec<u8>)> {
 /// Plays the day on a store that dies at its `writes`-th write, then on what the next process opens; says
 /// whether it died at all.
 fn dies_and_goes_on<S: Store>(day: &[(Step, Vec<u8>)], open: impl Fn() -> S, writes: u64) -> bool {
-    let mut at = 0;
     let failing = Failing { store: open(), fuse: Fuse::of(writes) };
-    if let Ok(bank) = Bank::try_on(failing) {
+    dies_and_another_goes_on(day, Ok(failing), open, writes)
+}
+
+/// The same with a store that dies by itself, perhaps while it is opened.
+pub(super) fn dies_and_another_goes_on<D: Store, S: Store>(
+    day: &[(Step, Vec<u8>)],
+    dying: Result<D, Fault>,
+    open: impl Fn() -> S,
+    writes: u64,
+) -> bool {
+    let mut at = 0;
+    if let Ok(bank) = dying.and_then(Bank::try_on) {
         while let Some((step, expected)) = day.get(at) {
             match perform(&bank, step) {
                 Ok(answer) => assert_eq!(&answer, expected, "write {writes}, step {at}"),

@@ -2,6 +2,7 @@
 
 use super::Engine;
 use super::input::Input;
+use crate::store::{Page, Store as _};
 use protocol::bank::AddressRecord;
 use protocol::id::Key;
 use protocol::node::address::address_record;
@@ -142,6 +143,27 @@ impl BankLink {
         }
     }
 
+    /// Shows the bank its own newest letter: one that was opened on old books stops before it takes anybody's money a
+    /// second time (threats X7). Who has no letter has nothing to show.
+    async fn bear_witness(&self) {
+        let store = self.engine.shared.store.clone();
+        let newest =
+            tokio::task::spawn_blocking(move || store.letters(Page { before: None, limit: 1 })).await;
+        let Ok(Ok(letters)) = newest else { return };
+        for letter in letters {
+            let number = letter.unverified().number;
+            match self.ask(&BankAsk::Witness(letter)).await {
+                Ok(BankAnswer::Noted) => {}
+                Ok(BankAnswer::Error(code)) => {
+                    tracing::warn!(number, code = code.word(), "the bank says nothing to its own letter");
+                }
+                Ok(_) => tracing::warn!(number, "the bank answered something else to its own letter"),
+                // Asked again when it is in reach again.
+                Err(fault) => tracing::debug!(%fault, "the bank was not shown its letter"),
+            }
+        }
+    }
+
     /// Tells the engine whether the bank is in reach, for ever.
     pub async fn watch_bank(self: Arc<Self>) {
         let mut status = self.net.status();
@@ -149,6 +171,7 @@ impl BankLink {
             let reachable = status.borrow_and_update().bootstrap;
             self.engine.tell(Input::BankReachable(reachable)).await;
             if reachable {
+                self.bear_witness().await;
                 self.sync_directory().await;
             }
             if status.changed().await.is_err() {

@@ -46,6 +46,7 @@ impl Wallet {
             BankAnswer::Terms(_)
             | BankAnswer::Activated(..)
             | BankAnswer::Published
+            | BankAnswer::Noted
             | BankAnswer::Balance(_)
             | BankAnswer::NotSeen
             | BankAnswer::Directory(_)

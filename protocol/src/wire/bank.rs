@@ -71,6 +71,8 @@ pub enum BankAsk {
     VaultRead(Signed<AccountQuery>, u64),
     /// Bulletins after this number.
     Bulletins(u64),
+    /// The bank's own word, shown to it: a bank that ends before the letter's number has old books, and stops.
+    Witness(Signed<Letter>),
 }
 
 /// Most bulletins in a page.
@@ -261,6 +263,8 @@ pub enum BankAnswer {
     VaultRecords(Vec<ByteBuf>, VaultHead),
     /// Bulletins.
     Bulletins(Box<BulletinPage>),
+    /// The bank knows of what it has signed.
+    Noted,
     /// `Busy` and `Unavailable` leave it open, and so does `Expired` for a withdrawal: the same bytes may be taken
     /// later. Every other code says that it is not done, for good (SPEC §4).
     Error(ErrorCode),

@@ -12,7 +12,9 @@ use bank_node::desk::office::{Opening, Operation, Order};
 use bank_node::keys::{MasterKey, WorkingKeys, make_all};
 use bank_node::ledger::CustomerKind;
 use bank_node::service::{self, World};
-use bank_node::store::{Ledger, Redb};
+use bank_node::store::redo::Place;
+use bank_node::store::shelf::Store;
+use bank_node::store::{Ledger, Logged, Redb};
 use ed25519_dalek::{Signature, VerifyingKey};
 use protocol::bank::{Activation, Identity, OUTCOMES_MAX, Outcome, RedeemKind, Redemption, Withdrawal};
 use protocol::body::Body;
@@ -31,7 +33,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-type Bank = service::Bank<Ledger<Redb>>;
+type Bank<S> = service::Bank<Ledger<S>>;
 type Queue = Arc<Mutex<VecDeque<BankAsk>>>;
 
 /// Customers who ask at once.
@@ -43,7 +45,8 @@ const CACHE_BYTES: usize = 64 << 20;
 
 pub(super) fn measure(effort: Effort) -> Vec<Figure> {
     let folder = tempfile::tempdir().unwrap_or_else(|why| panic!("no folder for the bank: {why}"));
-    let counter = Counter::open(folder.path());
+    let counter = Counter::open(logged(folder.path()));
+    let bare = Counter::open(books(&folder.path().join("bare.redb")));
     let floor = Floor::make(&folder.path().join("floor.redb"));
     let mut figures = Vec::new();
     for at_once in AT_ONCE {
@@ -54,18 +57,34 @@ pub(super) fn measure(effort: Effort) -> Vec<Figure> {
         let count = if at_once == 1 { effort.of(300) } else { effort.of(1500) };
         figures.push(counter.withdrawals(effort, &floor, at_once, count));
     }
+    for at_once in AT_ONCE {
+        let count = if at_once == 1 { effort.of(300) } else { effort.of(1500) };
+        figures.push(counter.beside(&bare, effort, at_once, count));
+    }
     figures
 }
 
+fn books(file: &Path) -> Redb {
+    Redb::open(file).unwrap_or_else(|why| panic!("the books: {why}"))
+}
+
+/// Books with their redo log, as the bank has them; on one disk, as on most machines that this runs on.
+fn logged(folder: &Path) -> Logged<Redb> {
+    let (data, log) = (folder.to_owned(), folder.join("redo"));
+    let place = Place { data, log, bank: Key([7; 32]), new: true, said: None };
+    let opened = Logged::open(books(&folder.join("bank.redb")), &place);
+    opened.unwrap_or_else(|why| panic!("the redo log: {why}"))
+}
+
 /// An open bank with one customer who has a lot.
-struct Counter {
-    bank: Bank,
+struct Counter<S: Store> {
+    bank: Bank<S>,
     owner: Signer,
     clock: Clock,
 }
 
-impl Counter {
-    fn open(folder: &Path) -> Counter {
+impl<S: Store> Counter<S> {
+    fn open(store: S) -> Counter<S> {
         let _runtime = runtime().enter();
         let clock = Clock::system();
         let now = Timestamp(clock.now_seconds());
@@ -74,7 +93,7 @@ impl Counter {
         let made = make_all(&master, now.day(), 2, &mut chance_bytes);
         let keys = WorkingKeys::in_memory(&master, &made, chance_bytes()).expect("keys just made are whole");
         let sign = Sign { name: "Figures".to_owned(), currency: Currency::default() };
-        let books = Redb::open(&folder.join("bank.redb")).and_then(Ledger::open);
+        let books = Ledger::open(store);
         let books = books.unwrap_or_else(|why| panic!("the books: {why}"));
         let bank = service::start(books, keys, sign, World::roomy(clock.clone()));
         let bank = bank.unwrap_or_else(|why| panic!("the bank: {why}"));
@@ -103,6 +122,18 @@ impl Counter {
                 .floor(median(verified))
                 .note("floor: bare verification of its signatures on all cores"),
         ]
+    }
+
+    /// What the redo log costs: in turns with a bank that has none.
+    fn beside<T: Store>(&self, bare: &Counter<T>, effort: Effort, at_once: usize, count: usize) -> Figure {
+        let (mut with, mut without) = (Vec::new(), Vec::new());
+        for _ in 0..effort.rounds() {
+            with.push(rate(count, self.ask_all(at_once, self.reissues(count).0).1));
+            without.push(rate(count, bare.ask_all(at_once, bare.reissues(count).0).1));
+        }
+        Figure::new(format!("bank: redemptions with a redo log, {at_once} at once"), median(with), "1/s")
+            .floor(median(without))
+            .note("floor: the same bank without one; books and log on one disk")
     }
 
     fn withdrawals(&self, effort: Effort, floor: &Floor, at_once: usize, count: usize) -> Figure {
@@ -184,7 +215,7 @@ impl Counter {
     }
 }
 
-async fn ask_on(bank: Bank, queue: Queue, clock: Clock) -> Times {
+async fn ask_on<S: Store>(bank: Bank<S>, queue: Queue, clock: Clock) -> Times {
     let mut times = Times::default();
     loop {
         let next = queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
@@ -201,7 +232,7 @@ fn one() -> Units {
 }
 
 /// A customer with more than all figures take.
-async fn open_account(bank: &Bank) -> Signer {
+async fn open_account<S: Store>(bank: &Bank<S>) -> Signer {
     let owner = Signer::from_secret(&chance_bytes());
     let opening = Opening {
         kind: CustomerKind::Resident,

@@ -4,8 +4,11 @@
 
 mod anonymity;
 mod bad_input;
+mod bank_durability;
+mod chaos;
 mod crashes;
 mod hostile;
+mod lessons;
 mod link2;
 mod mailbox;
 mod openrpc;

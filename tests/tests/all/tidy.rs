@@ -4,6 +4,7 @@
 //! exception that nothing needs any more fails its test too.
 
 mod coverage;
+mod lessons;
 mod seams;
 mod source;
 

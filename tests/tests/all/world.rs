@@ -2,6 +2,7 @@
 
 mod banking;
 mod crashes;
+mod lessons;
 mod mailbox;
 mod paying;
 mod receiving;

@@ -5,6 +5,7 @@ mod money;
 mod orders;
 mod post;
 mod queries;
+mod witness;
 
 use super::counter::{Prepared, Sign, prepare};
 use super::office::{Done, Objection, Opening, Operation, Order, Ordered};

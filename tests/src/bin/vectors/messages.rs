@@ -131,6 +131,7 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     for (name, asked) in crate::post::asks(scene) {
         ask(name, asked);
     }
+    ask("Witness", BankAsk::Witness(bank.attest.sign(papers::letter(bank, bob, LetterKind::Balance))));
     v.odd_forms("BankAsk", &bytes);
 }
 
@@ -176,6 +177,7 @@ fn answers(v: &mut Vectors, scene: &Scene) {
     for (name, told) in crate::post::answers(scene) {
         answer(name, told);
     }
+    answer("Noted", BankAnswer::Noted);
     answer("Error", BankAnswer::Error(ErrorCode::Busy));
     v.odd_forms("BankAnswer", &bytes);
 }

@@ -13,8 +13,14 @@ use tests::process::root;
 use super::source::{Source, everything, has_word, product};
 
 /// What link 1 and link 2 promise; the names are those of the project's list of requirements.
-const REQUIRED: [&str; 14] =
-    ["N2", "N3", "N4", "N5", "N6", "N7", "N12", "N14", "N15", "N16", "M1", "M3", "B5", "B7"];
+const REQUIRED: [&str; 16] =
+    ["N2", "N3", "N4", "N5", "N6", "N7", "N12", "N14", "N15", "N16", "M1", "M3", "B5", "B6", "B7", "B9"];
+
+/// What a hostile review of the design found; the names are those of the project's list of threats.
+const THREATS: [&str; 25] = [
+    "X1", "X2", "X3", "X4", "X5", "X6", "X7", "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "Y5", "Y6",
+    "Y7", "Y8", "Y9", "Y10", "Y11", "Y12", "Y13", "Y14",
+];
 
 /// Every protocol has a row of its own in the limits, as wide as its messages.
 #[test]
@@ -79,7 +85,17 @@ fn without_vectors(file: &str, field: &str, wanted: BTreeSet<String>) -> Vec<Str
 /// Every requirement is named by a test. `cargo test -p tests every_requirement -- --nocapture` prints which.
 #[test]
 fn every_requirement_is_named_by_a_test() {
-    let mut matrix: BTreeMap<&str, Vec<String>> = REQUIRED.iter().map(|id| (*id, Vec::new())).collect();
+    every_one_is_named(&REQUIRED);
+}
+
+/// Every threat is named by the test that shows that it is met. Printed in the same way.
+#[test]
+fn every_threat_is_named_by_a_test() {
+    every_one_is_named(&THREATS);
+}
+
+fn every_one_is_named(ids: &[&'static str]) {
+    let mut matrix: BTreeMap<&str, Vec<String>> = ids.iter().map(|id| (*id, Vec::new())).collect();
     for source in &everything() {
         for test in scenes(source) {
             for (id, tests) in &mut matrix {
@@ -89,21 +105,21 @@ fn every_requirement_is_named_by_a_test() {
             }
         }
     }
-    for id in REQUIRED {
+    for id in ids {
         println!("{id:<4} {}", matrix[id].join("\n     "));
     }
     let unnamed: Vec<&&str> = matrix.iter().filter(|(_, tests)| tests.is_empty()).map(|(id, _)| id).collect();
     assert!(unnamed.is_empty(), "no test names {unnamed:?}");
 }
 
-struct Scene {
-    name: String,
+pub(super) struct Scene {
+    pub(super) name: String,
     /// Its doc comment and what it says while it runs.
     about: String,
 }
 
 /// The tests of a file: everything from the doc comment to the next test.
-fn scenes(source: &Source) -> Vec<Scene> {
+pub(super) fn scenes(source: &Source) -> Vec<Scene> {
     let lines: Vec<&str> = source.text.lines().collect();
     let marks: Vec<usize> = (0..lines.len()).filter(|at| is_mark(lines[*at])).collect();
     let begins = |mark: usize| {

@@ -18,7 +18,7 @@ fn by_hand(world: &mut World, payer: Who, payee: Who, notes: &[Note], id: Paymen
     with_request(world, payer, &request, notes, id)
 }
 
-fn a_request(world: &mut World, payee: Who, sum: u64) -> Signed<Request> {
+pub(super) fn a_request(world: &mut World, payee: Who, sum: u64) -> Signed<Request> {
     let (now, mut chance) = (world.now, world.chance.clone());
     let amount = AmountRule::AtMost(units(sum.max(1)));
     let person = world.person_mut(payee);
@@ -27,7 +27,7 @@ fn a_request(world: &mut World, payee: Who, sum: u64) -> Signed<Request> {
     request.unwrap().unwrap()
 }
 
-fn with_request(
+pub(super) fn with_request(
     world: &World,
     payer: Who,
     request: &Signed<Request>,
@@ -69,12 +69,12 @@ fn with_request(
     }
 }
 
-fn shows(world: &mut World, payer: Who, payee: Who, payment: &Payment) -> PayAnswer {
+pub(super) fn shows(world: &mut World, payer: Who, payee: Who, payment: &Payment) -> PayAnswer {
     let (introduction, now) = (world.person(payer).introduction.clone(), world.now);
     world.person_mut(payee).answer_payment(introduction, payment.clone(), now).unwrap()
 }
 
-fn only_note(world: &World, who: Who) -> Note {
+pub(super) fn only_note(world: &World, who: Who) -> Note {
     world.person(who).wallet().notes().next().unwrap().note.clone()
 }
 
