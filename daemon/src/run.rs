@@ -10,6 +10,7 @@ use crate::engine::handle::{Persona, Shared};
 use crate::engine::inbound::Inbox;
 use crate::engine::jobs::Jobs;
 use crate::engine::link::BankLink;
+use crate::engine::mailroom::Mailroom;
 use crate::engine::outbox::Outbox;
 use crate::engine::upload::Upload;
 use crate::engine::{Core, Engine, Input};
@@ -217,8 +218,10 @@ fn spawn_tasks(
 ) -> Vec<tokio::task::JoinHandle<()>> {
     let inbox = Arc::new(Inbox::new(engine.clone(), contacts.clone(), net.clone()));
     let ticking = engine.clone();
+    let mailroom = Mailroom::new(engine.clone(), contacts.clone(), link.clone(), inbox.clone());
     vec![
         tokio::spawn(inbox.run(inbound)),
+        tokio::spawn(mailroom.run(net.clone())),
         tokio::spawn(link.clone().watch_bank()),
         tokio::spawn(link.clone().keep_directory()),
         tokio::spawn(link.clone().keep_address()),

@@ -1,6 +1,7 @@
 //! Where requests come in: what needs no commit is answered, the rest becomes work for the batch.
 
 use super::activate::{self, Attempts, Claim};
+use super::post::{self, PostWork};
 use super::query::examine_query;
 use super::redeem::{self, Examined, Ready};
 use super::{Desk, Reply, claim, publish, reclaim, settle, status, vault, withdraw};
@@ -31,6 +32,8 @@ pub enum Work {
     Claim(Box<claim::Examined>),
     /// An answer in a case.
     Defend(u64, Box<Defence>),
+    /// Mail, and requests that are left for payers.
+    Post(Box<PostWork>),
 }
 
 /// What the counter can do with a request.
@@ -120,14 +123,17 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
                 asked.and_then(|(account, query)| Ok(claim::cases(view, account.number, query.number)?)),
             );
         }
-        // Rooms that are being built: each is answered where it is made.
-        BankAsk::Mail(..)
+        // Answered before it comes here, by the service that keeps the day's tree.
+        BankAsk::RootPath(_) => return answer(Err(ErrorCode::Unsupported.into())),
+        ask @ (BankAsk::Mail(..)
         | BankAsk::Collect(_)
         | BankAsk::MailBack(_)
         | BankAsk::LeaveRequests(..)
-        | BankAsk::TakeRequest(_)
-        // Answered before it comes here, by the service that keeps the day's tree.
-        | BankAsk::RootPath(_) => return answer(Err(ErrorCode::Unsupported.into())),
+        | BankAsk::TakeRequest(_)) => match post::examine(bank, now, view, ask) {
+            Ok(post::Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+            Ok(post::Ready::Examined(work)) => Ok(Work::Post(work)),
+            Err(stop) => Err(stop),
+        },
     };
     match prepared {
         Ok(work) => Ok(Prepared::Work(work)),
@@ -153,6 +159,7 @@ impl Work {
             Work::Contest(proofs) => settle(desk.contest(tx, proofs)),
             Work::Claim(examined) => settle(desk.claim(tx, examined)),
             Work::Defend(case, defence) => settle(desk.defend(tx, *case, defence)),
+            Work::Post(work) => settle(desk.post(tx, work)),
         }
     }
 }

@@ -22,6 +22,7 @@ pub mod due;
 pub mod office;
 pub mod open_account;
 pub mod operators;
+pub mod post;
 pub mod publish;
 pub mod query;
 pub mod reclaim;

@@ -6,6 +6,7 @@
 use super::account::{Account, AccountNumber};
 use super::cases::{CaseTx, CaseView, DueTx, DueView};
 use super::outstanding::{Issued, Redeemed};
+use super::post::{PostTx, PostView};
 use super::posting::{Answer, Asked, Entry};
 use super::reclaims::{ReclaimTx, ReclaimView};
 use super::vault::{VaultTx, VaultView};
@@ -62,7 +63,7 @@ pub struct Operator {
 }
 
 /// Reading.
-pub trait View: ReclaimView + CaseView + DueView + VaultView {
+pub trait View: ReclaimView + CaseView + DueView + VaultView + PostView {
     /// The account of this number.
     fn account(&self, number: AccountNumber) -> Result<Option<Account>, Fault>;
     /// The account that this owner key has activated.
@@ -104,7 +105,7 @@ pub trait View: ReclaimView + CaseView + DueView + VaultView {
 }
 
 /// Writing; all of a batch or nothing.
-pub trait Tx: View + ReclaimTx + CaseTx + DueTx + VaultTx {
+pub trait Tx: View + ReclaimTx + CaseTx + DueTx + VaultTx + PostTx {
     /// Writes an account, and finds it by its owner from now on.
     fn keep_account(&mut self, account: &Account) -> Result<(), Fault>;
     /// Writes an answer.

@@ -7,6 +7,7 @@
 //! | [`outstanding`] | the issue register, the redeemed intervals, the double-spend rule |
 //! | [`reclaims`] | reclaims, and what became of their units |
 //! | [`cases`] | claims: against which entry a unit is judged, who is asked, who is liable |
+//! | [`post`] | what is asked of a store for the mailboxes |
 //! | [`books`] | what the rules ask of a store, a question each |
 //! | [`bulletin`] | what the bank says of itself every hour |
 //! | [`vault`] | sealed logs of workstations, which are no money |
@@ -19,6 +20,7 @@ pub mod bulletin;
 mod case_audit;
 pub mod cases;
 pub mod outstanding;
+pub mod post;
 pub mod posting;
 pub mod reclaims;
 pub mod vault;

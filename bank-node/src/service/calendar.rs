@@ -109,6 +109,7 @@ pub(crate) async fn keep_calendar<B: Books>(
         // A clock that has jumped must not end what people have time for.
         if !calendar.doubts() {
             bank.turn().await;
+            bank.sweep_post().await;
         }
         match turned {
             Ok(Ok(keys)) => {

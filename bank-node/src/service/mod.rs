@@ -8,6 +8,7 @@
 
 mod bulletin;
 mod calendar;
+mod post;
 mod writer;
 
 #[cfg(test)]

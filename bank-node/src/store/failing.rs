@@ -54,6 +54,11 @@ impl ShelfMut for Writer<'_> {
         self.fuse.burn()?;
         self.shelf.put(table, key, value)
     }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault> {
+        self.fuse.burn()?;
+        self.shelf.remove(table, key)
+    }
 }
 
 impl<S: Store> Store for Failing<S> {

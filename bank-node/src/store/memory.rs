@@ -83,6 +83,11 @@ impl ShelfMut for Draft {
         self.0.insert((table, key.to_vec()), value.to_vec());
         Ok(())
     }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault> {
+        self.0.remove(&(table, key.to_vec()));
+        Ok(())
+    }
 }
 
 impl Store for Memory {

@@ -9,6 +9,7 @@
 
 mod cases;
 mod memory;
+mod post;
 mod redb;
 pub mod redo;
 pub mod shelf;

@@ -135,4 +135,9 @@ impl ShelfMut for Draft<'_> {
         let table = self.0.get_mut(place(table)).ok_or_else(missing)?;
         table.insert(key, value).map(|_| ()).map_err(fault)
     }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault> {
+        let table = self.0.get_mut(place(table)).ok_or_else(missing)?;
+        table.remove(key).map(|_| ()).map_err(fault)
+    }
 }

@@ -45,11 +45,17 @@ pub enum Table {
     Vaults,
     /// account number, record number → sealed record.
     VaultRecords,
+    /// account number, number → an item of its mailbox.
+    Mail,
+    /// account number, number → the envelope.
+    Envelopes,
+    /// kind of record, name → what else the post remembers.
+    Post,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 20] = [
+    pub const ALL: [Table; 23] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -70,6 +76,9 @@ impl Table {
         Table::Operators,
         Table::Vaults,
         Table::VaultRecords,
+        Table::Mail,
+        Table::Envelopes,
+        Table::Post,
     ];
 
     /// Its name in files.
@@ -95,6 +104,9 @@ impl Table {
             Table::Operators => "operators",
             Table::Vaults => "vaults",
             Table::VaultRecords => "vault_records",
+            Table::Mail => "mail",
+            Table::Envelopes => "envelopes",
+            Table::Post => "post",
         }
     }
 }
@@ -116,6 +128,8 @@ pub trait Shelf {
 pub trait ShelfMut: Shelf {
     /// Sets the value of a key.
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fault>;
+    /// Takes a key away; nothing happens if it is not there.
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault>;
 }
 
 /// A store of ordered keys.

@@ -78,7 +78,7 @@ pub(super) fn write<T: Serialize>(record: &T) -> Result<Vec<u8>, Fault> {
     rmp_serde::to_vec(record).map_err(|why| Fault::Damaged(why.to_string()))
 }
 
-fn read<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, Fault> {
+pub(super) fn read<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, Fault> {
     rmp_serde::from_slice(bytes).map_err(|why| Fault::Damaged(format!("a record in {}: {why}", table.name())))
 }
 

@@ -186,6 +186,8 @@ const REASONS: &[(&str, Exit)] = &[
     ("over_cap", Exit::Refused),
     ("not_reclaimable", Exit::Refused),
     ("reclaimed", Exit::Refused),
+    ("not_in_mailbox", Exit::Refused),
+    ("not_collected", Exit::Refused),
     ("bank_unreachable", Exit::Failed),
     ("unreachable", Exit::Failed),
     ("history_broken", Exit::Failed),

@@ -10,6 +10,7 @@ mod export;
 mod fault;
 mod history;
 mod join;
+mod mail;
 mod node;
 mod pay;
 mod policy;
@@ -102,6 +103,8 @@ enum Command {
     Pay(pay::PayWords),
     #[command(subcommand)]
     Payment(pay::PaymentWords),
+    /// What waits in mailboxes: payments left there, mail of one's own, requests left for payers
+    Mailbox,
     #[command(subcommand)]
     Receipt(pay::ReceiptWords),
     Request(receive::RequestWords),
@@ -153,6 +156,7 @@ impl Command {
             Command::Request(words) => words.run(session).await,
             Command::Code => receive::code(session).await,
             Command::History(words) => words.run(session).await,
+            Command::Mailbox => mail::mailbox(session).await,
             Command::Letter(words) => words.run(session).await,
             Command::Directory(words) => words.run(session).await,
             Command::Bulletin => told::bulletin(session).await,

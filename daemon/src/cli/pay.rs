@@ -65,7 +65,7 @@ impl PayWords {
         let certified = self.certified.then_some(true);
         let asked = Pay { to, units, memo: self.memo, certified, key: key.clone() };
         let payment = client.pay(asked).await?;
-        let payment = settle(&client, payment, &self.wait).await?;
+        let payment = until_posted(&client, payment, &self.wait).await?;
         session.show.answer(&super::with_key(&payment, &key), || payment_page(&payment, &currency))?;
         Ok(end(&payment))
     }
@@ -79,6 +79,25 @@ async fn settle(client: &WorkstationClient, first: Payment, wait: &WaitWords) ->
             break;
         }
         payment = client.payment_wait(WaitPayment { payment: id, seconds }).await?;
+    }
+    Ok(payment)
+}
+
+/// As [`settle`], but nobody waits at the till for a payee who is off.
+async fn until_posted(
+    client: &WorkstationClient,
+    first: Payment,
+    wait: &WaitWords,
+) -> Result<Payment, Fault> {
+    let id = first.payment;
+    let mut payment = first;
+    for seconds in wait.slices() {
+        let posted = payment.mailbox.as_ref().is_some_and(|mailbox| mailbox.since.is_some());
+        if matches!(payment.outcome.as_str(), "done" | "not_done") || posted {
+            break;
+        }
+        // In short turns: a change that is no outcome ends none.
+        payment = client.payment_wait(WaitPayment { payment: id, seconds: seconds.min(1) }).await?;
     }
     Ok(payment)
 }
@@ -98,6 +117,7 @@ fn payment_page(payment: &Payment, currency: &Currency) -> String {
     let first = match payment.outcome.as_str() {
         "done" => format!("Paid: {amount} to {payee}."),
         "not_done" => format!("Not paid: {amount} to {payee}."),
+        _ if payment.state == "posted" => format!("In the mailbox: {amount} for {payee}."),
         _ => format!("On its way: {amount} to {payee}."),
     };
     let facts = show::facts(&[
@@ -113,6 +133,10 @@ fn payment_page(payment: &Payment, currency: &Currency) -> String {
     let next = match payment.outcome.as_str() {
         "done" => format!("The payee's receipt: stermina receipt show {}\n", payment.payment),
         "not_done" => String::new(),
+        _ if payment.state == "posted" => format!(
+            "To take it back while nobody has collected it: stermina payment cancel {}\n",
+            payment.payment
+        ),
         _ => format!(
             "It goes on by itself; look again: stermina payment wait {}\nWhat is not decided yet, and what you can do: stermina doubt\n",
             payment.payment
@@ -136,6 +160,13 @@ pub(crate) enum PaymentWords {
         #[command(flatten)]
         wait: WaitWords,
     },
+    /// Take a payment out of the payee's mailbox, if he has not collected it
+    Cancel {
+        /// Its id
+        payment: PaymentId,
+        #[command(flatten)]
+        wait: WaitWords,
+    },
     /// Payments whose outcome is awaited
     List,
 }
@@ -148,6 +179,10 @@ impl PaymentWords {
             PaymentWords::Show { payment } => client.payment_show(ByPayment { payment }).await?,
             PaymentWords::Wait { payment, wait } => {
                 let first = client.payment_show(ByPayment { payment }).await?;
+                settle(&client, first, &wait).await?
+            }
+            PaymentWords::Cancel { payment, wait } => {
+                let first = client.payment_cancel(ByPayment { payment }).await?;
                 settle(&client, first, &wait).await?
             }
             PaymentWords::List => return list(session, &client, &currency).await,
@@ -217,6 +252,7 @@ mod tests {
             until: None,
             note: "A sentence.".into(),
             reason: reason.map(str::to_owned),
+            mailbox: None,
         }
     }
 

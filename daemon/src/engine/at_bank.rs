@@ -66,6 +66,7 @@ impl Core {
         let now = self.now();
         let _ = self.keyring.open(now);
         self.close_old_mail();
+        self.mind_the_mail();
         // What this batch has decided is in memory already; only what is on disk may be sent.
         let committed = self.flush()?;
         self.jobs.start_open(&self.wallet, &committed);

@@ -32,10 +32,10 @@ impl Core {
                 self.jobs.offer_again(id);
                 return;
             }
-            OfferReply::Request { request, certified, name } => match self.keyring.open(now) {
+            OfferReply::Request { request, certified, name, post } => match self.keyring.open(now) {
                 None => self.wallet.offer_failed(id, NotDone::Locked, now),
                 Some(keys) => {
-                    let terms = Terms { request: &request, certified, name };
+                    let terms = Terms { request: &request, certified, name, post };
                     self.wallet.offer_accepted(id, terms, keys, RequestId(chance_bytes()), now)
                 }
             },
@@ -126,6 +126,7 @@ impl Core {
                 if matches!(
                     payment.state,
                     State::Sent
+                        | State::Posted
                         | State::Receipted
                         | State::Confirmed
                         | State::TakingBack(_)

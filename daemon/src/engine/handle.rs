@@ -1,16 +1,17 @@
 //! What others hold of the engine: a cloneable handle, and what may be read without asking it.
 
 use super::input::{BankCall, CallFault, Input, LockState, Reply, RequestOrder, TryOutcome};
+use super::mailroom::MailWindow;
 use super::vault::VaultState;
 use super::waiting::Waiting;
 use crate::keyring::UnlockRefusal;
-use crate::store::{RedbStore, StoreFault};
+use crate::store::{RedbStore, Store as _, StoreFault};
 use crate::wallet::Wallet;
 use crate::wallet::banking::CallKey;
 use crate::wallet::bulletins::Heard;
 use crate::wallet::paying::NewPayment;
 use protocol::bank::Introduction;
-use protocol::id::{Key, PaymentId, RequestId};
+use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::bank::BankKeys;
 use protocol::node::clock::Clock;
 use protocol::seal::ViewKey;
@@ -61,6 +62,8 @@ pub struct Shared {
     /// How the vault stands.
     pub vault: watch::Sender<VaultState>,
     past_views: RwLock<Vec<ViewKey>>,
+    /// What the mailbox looks like.
+    pub mail: MailWindow,
     keys: RwLock<Arc<BankKeys>>,
     heard: RwLock<Arc<Heard>>,
     papers: RwLock<Introduction>,
@@ -79,6 +82,7 @@ impl Shared {
             directory_version: AtomicU64::new(0),
             vault: watch::Sender::default(),
             past_views: RwLock::default(),
+            mail: MailWindow::default(),
             keys: RwLock::new(Arc::new(wallet.keys().clone())),
             heard: RwLock::new(Arc::new(wallet.heard().clone())),
             papers,
@@ -141,6 +145,21 @@ impl Shared {
         let Some(listed) = self.store.contact(&owner)? else { return Ok(false) };
         let newest = listed.identity.map_or(0, |identity| identity.unverified().sequence);
         Ok(newest > papers.identity.unverified().sequence)
+    }
+
+    /// Whether their owner has restored his workstation since: older papers that come by mail are as good otherwise,
+    /// for they may have lain there for weeks.
+    pub fn are_replaced(&self, papers: &Introduction) -> Result<bool, StoreFault> {
+        let owner = papers.certificate.unverified().owner;
+        let Some(listed) = self.store.contact(&owner)? else { return Ok(false) };
+        let newest = listed.identity.map_or(0, |identity| identity.unverified().generation);
+        Ok(newest > papers.identity.unverified().generation)
+    }
+
+    /// Whether a payment that went out has this order.
+    pub fn is_order_of(&self, id: &PaymentId, order: &Digest) -> Result<bool, StoreFault> {
+        let payment = self.store.outgoing(id)?;
+        Ok(payment.and_then(|p| p.order).is_some_and(|signed| signed.digest() == *order))
     }
 
     pub(super) fn learn(&self, keys: &BankKeys) {

@@ -6,11 +6,12 @@
 use super::contact::Contacts;
 use super::handle::Engine;
 use super::input::Input;
+use super::mailing::MailInput;
 use crate::store::Store;
 use crate::wallet::Wallet;
 use crate::wallet::receiving::Verdict;
 use protocol::bank::{Introduction, Party, Standing};
-use protocol::id::Key;
+use protocol::id::{Key, PaymentId};
 use protocol::node::chance::chance;
 use protocol::node::net::limits::Limits;
 use protocol::node::net::{Inbound, Net, PeerId, Protocol};
@@ -112,7 +113,8 @@ impl Inbox {
     async fn asked(&self, letter: Letterhead, peer: PeerId) -> Option<PayAnswer> {
         match letter.ask {
             PayAsk::Offer(offer) => self.offered(letter.from, offer).await,
-            PayAsk::Pay(payment) => self.paid(letter.from, *payment, peer).await,
+            PayAsk::Pay(payment) => self.paid(letter.from, *payment, Some(peer)).await,
+            PayAsk::Answered(id, answer) => self.answered(letter.from, id, *answer).await,
             PayAsk::Confirm(id, receipt) => self.confirmed(letter.from, id, receipt).await,
         }
     }
@@ -146,10 +148,10 @@ impl Inbox {
         }
     }
 
-    async fn confirmed(
+    pub(super) async fn confirmed(
         &self,
         from: Introduction,
-        id: protocol::id::PaymentId,
+        id: PaymentId,
         receipt: Signed<Receipt>,
     ) -> Option<PayAnswer> {
         let node = match self.party(from) {
@@ -161,7 +163,29 @@ impl Inbox {
         Some(if good { PayAnswer::Noted } else { PayAnswer::Error(ErrorCode::NotFound) })
     }
 
-    async fn paid(&self, from: Introduction, payment: Payment, peer: PeerId) -> Option<PayAnswer> {
+    /// A payee's answer to a payment of ours that he had from his mailbox.
+    pub(super) async fn answered(
+        &self,
+        from: Introduction,
+        id: PaymentId,
+        answer: PayAnswer,
+    ) -> Option<PayAnswer> {
+        let party = match self.party(from) {
+            Ok(party) => Box::new(party),
+            Err(code) => return Some(PayAnswer::Error(code)),
+        };
+        let told = |reply| Input::Mail(MailInput::Answered { party, payment: id, answer, reply });
+        let good = self.engine.ask(told).await.ok()?;
+        Some(if good { PayAnswer::Noted } else { PayAnswer::Error(ErrorCode::NotFound) })
+    }
+
+    /// Takes a payment, or says why not; `peer` brought it, or the mailbox did.
+    pub(super) async fn paid(
+        &self,
+        from: Introduction,
+        payment: Payment,
+        peer: Option<PeerId>,
+    ) -> Option<PayAnswer> {
         let shared = self.engine.shared.clone();
         let order = payment.order.unverified();
         let order_digest = payment.order.digest();
@@ -198,7 +222,7 @@ impl Inbox {
         let verified = match verified.await.ok()? {
             Ok(verified) => verified,
             Err(flaw) => {
-                tracing::info!(%peer, code = flaw.code().word(), "a payment is refused");
+                tracing::info!(?peer, code = flaw.code().word(), "a payment is refused");
                 return Some(self.refuse(order_digest, &flaw));
             }
         };

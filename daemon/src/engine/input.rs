@@ -1,6 +1,7 @@
 //! Everything that can reach the engine: a closed list.
 
 use super::jobs::Flight;
+use super::mailing::MailInput;
 use super::vault::VaultWord;
 use crate::keyring::{Attempt, UnlockRefusal};
 use crate::store::StoreFault;
@@ -8,6 +9,7 @@ use crate::wallet::banking::{BankRefusal, CallKey};
 use crate::wallet::bulletins::{Source, Worth};
 use crate::wallet::paying::{NewPayment, NotDone, PayRefusal};
 use crate::wallet::policy::Policy;
+use crate::wallet::posting::BackRefusal;
 use crate::wallet::reclaiming::ReclaimRefusal;
 use crate::wallet::token::Token;
 use crate::wallet::vault::Quarantine;
@@ -63,6 +65,8 @@ pub enum OfferReply {
         certified: bool,
         /// The payee's certified name.
         name: String,
+        /// Whether he is off: then it goes into his mailbox.
+        post: bool,
     },
     /// He will not, or his papers are not in order.
     Failed(NotDone),
@@ -113,6 +117,9 @@ pub enum CallFault {
     /// A reclaim's rules.
     #[error(transparent)]
     Reclaim(#[from] ReclaimRefusal),
+    /// A payment that does not come back out of a mailbox.
+    #[error(transparent)]
+    Back(#[from] BackRefusal),
     /// No ticket is left, and a locked workstation can't make new ones.
     #[error("no more requests can be made until the workstation is unlocked")]
     NoTickets,
@@ -194,6 +201,8 @@ pub enum Input {
     Vault(VaultWord),
     /// Somebody shows a payment again that was taken before.
     ShownAgain(Key, PaymentId),
+    /// What concerns the mailbox.
+    Mail(MailInput),
     /// The bank-node was found or lost.
     BankReachable(bool),
     /// Time has passed.

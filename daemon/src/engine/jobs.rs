@@ -14,6 +14,7 @@ use protocol::node::clock::Clock;
 use protocol::note::{Note, NoteTable};
 use protocol::pay::{Receipt, list_of_notes};
 use protocol::sign::Signer;
+use protocol::time::Timestamp;
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -29,6 +30,9 @@ const A_MOMENT: Duration = Duration::from_millis(200);
 /// A confirmation is a courtesy: after so many tries it waits for the payer to ask.
 const CONFIRM_TRIES: u32 = 12;
 
+/// After so many tries it goes by mail.
+const BY_MAIL_AFTER: u32 = 4;
+
 /// Something under way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Flight {
@@ -36,6 +40,10 @@ pub enum Flight {
     Offer(PaymentId),
     /// A payment is sent.
     Send(PaymentId),
+    /// A payment is sealed for a mailbox.
+    Seal(PaymentId),
+    /// Mail is asked back.
+    MailBack(PaymentId),
     /// The bank is asked.
     Bank(RequestId),
     /// A payer is told that his money is safe.
@@ -87,11 +95,18 @@ impl Jobs {
 
     /// Starts whatever is open, not under way and due: after a restart that is everything.
     pub fn start_open(&self, wallet: &Wallet, _: &Committed) {
+        let now = Timestamp(self.clock.now_seconds());
         for payment in wallet.open_payments() {
             match payment.state {
                 State::Asking => self.launch(Flight::Offer(payment.id), || Job::Offer(payment.clone())),
                 State::Sent => self.launch(Flight::Send(payment.id), || Job::Send(payment.clone())),
                 _ => {}
+            }
+            if payment.is_to_seal(now) {
+                self.launch(Flight::Seal(payment.id), || Job::Seal(payment.clone()));
+            }
+            if payment.is_asked_back() {
+                self.launch(Flight::MailBack(payment.id), || Job::MailBack(payment.clone()));
             }
         }
         for op in wallet.open_bank_ops() {
@@ -100,7 +115,9 @@ impl Jobs {
         wallet.to_concede().for_each(|payment| self.concede(payment));
         let waiting: Vec<(Flight, Job)> = {
             let traffic = self.traffic();
-            traffic.kept.iter().map(|(flight, job)| (*flight, job.clone())).collect()
+            let by_mail =
+                |flight| traffic.retries.get(flight).is_some_and(|retry| retry.tries >= BY_MAIL_AFTER);
+            traffic.kept.iter().map(|(f, job)| (*f, job.clone().by_mail(by_mail(f)))).collect()
         };
         for (flight, job) in waiting {
             self.launch(flight, || job);
@@ -113,6 +130,8 @@ impl Jobs {
         match effect {
             Effect::Offer(id) => self.start_payment(Flight::Offer(id), open(&id), Job::Offer),
             Effect::Send(id) => self.start_payment(Flight::Send(id), open(&id), Job::Send),
+            Effect::Seal(id) => self.start_payment(Flight::Seal(id), open(&id), Job::Seal),
+            Effect::MailBack(id) => self.start_payment(Flight::MailBack(id), open(&id), Job::MailBack),
             Effect::Bank(id) => {
                 let op: Option<BankOp> = wallet.open_bank_op(&id).cloned();
                 if let Some(op) = op {
@@ -125,7 +144,7 @@ impl Jobs {
                     let receipt = Receipt { confirmed: true, ..body.clone() };
                     // With the owner's own signature where he is there to give it.
                     let signer = keys.map_or(&self.node, OpenKeys::owner);
-                    let job = Job::Confirm { payer, payment, receipt: signer.sign(receipt) };
+                    let job = Job::Confirm { payer, payment, receipt: signer.sign(receipt), by_mail: false };
                     let flight = Flight::Confirm(payer, payment);
                     self.keep(flight, job);
                 }
@@ -264,6 +283,6 @@ impl Jobs {
 
     /// The bank is back: what waits for it need not wait longer.
     pub fn bank_is_back(&self) {
-        self.traffic().retries.retain(|flight, _| !matches!(flight, Flight::Bank(_)));
+        self.traffic().retries.retain(|flight, _| !matches!(flight, Flight::Bank(_) | Flight::MailBack(_)));
     }
 }

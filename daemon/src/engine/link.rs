@@ -75,6 +75,11 @@ impl BankLink {
         wire::decode(&bytes).map_err(|_| LinkFault::Garbled)
     }
 
+    /// Whether the bank-node is connected.
+    pub fn is_there(&self) -> bool {
+        self.net.status().borrow().bootstrap
+    }
+
     /// Copies what is new in the directory; one copy at a time, and a fault only means that it stays as it was.
     pub async fn sync_directory(&self) {
         if !self.net.status().borrow().bootstrap {

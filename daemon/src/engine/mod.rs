@@ -8,6 +8,7 @@
 
 mod at_bank;
 pub mod bulletins;
+mod by_mail;
 mod calls;
 mod cases;
 mod coming_in;
@@ -18,6 +19,8 @@ pub mod inbound;
 mod input;
 pub mod jobs;
 pub mod link;
+mod mailing;
+pub mod mailroom;
 pub mod outbox;
 mod renewal;
 pub mod upload;
@@ -26,6 +29,7 @@ pub mod waiting;
 
 pub use handle::{Engine, Shared};
 pub use input::{BankCall, CallFault, Input, LockState, Look, OfferReply, Reply, RequestOrder, TryOutcome};
+pub use mailing::MailInput;
 
 use crate::keyring::{Attempt, Keyring, UnlockRefusal};
 use crate::store::{RedbStore, StoreFault};
@@ -166,6 +170,7 @@ impl Core {
             }
             Input::AddToken(token, reply) => self.change(|wallet, now| wallet.add_token(token, now), reply),
             Input::RevokeToken(id, reply) => self.change(|wallet, now| wallet.revoke_token(&id, now), reply),
+            Input::Mail(mail) => self.mail(mail)?,
             Input::BankReachable(reachable) => self.bank_came(reachable),
             Input::Vault(word) => self.vault_said(word),
             Input::ShownAgain(payer, payment) => self.shown_again(payer, payment),

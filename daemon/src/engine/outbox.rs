@@ -3,6 +3,7 @@
 //! A payment's plain bytes are fixed when it is decided; they are sealed afresh at each sending, because
 //! the payee's view key may have changed and a resend must not look like one (ADR 0004).
 
+use super::by_mail::{Mailed, mail_to};
 use super::contact::{Contacts, SpeakFault};
 use super::input::{Input, OfferReply};
 use super::jobs::Flight;
@@ -41,6 +42,8 @@ pub enum Job {
         payment: PaymentId,
         /// Our word on it.
         receipt: Signed<Receipt>,
+        /// Whether he is off, so that it goes into his mailbox.
+        by_mail: bool,
     },
     /// Ask the bank how our cases stand.
     Cases,
@@ -50,12 +53,25 @@ pub enum Job {
     Contest(Flight, NoteTable),
     /// Give the bank a newer identity record of ours.
     Publish(Signed<Identity>),
+    /// Seal a payment for the payee's mailbox.
+    Seal(Outgoing),
+    /// Ask the bank for mail back.
+    MailBack(Outgoing),
+}
+
+impl Job {
+    pub(super) fn by_mail(mut self, now: bool) -> Job {
+        if let Job::Confirm { by_mail, .. } = &mut self {
+            *by_mail = now;
+        }
+        self
+    }
 }
 
 /// Runs jobs.
 pub struct Outbox {
     engine: Engine,
-    contacts: Arc<Contacts>,
+    pub(super) contacts: Arc<Contacts>,
     pub(super) link: Arc<BankLink>,
     runtime: Handle,
     permits: Arc<Semaphore>,
@@ -76,11 +92,15 @@ impl Outbox {
                 Job::Offer(payment) => this.offer(&payment).await,
                 Job::Send(payment) => this.send(&payment).await,
                 Job::Bank(op) => this.bank(&op).await,
-                Job::Confirm { payer, payment, receipt } => this.confirm(&payer, &payment, receipt).await,
+                Job::Confirm { payer, payment, receipt, by_mail } => {
+                    this.confirm(&payer, &payment, receipt, by_mail).await
+                }
                 Job::Cases => this.cases().await,
                 Job::Publish(record) => this.publish(record).await,
                 Job::Defend(case, defence) => this.defend(case, defence).await,
                 Job::Contest(flight, table) => this.contest(flight, table).await,
+                Job::Seal(payment) => this.seal(&payment).await,
+                Job::MailBack(payment) => this.mail_back(&payment).await,
             };
             this.engine.tell(answer).await;
         });
@@ -101,7 +121,11 @@ impl Outbox {
 
     async fn offer(&self, payment: &Outgoing) -> Input {
         let reply = match self.ask_for_request(payment).await {
-            Ok((request, certified)) => self.check_request(payment, request, certified).await,
+            Ok((request, certified)) => self.check_request(payment, request, certified, false).await,
+            Err(OfferReply::Retry(NotDone::Unreachable)) => match self.request_left(payment).await {
+                Some(request) => self.check_request(payment, request, false, true).await,
+                None => OfferReply::Retry(NotDone::Unreachable),
+            },
             Err(reply) => reply,
         };
         Input::Offered(payment.id, reply)
@@ -130,6 +154,7 @@ impl Outbox {
         payment: &Outgoing,
         request: Signed<Request>,
         certified: bool,
+        post: bool,
     ) -> OfferReply {
         let party = match self.contacts.party(&payment.payee, None).await {
             Ok(party) => party,
@@ -139,7 +164,7 @@ impl Outbox {
         match request.verify_request(shared.keys().bank(), &party.identity.node, shared.now()) {
             Ok(request) => {
                 let name = party.certificate.name.as_str().to_owned();
-                OfferReply::Request { request: Box::new(request), certified, name }
+                OfferReply::Request { request: Box::new(request), certified, name, post }
             }
             Err(flaw) => OfferReply::Failed(NotDone::BadRequest(flaw.to_string())),
         }
@@ -192,8 +217,22 @@ impl Outbox {
         Input::Noted(Flight::Publish)
     }
 
-    async fn confirm(&self, payer: &Key, payment: &PaymentId, receipt: Signed<Receipt>) -> Input {
+    async fn confirm(
+        &self,
+        payer: &Key,
+        payment: &PaymentId,
+        receipt: Signed<Receipt>,
+        by_mail: bool,
+    ) -> Input {
         let flight = Flight::Confirm(*payer, *payment);
+        let (order, ask) = (receipt.unverified().order, PayAsk::Confirm(*payment, receipt.clone()));
+        if by_mail {
+            let rooms = (&*self.contacts, &*self.link);
+            return match mail_to(self.shared(), rooms, payer, order, ask).await {
+                Mailed::Settled => Input::Noted(flight),
+                Mailed::Open => Input::Unanswered(flight),
+            };
+        }
         let told = match self.contacts.party(payer, None).await {
             Ok(party) => self.contacts.speak(&party, None, PayAsk::Confirm(*payment, receipt)).await,
             Err(fault) => Err(fault),

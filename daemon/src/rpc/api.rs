@@ -76,6 +76,10 @@ rpc_contract! {
         "claim.list" (Scope::Read) claim_list(Empty) -> Claims;
         /// A claim.
         "claim.show" (Scope::Read) claim_show(ByClaim) -> ClaimView;
+        /// Takes a payment out of the payee's mailbox, where nobody has collected it. Answers at once; see `payment.wait`.
+        "payment.cancel" (Scope::Spend) payment_cancel(ByPayment) -> Payment;
+        /// What waits in mailboxes: payments left there, mail that lies in the own one, requests left for payers.
+        "mailbox.show" (Scope::Read) mailbox_show(Empty) -> Mailbox;
         /// The receipt for a payment that went out, or that came in.
         "receipt.show" (Scope::Read) receipt_show(ByPayment) -> Receipt;
         /// Makes a request that somebody can pay once.
@@ -397,7 +401,7 @@ results! {
     Operation {
         /// Its id.
         request: RequestId,
-        /// withdraw, deposit, refresh, certify, take_back, reclaim, restore or claim.
+        /// withdraw, deposit, refresh, certify, take_back, reclaim, restore, claim or post.
         operation: String,
         /// asked, done, declined or refused.
         state: String,
@@ -443,8 +447,8 @@ results! {
         units: Units,
         /// What for.
         memo: String,
-        /// asking, certifying, sent, receipted, confirmed, not_done, taking_back, returned, taken, reclaiming, reclaimed
-        /// or passed.
+        /// asking, certifying, sent, posted, receipted, confirmed, not_done, taking_back, returned, taken, reclaiming,
+        /// reclaimed or passed.
         state: String,
         /// asking, done, not_done or in_doubt.
         outcome: String,
@@ -462,6 +466,32 @@ results! {
         note: String,
         /// The reason's word when it was not done.
         reason: Option<String>,
+        /// Its way by the payee's mailbox, if it goes or went that way.
+        mailbox: Option<InMailbox>,
+    }
+    /// A payment's way by a mailbox.
+    InMailbox {
+        /// Since when it lies there, as the bank has said.
+        since: Option<Timestamp>,
+        /// Until when it can be collected; then it comes back by itself.
+        until: Timestamp,
+        /// Whether it is being asked back.
+        asked_back: bool,
+        /// withdrawn or collected, once the bank was asked for it back.
+        fate: Option<String>,
+        /// The bank's signed word on that, in hex.
+        word: Option<String>,
+    }
+    /// What waits in mailboxes.
+    Mailbox {
+        /// When the own mailbox was last looked into.
+        looked: Option<Timestamp>,
+        /// Items in it that could not be handled yet; they are looked at again by themselves.
+        waiting: u64,
+        /// Requests that lie at the bank for payers who come while this workstation is off.
+        requests: u64,
+        /// Payments that were left in payees' mailboxes and have no outcome.
+        left: Vec<Payment>,
     }
     /// Payments.
     Payments {

@@ -5,6 +5,7 @@ pub mod claims;
 mod code;
 mod doubt;
 mod gate;
+mod mail;
 mod moves;
 mod server;
 mod told;

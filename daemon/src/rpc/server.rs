@@ -414,6 +414,14 @@ impl Workstation for Desk {
         self.payment(&asked.payment)
     }
 
+    async fn payment_cancel(&self, _: &Caller, asked: api::ByPayment) -> Result<api::Payment, RpcError> {
+        self.take_out_of_mailbox(asked.payment).await
+    }
+
+    async fn mailbox_show(&self, _: &Caller, _: Empty) -> Result<api::Mailbox, RpcError> {
+        self.mailbox().await
+    }
+
     async fn payment_wait(&self, _: &Caller, asked: api::WaitPayment) -> Result<api::Payment, RpcError> {
         let settled = |p: &api::Payment| p.outcome == "done" || p.outcome == "not_done";
         self.wait(asked.payment.0, asked.seconds, || self.payment(&asked.payment), settled).await

@@ -1,6 +1,6 @@
 //! The wallet's records as programs see them.
 
-use super::api;
+use super::{api, mail};
 use crate::store::{RedbStore, Store};
 use crate::wallet::banking::{BankOp, OpState};
 use crate::wallet::doubt::{Doubt, Doubtful};
@@ -110,6 +110,7 @@ pub(super) fn payment(payment: &Outgoing, currency: &Currency) -> api::Payment {
         until: payment.until,
         note,
         reason,
+        mailbox: payment.post.as_ref().map(mail::in_mailbox),
     }
 }
 
@@ -124,8 +125,16 @@ fn explain(payment: &Outgoing, payee: &str, currency: &Currency) -> (String, Opt
         State::Sent => {
             plain(format!("sent; {payee}'s receipt is awaited, the payment is sent again by itself"))
         }
+        State::Posted => plain(mail::posted(payment, payee)),
         State::Receipted => plain(format!("{payee} has it; final once {payee} has been to the bank")),
         State::Confirmed => plain(format!("{payee} has it, finally")),
+        State::TakingBack(_) if mail::was_withdrawn(payment) => plain(format!(
+            "{payee} has not collected it; the bank is giving the units back, which needs the bank and an unlocked workstation"
+        )),
+        State::Returned(_) if mail::was_withdrawn(payment) => (
+            format!("{payee} had not collected it from his mailbox. The units are back."),
+            Some("not_collected".to_owned()),
+        ),
         State::TakingBack(code) => plain(format!(
             "{payee} did not take it ({}); the bank is giving the units back, which needs the bank and an unlocked workstation",
             code.text()

@@ -53,6 +53,7 @@ pub(super) const IDENTITIES: Bytes = Bytes::new("identities");
 pub(super) const ADDRESSES: Bytes = Bytes::new("addresses");
 
 pub(super) const ACCOUNT: &[u8] = b"account";
+const STOCK: &[u8] = b"stock";
 pub(super) const POLICY: &[u8] = b"policy";
 const TICKETS_TAKEN: &[u8] = b"tickets_taken";
 pub(super) const FENCE: &[u8] = b"fence";
@@ -167,6 +168,9 @@ impl RedbStore {
         let mut wallet = Wallet::new(owner, keys, policy);
         if let Some(policy) = meta(&tx, POLICY)? {
             wallet.apply(&Change::Policy(policy));
+        }
+        if let Some(stock) = meta(&tx, STOCK)? {
+            wallet.apply(&Change::Stock(stock));
         }
         if let Some(balance) = meta::<AccountBalance>(&tx, ACCOUNT)? {
             wallet.apply(&Change::Account(balance));
@@ -407,6 +411,7 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
         }
         Change::Letter(letter) => put_numbered(tx, LETTERS, letter.unverified().number, &letter.to_bytes()),
         Change::Account(balance) => put(tx, META, ACCOUNT, &pack(balance)),
+        Change::Stock(stock) => put(tx, META, STOCK, &pack(stock)),
         Change::Policy(policy) => put(tx, META, POLICY, &pack(policy)),
         Change::Token(token) => put(tx, TOKENS, token.id.as_bytes(), &pack(token)),
         Change::TokenRevoked(id) => remove(tx, TOKENS, id.as_bytes()),

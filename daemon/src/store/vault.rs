@@ -324,6 +324,7 @@ fn log(tx: &WriteTransaction, change: &Change) -> Result<Option<Logged>, StoreFa
         Change::Policy(policy) => whole(Whole::Policy, pack(policy)),
         Change::Ticket(..)
         | Change::TicketsTaken(_)
+        | Change::Stock(_)
         | Change::Token(_)
         | Change::TokenRevoked(_)
         // The bank tells it again; what speaks against the bank is not left with it.

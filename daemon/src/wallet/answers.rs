@@ -44,6 +44,8 @@ impl Wallet {
             BankAnswer::Error(code) => self.void(&mut draft, op, code, &Shown::default(), incoming),
             BankAnswer::Reclaim(state) => self.reclaim_told(&mut draft, op, &state, incoming)?,
             BankAnswer::Cases(states) => self.claim_filed(&mut draft, op, &states)?,
+            BankAnswer::MailKept => self.mail_kept(&mut draft, op)?,
+            BankAnswer::MailWord(word) => self.take_word(&mut draft, op, word)?,
             BankAnswer::Terms(_)
             | BankAnswer::Activated(..)
             | BankAnswer::Published
@@ -52,9 +54,7 @@ impl Wallet {
             | BankAnswer::NotSeen
             | BankAnswer::Directory(_)
             | BankAnswer::Contested(_)
-            | BankAnswer::MailKept
             | BankAnswer::Mail(..)
-            | BankAnswer::MailWord(_)
             | BankAnswer::RequestsLeft(_)
             | BankAnswer::OpenRequest(_)
             | BankAnswer::Vault(_)
@@ -182,7 +182,8 @@ impl Wallet {
             | Operation::Deposit
             | Operation::Reclaim(_)
             | Operation::Restore
-            | Operation::Claim(_) => return Err(BankFlaw::DoesNotFit),
+            | Operation::Claim(_)
+            | Operation::Post(_) => return Err(BankFlaw::DoesNotFit),
         }
         draft.put_op(op.clone(), OpState::Done(None));
         Ok(())

@@ -72,6 +72,8 @@ pub enum Operation {
     Restore,
     /// Units that somebody else had redeemed: the claim with this id.
     Claim(RequestId),
+    /// A payment into the payee's mailbox.
+    Post(PaymentId),
 }
 
 impl Operation {
@@ -86,6 +88,7 @@ impl Operation {
             Operation::Reclaim(_) => "reclaim",
             Operation::Restore => "restore",
             Operation::Claim(_) => "claim",
+            Operation::Post(_) => "post",
         }
     }
 

@@ -22,6 +22,7 @@ use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::KeyTicket;
 use protocol::key::bank::{KeyCertificate, Revocation};
 use protocol::money::Units;
+use protocol::pay::Request;
 use protocol::range::Range;
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
@@ -63,6 +64,8 @@ pub enum Change {
     Letter(Signed<Letter>),
     /// The account's balance.
     Account(AccountBalance),
+    /// The requests that lie at the bank for payers.
+    Stock(Vec<Signed<Request>>),
     /// The rules for taking money directly.
     Policy(Policy),
     /// A program's token, new or with more spent.
@@ -224,6 +227,10 @@ pub enum Effect {
     Offer(PaymentId),
     /// Send a payment, or send it again.
     Send(PaymentId),
+    /// Seal a payment for the payee's mailbox.
+    Seal(PaymentId),
+    /// Ask the bank for mail back that nobody has collected.
+    MailBack(PaymentId),
     /// Ask the bank, or ask it again.
     Bank(RequestId),
     /// Tell a payer that his money is safe.

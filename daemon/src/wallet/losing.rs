@@ -161,6 +161,7 @@ impl Wallet {
             Operation::TakeBack(_) => {}
             Operation::Reclaim(payment) => self.not_reclaimed(draft, &payment),
             Operation::Claim(claim) => self.claim_refused(draft, &claim, code),
+            Operation::Post(payment) => self.not_posted(draft, &payment, code),
         }
         draft.then(Effect::Refresh);
         draft.put_op(op.clone(), OpState::Refused(code));

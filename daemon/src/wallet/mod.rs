@@ -11,6 +11,7 @@
 //! |---|---|
 //! | [`reserve`] | which units are free, which to take for an amount |
 //! | [`paying`] | a payment going out, from its first record to its end |
+//! | [`posting`] | the way by the mailbox: posted, asked back, collected; requests left for payers |
 //! | [`receiving`] | when a payee says yes |
 //! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take |
 //! | [`reclaiming`] | payments in doubt that their owner wants back |
@@ -39,6 +40,7 @@ mod outgoing;
 pub mod paying;
 mod pieces;
 pub mod policy;
+pub mod posting;
 mod proof;
 pub mod receiving;
 pub mod reclaiming;
@@ -58,6 +60,7 @@ use protocol::id::{BankId, Key, PaymentId, RequestId};
 use protocol::key::bank::BankKeys;
 use protocol::key::{KeyTicket, Seed};
 use protocol::money::{Currency, Units};
+use protocol::pay::Request;
 use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
 use reserve::OwnNote;
@@ -135,6 +138,8 @@ pub struct Wallet {
     quarantine: Option<Quarantine>,
     claims: BTreeMap<RequestId, Claiming>,
     cases: BTreeMap<u64, CaseRecord>,
+    /// Requests that lie at the bank for payers who come while we are off.
+    stock: Vec<Signed<Request>>,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
     unconfirmed: HashMap<Key, Units>,
 }
@@ -162,6 +167,7 @@ impl Wallet {
             quarantine: None,
             claims: BTreeMap::new(),
             cases: BTreeMap::new(),
+            stock: Vec::new(),
             unconfirmed: HashMap::new(),
         }
     }
@@ -205,6 +211,7 @@ impl Wallet {
             Change::Bulletin(bulletin) => self.heard.keep(bulletin.clone(), &self.keys),
             Change::BankFault(fault) => self.heard.keep_fault(fault.clone()),
             Change::Account(balance) => self.account = Some(*balance),
+            Change::Stock(stock) => self.stock = stock.clone(),
             Change::Policy(policy) => self.policy = policy.clone(),
             Change::Token(token) => {
                 self.tokens.insert(token.id.clone(), token.clone());

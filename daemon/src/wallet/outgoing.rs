@@ -2,6 +2,7 @@
 
 use super::change::{Change, Draft, Happening};
 use super::history::{Movement, NewEntry};
+use super::posting::Post;
 use protocol::body::Text;
 use protocol::id::{Key, PaymentId};
 use protocol::money::Units;
@@ -54,6 +55,9 @@ pub struct Outgoing {
     /// When it is decided at the latest, as the bank told: until then others may object.
     #[serde(default)]
     pub until: Option<Timestamp>,
+    /// Its way by the payee's mailbox, if it goes that way.
+    #[serde(default)]
+    pub post: Option<Post>,
 }
 
 /// Where a payment stands; see [`super::paying`].
@@ -65,6 +69,8 @@ pub enum State {
     Certifying,
     /// Sent, and sent again until the payee answers.
     Sent,
+    /// On its way to the payee's mailbox or in it, and nowhere else: no other wire has carried it.
+    Posted,
     /// The payee has it.
     Receipted,
     /// The payee has it, and has been to the bank with it.
@@ -122,7 +128,12 @@ impl State {
     pub fn is_open(&self) -> bool {
         matches!(
             self,
-            State::Asking | State::Certifying | State::Sent | State::TakingBack(_) | State::Reclaiming
+            State::Asking
+                | State::Certifying
+                | State::Sent
+                | State::Posted
+                | State::TakingBack(_)
+                | State::Reclaiming
         )
     }
 
@@ -132,6 +143,7 @@ impl State {
             State::Asking => "asking",
             State::Certifying => "certifying",
             State::Sent => "sent",
+            State::Posted => "posted",
             State::Receipted => "receipted",
             State::Confirmed => "confirmed",
             State::NotDone(_) => "not_done",
@@ -150,7 +162,7 @@ impl State {
             State::Asking => PaymentOutcome::Asking,
             State::Receipted | State::Confirmed | State::Taken(_) | State::Passed => PaymentOutcome::Done,
             State::NotDone(_) | State::Returned(_) | State::Reclaimed => PaymentOutcome::NotDone,
-            State::Certifying | State::Sent | State::TakingBack(_) | State::Reclaiming => {
+            State::Certifying | State::Sent | State::Posted | State::TakingBack(_) | State::Reclaiming => {
                 PaymentOutcome::InDoubt
             }
         }

@@ -1,7 +1,8 @@
 //! A payment going out, from its first record on disk to its end (SPEC §3.7, N7).
 //!
 //! ```text
-//! Asking ─┬▶ Sent ──────────┬▶ Receipted ─▶ Confirmed          done
+//! Asking ─┬▶ Posted ─▶ Sent
+//!         ├▶ Sent ──────────┬▶ Receipted ─▶ Confirmed          done
 //!         ├▶ Certifying ─▶ Sent
 //!         └▶ NotDone        ├▶ TakingBack ─┬▶ Returned          not done: the bank gave the units back
 //!                           │              └▶ Taken             done: the payee had redeemed them after all
@@ -13,6 +14,7 @@
 //! | Asking | whom, how much; nothing is signed | the payee is asked again | not yet |
 //! | Certifying | order, request to the bank | the bank is asked again, the same bytes | in doubt |
 //! | Sent | order, notes | the same payment is sent again, until there is an answer | in doubt |
+//! | Posted | order, notes, the sealed item ([`super::posting`]) | the same item is posted again; asked back again | in doubt |
 //! | TakingBack | the refusal, request to the bank | the bank is asked (again) | in doubt |
 //! | Reclaiming | the signed reclaim | the bank is asked how it stands | in doubt, until a date |
 //!
@@ -23,6 +25,7 @@ pub use super::outgoing::{NotDone, Outgoing, PaymentOutcome, State};
 use super::banking::{OpState, Operation};
 use super::change::{Answered, Change, Decision, Draft, Effect, Started};
 use super::history::Movement;
+use super::posting::{POSTED_SECONDS, Post, posted_until};
 use super::reserve::{Holder, Piece, Short, Taker};
 use super::{OpenKeys, Wallet};
 use protocol::bank::{Outcome, RedeemKind};
@@ -70,6 +73,8 @@ pub struct Terms<'a> {
     pub certified: bool,
     /// His certified name.
     pub name: String,
+    /// Whether he is off, so that it goes into his mailbox.
+    pub post: bool,
 }
 
 /// Why a payment is not even begun.
@@ -143,6 +148,7 @@ impl Wallet {
             back: Units::ZERO,
             proof: None,
             until: None,
+            post: None,
         };
         draft.then(Effect::Offer(payment.id));
         draft.put_payment(payment, State::Asking);
@@ -168,7 +174,7 @@ impl Wallet {
         bank_request: RequestId,
         now: Timestamp,
     ) -> Decision<()> {
-        let Terms { request, certified, name } = terms;
+        let Terms { request, certified, name, post } = terms;
         let mut draft = Draft::at(self, now);
         let Some(payment) = self.open_payment(id).filter(|p| p.state == State::Asking) else {
             return Decision::new(draft, ());
@@ -183,8 +189,9 @@ impl Wallet {
         payment.request = Some(request.signed().clone());
         payment.name = name;
         let direct = request.mode == Mode::Direct && !payment.certified && !certified;
+        payment.post = post.then(|| Post::until(now.plus_seconds(POSTED_SECONDS)));
         let pieces = match direct.then(|| self.select(payment.amount, Taker::Payee(now))) {
-            Some(Ok(pieces)) => Ok((Mode::Direct, pieces)),
+            Some(Ok(pieces)) if !post || self.fits_mailbox(&pieces) => Ok((Mode::Direct, pieces)),
             // Too scattered, long or old for a payee: the bank makes one fresh note of it.
             _ => self.select(payment.amount, Taker::Bank).map(|pieces| (Mode::Certified, pieces)),
         };
@@ -212,7 +219,11 @@ impl Wallet {
     ) {
         let notes = self.hand_on(pieces, Destination::Key(request.key()), keys);
         let tips: Vec<Digest> = notes.iter().filter_map(|note| note.holding().ok()).map(|h| h.tip).collect();
-        let order = self.order(&payment, request, Mode::Direct, list_of_notes(&tips), draft.now());
+        let mut order = self.order(&payment, request, Mode::Direct, list_of_notes(&tips), draft.now());
+        if let Some(post) = &mut payment.post {
+            order.expires = posted_until(&notes, post.until);
+            post.until = order.expires;
+        }
         let order = keys.owner().sign(order);
         payment.message = Some(Payment {
             request: request.signed().clone(),
@@ -224,8 +235,7 @@ impl Wallet {
         payment.order = Some(order);
         self.hold(draft, pieces, Holder::Payment(payment.id));
         self.record_sent(draft, &payment);
-        draft.then(Effect::Send(payment.id));
-        draft.put_payment(payment, State::Sent);
+        self.on_its_way(draft, payment);
     }
 
     /// A redemption whose only outcome is the payee's key; the order is signed before the bank is asked (threats H1).
@@ -293,8 +303,7 @@ impl Wallet {
             keys: self.certificates_for(&notes),
             notes: NoteTable::pack(&notes),
         });
-        draft.then(Effect::Send(payment.id));
-        draft.put_payment(payment, State::Sent);
+        self.on_its_way(draft, payment);
     }
 
     /// The bank would not certify: nothing reached the payee, the units are free again.
@@ -330,8 +339,8 @@ impl Wallet {
                 draft.put(Change::Outgoing(Outgoing { receipt: Some(receipt), ..payment.clone() }));
                 return Decision::new(draft, true);
             }
-            State::Sent | State::TakingBack(_) if confirmed => State::Confirmed,
-            State::Sent | State::TakingBack(_) => State::Receipted,
+            State::Sent | State::Posted | State::TakingBack(_) if confirmed => State::Confirmed,
+            State::Sent | State::Posted | State::TakingBack(_) => State::Receipted,
             State::Receipted if confirmed => State::Confirmed,
             _ => return Decision::new(draft, matches!(payment.state, State::Receipted | State::Confirmed)),
         };
@@ -356,7 +365,7 @@ impl Wallet {
         now: Timestamp,
     ) -> Decision<()> {
         let mut draft = Draft::at(self, now);
-        let open = self.open_payment(id).filter(|p| p.state == State::Sent);
+        let open = self.open_payment(id).filter(|p| matches!(p.state, State::Sent | State::Posted));
         let direct = |p: &&Outgoing| p.order.as_ref().is_some_and(|o| o.unverified().mode == Mode::Direct);
         if let Some(payment) = open.filter(direct) {
             let mut payment = payment.clone();

@@ -49,6 +49,7 @@ pub fn belongs_in_vault(change: &Change) -> bool {
         | Change::Fork(_) => true,
         Change::Ticket(..)
         | Change::TicketsTaken(_)
+        | Change::Stock(_)
         | Change::Token(_)
         | Change::TokenRevoked(_)
         // The bank tells it again; what speaks against the bank is not left with it.

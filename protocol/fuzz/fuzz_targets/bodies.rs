@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use protocol::bank::{
-    AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, Certificate, DirectoryHead, Identity, Letter,
-    Redemption, Withdrawal,
+    AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, Certificate, DirectoryHead, Identity,
+    Letter, MailItem, MailWord, NodeQuery, Redemption, Withdrawal,
 };
 use protocol::body::Body;
 use protocol::key::KeyTicket;
@@ -45,6 +45,9 @@ fuzz_target!(|input: &[u8]| {
         16 => read::<Receipt>(bytes),
         17 => read::<Refusal>(bytes),
         18 => read::<Revocation>(bytes),
-        _ => read::<Bulletin>(bytes),
+        19 => read::<Bulletin>(bytes),
+        20 => read::<MailItem>(bytes),
+        21 => read::<MailWord>(bytes),
+        _ => read::<NodeQuery>(bytes),
     }
 });

@@ -1,6 +1,6 @@
 //! The mailbox: sealed things left at the bank for somebody who is off (SPEC §4.12, threats Y8).
 
-use crate::body::{Body, Malformed, Reader, Writer};
+use crate::body::{self, Body, Malformed, Reader, Writer};
 use crate::id::{BankId, Digest, Key, RequestId};
 use crate::time::Timestamp;
 
@@ -64,6 +64,11 @@ impl Body for MailItem {
     }
 }
 
+/// Digest of an envelope, as its item names it.
+pub fn envelope_digest(envelope: &[u8]) -> Digest {
+    body::digest("envelope-bytes", envelope)
+}
+
 /// What became of an item whose sender took it back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -81,11 +86,11 @@ pub struct MailWord {
     pub bank: BankId,
     /// Digest of the item.
     pub item: Digest,
-    /// Digest of the order that it is about.
+    /// Digest of the order that it is about; zeros if the item never came.
     pub order: Digest,
     /// What became of it.
     pub fate: MailFate,
-    /// When.
+    /// When the bank said so: at the first asking.
     pub at: Timestamp,
 }
 

@@ -24,7 +24,7 @@ pub use identity::{
     Party,
 };
 pub use letter::{Letter, LetterKind};
-pub use mailbox::{MailFate, MailItem, MailKind, MailWord, NodeQuery, Purpose};
+pub use mailbox::{MailFate, MailItem, MailKind, MailWord, NodeQuery, Purpose, envelope_digest};
 pub use reclaim::{Reclaim, ReclaimKind, Reclaimed};
 pub use redeem::{Outcome, RedeemKind, Redemption};
 pub use vault::{RECORD_MAX, RECORDS_MAX, VaultAppend, VaultHead};

@@ -258,8 +258,8 @@ pub enum BankAnswer {
     Mail(Vec<Parcel>, bool),
     /// What became of an item.
     MailWord(Signed<MailWord>),
-    /// So many requests lie there for payers.
-    RequestsLeft(u16),
+    /// The requests with these names lie there for payers now: those of them that were handed out do not.
+    RequestsLeft(Vec<RequestId>),
     /// A request of the payee's, or none is left.
     OpenRequest(Option<Box<Signed<Request>>>),
     /// How far the vault goes.

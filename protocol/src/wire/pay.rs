@@ -52,6 +52,8 @@ pub enum PayAsk {
     Pay(Box<Payment>),
     /// To the payer: the money of this payment of his is safe now.
     Confirm(PaymentId, Signed<Receipt>),
+    /// To the payer: the answer to this payment of his, which came by the mailbox.
+    Answered(PaymentId, Box<PayAnswer>),
 }
 
 /// What a payer would like to pay.
@@ -76,7 +78,7 @@ pub enum PayAnswer {
     Receipt(Signed<Receipt>),
     /// To a payment: opened, and not wanted.
     Refused(Signed<Refusal>),
-    /// To a confirmation: noted.
+    /// To a confirmation or an answer by mail: noted.
     Noted,
     /// Not done, nothing changed; try again or not, as the code says.
     Error(ErrorCode),

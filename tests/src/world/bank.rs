@@ -8,6 +8,7 @@ use bank_node::desk::{Desk, Rules};
 use bank_node::keys::{Made, MasterKey, WorkingKeys, make_all, replacement};
 use bank_node::ledger::books::{Books, View};
 use bank_node::ledger::bulletin::DayRoots;
+use bank_node::ledger::post::PostView as _;
 use bank_node::ledger::{AccountNumber, Audit, CustomerKind, Fault, audit};
 use bank_node::store::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use bank_node::store::{Ledger, Memory};
@@ -79,6 +80,11 @@ impl ShelfMut for Draft<'_> {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fault> {
         self.fuse.burn()?;
         self.shelf.put(table, key, value)
+    }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault> {
+        self.fuse.burn()?;
+        self.shelf.remove(table, key)
     }
 }
 
@@ -256,6 +262,21 @@ impl Bank {
                 self.ledger.in_one_commit(|tx| work.perform(desk, tx, &mut self.attempts))
             }
         }
+    }
+
+    /// Whether something lies in an owner's mailbox.
+    pub fn has_mail(&self, owner: &Key) -> bool {
+        let view = self.ledger.snapshot().expect("memory does not fail");
+        let account = view.account_of(owner).expect("memory does not fail");
+        account.is_some_and(|account| {
+            !view.mail_after(account.number, 0, 1).expect("memory does not fail").is_empty()
+        })
+    }
+
+    /// What the calendar does with mail whose time is over.
+    pub fn sweep_post(&self) {
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+        self.ledger.in_one_commit(|tx| desk.sweep_post(tx)).expect("nobody lets the bank fail at sweeping");
     }
 
     /// Carries out an operator's order.

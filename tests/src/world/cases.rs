@@ -78,7 +78,7 @@ impl World {
     }
 
     /// A query in somebody's name, signed by his workstation.
-    pub fn query(&mut self, who: Who, purpose: Purpose, number: u64) -> Signed<NodeQuery> {
+    pub fn signed_query(&mut self, who: Who, purpose: Purpose, number: u64) -> Signed<NodeQuery> {
         let (request, now, bank) = (RequestId(self.chance.bytes()), self.now, self.bank.keys().bank());
         let person = self.person(who);
         person.node.sign(NodeQuery {
@@ -97,7 +97,7 @@ impl World {
     pub fn ask_for_cases(&mut self, who: Who) -> Result<(), Cannot> {
         let mut after = 0;
         loop {
-            let query = self.query(who, Purpose::Cases, after);
+            let query = self.signed_query(who, Purpose::Cases, after);
             let Some(BankAnswer::Cases(states)) = self.bank.ask(BankAsk::Cases(query)) else { return Ok(()) };
             let last = states.iter().map(|state| state.case).max().unwrap_or(0);
             self.cases_told(who, states)?;

@@ -10,6 +10,7 @@ mod bank;
 mod cases;
 mod chance;
 mod disk;
+mod mailbox;
 mod person;
 mod post;
 mod told;
@@ -305,7 +306,7 @@ impl World {
 
     // ---- effects ----
 
-    fn act(&mut self, who: Who, effects: Vec<Effect>) -> Result<(), Down> {
+    fn act(&mut self, who: Who, effects: Vec<Effect>) -> Result<(), Cannot> {
         for effect in effects {
             match effect {
                 Effect::Offer(id) | Effect::Send(id) => {
@@ -321,6 +322,8 @@ impl World {
                 Effect::Confirm { payer, payment } => self.confirm(who, &payer, payment)?,
                 Effect::Concede(id) => self.concede(who, &id),
                 Effect::Cases => self.person_mut(who).slow_due = true,
+                Effect::Seal(id) => self.seal(who, &id)?,
+                Effect::MailBack(id) => self.mail_back(who, &id)?,
                 Effect::Refresh => {}
             }
         }
@@ -343,6 +346,9 @@ impl World {
 
     /// Sends an ask as somebody's letterhead.
     pub fn send_ask(&mut self, from: Who, to: Who, id: PaymentId, ask: PayAsk) {
+        if self.person(to).off {
+            return;
+        }
         let letterhead = Letterhead { from: self.person(from).introduction.clone(), ask };
         self.post.send(Mail::Ask(from, to, id, wire::encode(&letterhead)));
     }
@@ -373,6 +379,10 @@ impl World {
 
     fn try_remind(&mut self, who: Who) -> Result<(), Cannot> {
         self.person(who).store()?;
+        if self.person(who).off {
+            return Ok(());
+        }
+        self.mind_the_mail(who)?;
         let payments: Vec<Outgoing> = self.person(who).wallet.open_payments().cloned().collect();
         payments.iter().for_each(|payment| self.send_about(who, payment));
         let ops: Vec<BankOp> = self.person(who).wallet.open_bank_ops().cloned().collect();
@@ -471,6 +481,11 @@ impl World {
     /// Delivers the mail that `wanted` picks, out of order; whether there was any.
     pub fn arrive(&mut self, mail: Mail) -> Result<(), Cannot> {
         match mail {
+            Mail::Ask(_, to, ..) | Mail::Offered(to, ..) | Mail::Paid(to, ..) | Mail::Confirm(_, to, ..)
+                if self.person(to).off =>
+            {
+                Ok(())
+            }
             Mail::Ask(from, to, id, bytes) => self.asked(from, to, id, &bytes),
             Mail::Offered(who, payee, id, answer) => self.offered(who, payee, &id, answer),
             Mail::Paid(who, payee, id, answer) => self.paid(who, payee, &id, answer),
@@ -504,7 +519,7 @@ impl World {
                 let answer = self.person_mut(to).answer_payment(letterhead.from, *payment, now)?;
                 Mail::Paid(from, to, id, answer)
             }
-            PayAsk::Confirm(..) => unreachable!("confirmations have mail of their own"),
+            PayAsk::Confirm(..) | PayAsk::Answered(..) => unreachable!("they have mail of their own"),
         };
         self.chance = chance;
         self.post.send(mail);
@@ -533,7 +548,7 @@ impl World {
             (Err(flaw), _) => failed(NotDone::BadRequest(flaw.to_string())),
             (_, None) => failed(NotDone::Locked),
             (Ok(verified), Some(keys)) => {
-                let terms = Terms { request: &verified, certified, name: payment.name.clone() };
+                let terms = Terms { request: &verified, certified, name: payment.name.clone(), post: false };
                 person.wallet.offer_accepted(id, terms, keys, request, now)
             }
         };
@@ -575,6 +590,7 @@ impl World {
         let wanted = matches!(
             payment.state,
             State::Sent
+                | State::Posted
                 | State::Receipted
                 | State::Confirmed
                 | State::TakingBack(_)

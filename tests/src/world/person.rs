@@ -50,6 +50,8 @@ pub struct Person {
     pub disk: Disk,
     /// Whether the private code has to be given before anything is signed.
     pub locked: bool,
+    /// Whether his workstation is switched off, as far as others see it.
+    pub off: bool,
     /// Something is worth a way to the bank.
     pub refresh_due: bool,
     /// It is time to ask the bank again for what takes days there.
@@ -90,6 +92,7 @@ impl Person {
             view: newcomer.view,
             disk,
             locked: false,
+            off: false,
             refresh_due: false,
             slow_due: true,
             restarts: 0,
@@ -114,6 +117,7 @@ impl Person {
             view: self.view.clone(),
             disk,
             locked: self.locked,
+            off: self.off,
             refresh_due: self.refresh_due,
             slow_due: self.slow_due,
             restarts: self.restarts,

@@ -42,7 +42,7 @@ impl World {
         if self.person(who).wallet().quarantine().is_some() {
             return false;
         }
-        let query = self.query(who, Purpose::Vault, 0);
+        let query = self.signed_query(who, Purpose::Vault, 0);
         match self.bank.ask(BankAsk::VaultHead(query)) {
             Some(BankAnswer::Vault(there)) => self.fill_vault(who, there),
             Some(BankAnswer::Error(ErrorCode::OlderGeneration)) => {

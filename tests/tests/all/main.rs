@@ -10,6 +10,7 @@ mod crashes;
 mod hostile;
 mod lessons;
 mod link2;
+mod mailbox;
 mod openrpc;
 mod tidy;
 mod wire;

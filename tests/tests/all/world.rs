@@ -4,6 +4,7 @@ mod banking;
 mod bulletins;
 mod crashes;
 mod lessons;
+mod mailbox;
 mod midnight;
 mod paying;
 mod receiving;

@@ -4,6 +4,7 @@ mod claims;
 mod joining;
 mod money;
 mod orders;
+mod post;
 mod queries;
 mod reclaims;
 mod told;
@@ -86,7 +87,7 @@ impl<S: Store> Bank<S> {
         Sign { name: "Banca di prova".to_owned(), currency: Currency::default() }
     }
 
-    fn desk(&self) -> Desk<'_> {
+    pub(crate) fn desk(&self) -> Desk<'_> {
         Desk { keys: &self.keys, now: self.now.get(), rules: self.rules.get() }
     }
 

@@ -10,8 +10,9 @@ use std::io::{self, Read};
 pub(super) const HEAD_BYTES: usize = 4 + 8 + 8 + 8 + 32;
 /// Most bytes of writes: far above what 256 requests can write.
 const WRITES_MAX: usize = 1 << 30;
-/// What a write begins with, so that another kind can come later.
+/// What a write begins with: a value set, with table, key and value; or a key taken away, with table and key.
 const PUT: u8 = 1;
+const REMOVE: u8 = 2;
 
 /// Where books stand: at which frame of the redo log.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,14 +55,23 @@ impl Writes {
 
     /// Tables stand by name: their order in the code may change.
     pub(super) fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fault> {
-        let too_long = |_| Fault::Store("a record is too long for the redo log".to_owned());
-        self.bytes.push(PUT);
-        for part in [table.name().as_bytes(), key, value] {
-            self.bytes.extend(u32::try_from(part.len()).map_err(too_long)?.to_be_bytes());
-            self.bytes.extend(part);
-        }
+        self.add(PUT, &[table.name().as_bytes(), key, value])?;
         if let (Table::Journal, Ok(number)) = (table, key.try_into()) {
             self.entry = self.entry.max(Some(u64::from_be_bytes(number)));
+        }
+        Ok(())
+    }
+
+    pub(super) fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault> {
+        self.add(REMOVE, &[table.name().as_bytes(), key])
+    }
+
+    fn add(&mut self, kind: u8, parts: &[&[u8]]) -> Result<(), Fault> {
+        let too_long = |_| Fault::Store("a record is too long for the redo log".to_owned());
+        self.bytes.push(kind);
+        for part in parts {
+            self.bytes.extend(u32::try_from(part.len()).map_err(too_long)?.to_be_bytes());
+            self.bytes.extend(*part);
         }
         Ok(())
     }
@@ -145,11 +155,17 @@ impl Frame {
     /// One write; what is left after it, or nothing if it can't be read.
     fn redo_one<'a>(&self, left: &'a [u8], shelf: &mut dyn ShelfMut) -> Option<Result<&'a [u8], Fault>> {
         let (kind, left) = left.split_first()?;
-        let ((name, left), true) = (part(left)?, *kind == PUT) else { return None };
+        let (name, left) = part(left)?;
         let (key, left) = part(left)?;
-        let (value, left) = part(left)?;
         let table = Table::ALL.iter().find(|table| table.name().as_bytes() == name)?;
-        Some(shelf.put(*table, key, value).map(|()| left))
+        match *kind {
+            PUT => {
+                let (value, left) = part(left)?;
+                Some(shelf.put(*table, key, value).map(|()| left))
+            }
+            REMOVE => Some(shelf.remove(*table, key).map(|()| left)),
+            _ => None,
+        }
     }
 
     fn unreadable(&self) -> Fault {

@@ -259,6 +259,11 @@ impl ShelfMut for Recorded<'_> {
         self.writes.put(table, key, value)?;
         self.shelf.put(table, key, value)
     }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault> {
+        self.writes.remove(table, key)?;
+        self.shelf.remove(table, key)
+    }
 }
 
 impl<S: Store> Store for Logged<S> {

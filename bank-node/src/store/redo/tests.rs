@@ -477,3 +477,19 @@ impl Media {
         }
     }
 }
+
+/// B9, threats Y8: mail that was taken away stays away when old books are brought up to the log's end.
+#[test]
+fn what_was_taken_away_stays_away() {
+    let mut media = Media::new();
+    let store = media.open();
+    store.write(|shelf| shelf.put(Table::Mail, b"kept", b"1")).unwrap();
+    store.write(|shelf| shelf.put(Table::Mail, b"gone", b"2")).unwrap();
+    let old = media.copied();
+    store.write(|shelf| shelf.remove(Table::Mail, b"gone")).unwrap();
+    drop(store);
+    media = media.with_books(old);
+    let now = media.open().read().unwrap();
+    assert_eq!(now.get(Table::Mail, b"gone").unwrap(), None);
+    assert_eq!(now.get(Table::Mail, b"kept").unwrap().as_deref(), Some(&b"1"[..]));
+}

@@ -259,6 +259,19 @@ fn bank(v: &mut Vectors, bank: &Bank, bob: &Person) {
             spoil(90, TOO_MANY_UNITS, "2^53 units or more"),
         ],
     );
+    let node = bob.node();
+    for item in crate::post::items(bank, bob) {
+        let bytes = v.signed(&node, item);
+        v.malformed::<protocol::bank::MailItem>(&bytes, [spoil(121, [3], "unknown kind of mail")]);
+    }
+    for word in crate::post::words(bank) {
+        let bytes = v.signed(&bank.attest, word);
+        v.malformed::<protocol::bank::MailWord>(&bytes, [spoil(73, [0], "unknown fate of mail")]);
+    }
+    for query in crate::post::queries(bank, bob) {
+        let bytes = v.signed(&node, query);
+        v.malformed::<protocol::bank::NodeQuery>(&bytes, [spoil(89, [7], "unknown purpose")]);
+    }
     let bytes = v.signed(&bank.attest, papers::head(bank));
     v.malformed::<protocol::bank::DirectoryHead>(&bytes, []);
 }
@@ -348,6 +361,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "refusal",
         "revocation",
         "bulletin",
+        "mail-item",
+        "mail-word",
+        "node-query",
     ];
     let first_of = |(at, name): (usize, &&str)| {
         let body = all["valid"].as_array().unwrap().iter().find(|v| v["type"] == **name).unwrap();

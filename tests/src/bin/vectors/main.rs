@@ -14,6 +14,7 @@ mod chains;
 mod lines;
 mod messages;
 mod papers;
+mod post;
 #[path = "../../../../protocol/tests/all/scene.rs"]
 mod scene;
 mod seals;

@@ -84,7 +84,9 @@ fn pay(v: &mut Vectors, scene: &Scene) {
     paid.keys = vec![scene.bank.certify(Usage::Issue, 7, scene.bank.issue.key())];
     ask("Pay", PayAsk::Pay(Box::new(paid)));
     let safe = scene.bob.node().sign(papers::receipt(scene, true));
-    ask("Confirm", PayAsk::Confirm(scene.order.payment, safe));
+    ask("Confirm", PayAsk::Confirm(scene.order.payment, safe.clone()));
+    let answer = Box::new(PayAnswer::Receipt(safe));
+    ask("Answered", PayAsk::Answered(scene.order.payment, answer));
 
     let request = scene.bob.node().sign(scene.request.clone());
     let bytes = v.valid("PayAnswer", "Request", &PayAnswer::Request(Box::new(request)));
@@ -127,6 +129,9 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Balance", BankAsk::Balance(owner.sign(papers::query(bank, bob))));
     ask("Directory", BankAsk::Directory(0));
     ask("Directory", BankAsk::Directory(70_000));
+    for (name, asked) in crate::post::asks(scene) {
+        ask(name, asked);
+    }
     ask("Witness", BankAsk::Witness(bank.attest.sign(papers::letter(bank, bob, LetterKind::Balance))));
     ask("Bulletins", BankAsk::Bulletins(0));
     ask("RootPath", BankAsk::RootPath(300));
@@ -171,6 +176,9 @@ fn answers(v: &mut Vectors, scene: &Scene) {
         DirectoryEntry::Identity(papers_of_bob.identity),
     ];
     let head = bank.attest.sign(papers::head(bank));
+    for (name, told) in crate::post::answers(scene) {
+        answer(name, told);
+    }
     answer("Noted", BankAnswer::Noted);
     answer("Directory", BankAnswer::Directory(Box::new(DirectoryPage { entries, head, keys: keys.clone() })));
     answer("Bulletins", BankAnswer::Bulletins(Box::new(papers::page(bank, keys))));

@@ -5,6 +5,7 @@
 
 use daemon::wallet::history::Movement;
 use daemon::wallet::policy::Policy;
+use protocol::id::PaymentId;
 use protocol::pay::AmountRule;
 use tests::world::{Cannot, Chance, Kept, Weather, Who, World, units};
 
@@ -16,14 +17,29 @@ struct Trouble {
     crashes: u64,
     /// Disks that fail a few writes on, in a hundred steps.
     failing_disks: u64,
+    /// Whether people switch their workstations off, and are paid by mail.
+    mail: bool,
 }
 
-const CALM: Trouble =
-    Trouble { weather: Weather { lost: 0, repeated: 0, overtaken: 0 }, crashes: 0, failing_disks: 0 };
-const BAD_POST: Trouble =
-    Trouble { weather: Weather { lost: 15, repeated: 25, overtaken: 50 }, crashes: 0, failing_disks: 0 };
-const BAD_EVERYTHING: Trouble =
-    Trouble { weather: Weather { lost: 10, repeated: 20, overtaken: 40 }, crashes: 5, failing_disks: 5 };
+const CALM: Trouble = Trouble {
+    weather: Weather { lost: 0, repeated: 0, overtaken: 0 },
+    crashes: 0,
+    failing_disks: 0,
+    mail: false,
+};
+const BAD_POST: Trouble = Trouble {
+    weather: Weather { lost: 15, repeated: 25, overtaken: 50 },
+    crashes: 0,
+    failing_disks: 0,
+    mail: false,
+};
+const PEOPLE_ARE_OFF: Trouble = Trouble { mail: true, ..BAD_EVERYTHING };
+const BAD_EVERYTHING: Trouble = Trouble {
+    weather: Weather { lost: 10, repeated: 20, overtaken: 40 },
+    crashes: 5,
+    failing_disks: 5,
+    mail: false,
+};
 
 /// What may well not be possible just now.
 fn tries<T>(what: Result<T, Cannot>) {
@@ -88,6 +104,19 @@ impl Play {
                 let seconds = self.chance.below(20_000);
                 self.world.wait(seconds);
             }
+            15 | 16 if trouble.mail => {
+                let person = self.world.person_mut(who);
+                person.off = !person.off;
+            }
+            17 if trouble.mail => tries(self.world.leaves_requests(who)),
+            18 if trouble.mail => tries(self.world.pay_by_mail(who, other, amount)),
+            19 if trouble.mail => {
+                let open: Vec<_> = self.world.person(who).wallet().open_payments().map(|p| p.id).collect();
+                let place = self.chance.place(open.len());
+                if let Some(id) = open.get(place) {
+                    tries(self.world.cancel(who, id));
+                }
+            }
             _ => {}
         }
         for _ in 0..self.chance.below(4) {
@@ -118,6 +147,7 @@ impl Play {
         self.world.mend_disks();
         for who in &self.people {
             self.world.person_mut(*who).locked = false;
+            self.world.person_mut(*who).off = false;
         }
         self.world.settles();
         self.world.check_settled();
@@ -175,6 +205,7 @@ struct Tally {
     deposits: usize,
     restarts: u64,
     bank_deaths: u64,
+    posted: usize,
 }
 
 impl Tally {
@@ -185,6 +216,12 @@ impl Tally {
             self.received += count(Movement::Received);
             self.returned += count(Movement::Returned);
             self.deposits += count(Movement::Deposit);
+            let sent = lines.iter().filter(|line| line.movement == Movement::Sent);
+            let posted = sent.filter(|line| {
+                let payment = world.payment(who, &PaymentId(line.id)).unwrap().unwrap();
+                payment.post.is_some()
+            });
+            self.posted += posted.count();
             self.restarts += world.person(who).restarts;
             // Honest people never lose a unit to each other.
             assert_eq!(count(Movement::Lost), 0);
@@ -212,4 +249,11 @@ fn bad_post_loses_and_makes_nothing() {
 fn crashes_lose_and_make_nothing() {
     let tally = play(2_000..2_200, 60, BAD_EVERYTHING);
     assert!(tally.restarts > 400 && tally.bank_deaths > 20 && tally.received > 800, "{tally:?}");
+}
+
+/// N3, X4, Y8: the same with workstations that are off, payments by mail, and mail that is taken back at any moment.
+#[test]
+fn mail_loses_and_makes_nothing() {
+    let tally = play(3_000..3_150, 80, PEOPLE_ARE_OFF);
+    assert!(tally.posted > 200 && tally.received > 500 && tally.returned > 30, "{tally:?}");
 }
