@@ -144,9 +144,9 @@ fn http(config: &Config) -> Result<Option<SocketAddr>, RunError> {
 fn rules(config: &Config, currency: &Currency) -> Result<Rules, RunError> {
     let usual = Rules::default();
     let seconds = |key: &str, usual: u64| config.duration(key).map_or(usual, |time| time.as_secs());
-    let cap = config.text("case.guarantee_cap").map(|text| {
-        currency.parse(text).map_err(|why| RunError::Amount { key: "case.guarantee_cap", why })
-    });
+    let cap = config
+        .text("case.guarantee_cap")
+        .map(|text| currency.parse(text).map_err(|why| RunError::Amount { key: "case.guarantee_cap", why }));
     Ok(Rules {
         reclaim_payment_seconds: seconds("reclaim.payment", usual.reclaim_payment_seconds),
         reclaim_restore_seconds: seconds("reclaim.restore", usual.reclaim_restore_seconds),
@@ -218,7 +218,9 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
     let office = Office::new(bank.clone(), reach).into_service();
     let events = Arc::new(JournalEvents(bank.clone()));
     let extra = axum::Router::new();
-    let office = serve(serve_config, office, Arc::new(OperatorGate(bank.clone())), events, extra, shutdown.clone()).await?;
+    let office =
+        serve(serve_config, office, Arc::new(OperatorGate(bank.clone())), events, extra, shutdown.clone())
+            .await?;
     Ok(Open { bank, net, office, listening, tasks })
 }
 

@@ -4,8 +4,8 @@ use super::show::{facts, qr, table, when};
 use super::{Desktop, Failure};
 use crate::ledger::{AccountNumber, CustomerKind};
 use crate::rpc::{
-    AccountLetter, AccountList, AccountOpen, AccountShow, AccountShown, BankClient, Booked, Change, ProposalShown, Cash, LetterMade,
-    Statement,
+    AccountLetter, AccountList, AccountOpen, AccountShow, AccountShown, BankClient, Booked, Cash, Change,
+    LetterMade, ProposalShown, Statement,
 };
 use clap::{Args, Subcommand};
 use protocol::money::{Currency, Units};
@@ -250,7 +250,12 @@ fn proposed(proposal: &ProposalShown) -> String {
         Change::Suspend => "suspend",
         Change::Reinstate => "reinstate",
     };
-    format!("{change}, by {} on {}: {}; waits for another operator", proposal.by, when(proposal.at), proposal.reason)
+    format!(
+        "{change}, by {} on {}: {}; waits for another operator",
+        proposal.by,
+        when(proposal.at),
+        proposal.reason
+    )
 }
 
 fn standing(account: &AccountShown) -> &'static str {

@@ -117,11 +117,16 @@ pub(super) async fn standing(desktop: &Desktop, change: Change, words: Standing)
         Standing::Confirm { account, key } => {
             let asked = Confirmation { account: AccountNumber(account), change, key };
             let booked = counter.client.standing_confirm(asked).await?;
-            let (entry, done) = (booked.entry, match change {
-                Change::Suspend => "suspended",
-                Change::Reinstate => "in good standing",
-            });
-            desktop.out.tell(&booked, || format!("Entry {entry}: account {account} is {done} from now on."))?;
+            let (entry, done) = (
+                booked.entry,
+                match change {
+                    Change::Suspend => "suspended",
+                    Change::Reinstate => "in good standing",
+                },
+            );
+            desktop
+                .out
+                .tell(&booked, || format!("Entry {entry}: account {account} is {done} from now on."))?;
         }
     }
     Ok(Exit::Done)
@@ -134,7 +139,10 @@ pub(super) async fn operators(desktop: &Desktop, words: Operators) -> Result<Exi
             let made = client.operator_add(OperatorName { name }).await?;
             desktop.out.tell(&made, || {
                 let shown = facts([("operator", made.name.clone()), ("token", made.secret.clone())]);
-                format!("{shown}\n\nThe token is shown only now: hand it to {}, and to nobody else.", made.name)
+                format!(
+                    "{shown}\n\nThe token is shown only now: hand it to {}, and to nobody else.",
+                    made.name
+                )
             })?;
         }
         Operators::End { name } => {
@@ -187,7 +195,11 @@ pub(super) async fn claims(desktop: &Desktop, look: Look) -> Result<Exit, Failur
             desktop.out.tell(&list, || {
                 let rows = list.cases.iter().map(|case| counter.case_row(case));
                 let last = list.cases.last().map_or(0, |case| case.number);
-                more(table(["CASE", "FILED", "CLAIMANT", "AMOUNT", "STATE", "PAID", "OWED"], rows), list.more, last)
+                more(
+                    table(["CASE", "FILED", "CLAIMANT", "AMOUNT", "STATE", "PAID", "OWED"], rows),
+                    list.more,
+                    last,
+                )
             })?;
         }
         Look::Show { number } => {

@@ -176,7 +176,9 @@ impl From<RunError> for Failure {
     fn from(error: RunError) -> Self {
         match error {
             RunError::Home(error) => error.into(),
-            RunError::Address { .. } | RunError::Amount { .. } => Failure::new(Exit::Usage, error.to_string()),
+            RunError::Address { .. } | RunError::Amount { .. } => {
+                Failure::new(Exit::Usage, error.to_string())
+            }
             RunError::Net(_) | RunError::Serve(_) | RunError::Fault(_) => {
                 Failure::new(Exit::Failed, error.to_string())
             }

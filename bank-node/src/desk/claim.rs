@@ -43,6 +43,9 @@ pub struct Examined {
     evidence: Evidence,
 }
 
+/// Units, and the chain that they are judged against.
+type Piece = (Range, Vec<Signed<Link>>);
+
 /// What examining comes to.
 #[derive(Debug)]
 pub enum Ready {
@@ -79,7 +82,8 @@ pub fn examine(
     let notes = table.unpack().map_err(|flaw| flaw.code())?;
     let [note] = notes.as_slice() else { return Err(ErrorCode::TooMany.into()) };
     let sink = Destination::Redeem(question.digest);
-    let (serial, range) = reclaim::check(view, sink, note, &mut Checked::default())?.map_err(Stop::Refused)?;
+    let (serial, range) =
+        reclaim::check(view, sink, note, &mut Checked::default())?.map_err(Stop::Refused)?;
     let body = note.links.last().map(Signed::unverified);
     if range != claim.range || body.is_none_or(|sink| sink.prev != claim.note) {
         return Err(ErrorCode::BadChain.into());
@@ -111,7 +115,11 @@ fn refreshed(
 }
 
 /// A stored answer about a claim as its claimant would get it now.
-pub(super) fn refreshed_status(view: &impl View, answer: BankAnswer, claim: &Digest) -> Result<BankAnswer, Fault> {
+pub(super) fn refreshed_status(
+    view: &impl View,
+    answer: BankAnswer,
+    claim: &Digest,
+) -> Result<BankAnswer, Fault> {
     let BankAnswer::Cases(states) = &answer else { return Ok(answer) };
     let Some(case) = states.first().map(|state| view.case(state.case)).transpose()?.flatten() else {
         return Ok(answer);
@@ -131,7 +139,8 @@ pub fn cases(view: &impl View, account: AccountNumber, after: u64) -> Result<Ban
 pub fn state_of(view: &impl View, case: &Case, reader: AccountNumber) -> Result<CaseState, Fault> {
     let missing = || Fault::Damaged(format!("root {} is missing", case.serial));
     let root = view.issued(case.serial)?.ok_or_else(missing)?.root;
-    let pack = |links: &[Signed<Link>]| NoteTable::pack([&Note { root: root.clone(), links: links.to_vec() }]);
+    let pack =
+        |links: &[Signed<Link>]| NoteTable::pack([&Note { root: root.clone(), links: links.to_vec() }]);
     let asked = case.last().is_some_and(|shown| shown.payer == reader);
     let link = case.lost().get(case.position()).map(Signed::digest).unwrap_or_default();
     let (part, step, paid) = match &case.stage {
@@ -161,7 +170,8 @@ fn part(case: &Case, reader: AccountNumber) -> CasePart {
 fn entered(view: &impl View, serial: u64, range: Range) -> Result<Vec<Entered>, Fault> {
     let redeemed = clashes(view, serial, range, usize::MAX)?.into_iter();
     let redeemed = redeemed.map(|entry| Entered { range: entry.range, links: entry.links });
-    let settled = view.cases_over(serial)?.into_iter().filter(|case| case.entered && case.range.overlaps(range));
+    let settled =
+        view.cases_over(serial)?.into_iter().filter(|case| case.entered && case.range.overlaps(range));
     Ok(redeemed.chain(settled.map(|case| Entered { range: case.range, links: case.links })).collect())
 }
 
@@ -267,7 +277,7 @@ impl Desk<'_> {
         serial: u64,
         range: Range,
         links: &[Signed<Link>],
-    ) -> Result<Vec<(Range, Vec<Signed<Link>>)>, Stop> {
+    ) -> Result<Vec<Piece>, Stop> {
         let entries = entered(tx, serial, range)?;
         let lost = links.split_last().map_or(links, |(_, lost)| lost);
         let pieces = segments(range, lost, &entries);
@@ -345,7 +355,12 @@ impl Desk<'_> {
     }
 
     /// Ends a case. If its chain is entered, others over the same units may have another winner from now on.
-    pub(super) fn conclude(&self, tx: &mut impl Tx, mut case: Case, judgement: Judgement) -> Result<(), Fault> {
+    pub(super) fn conclude(
+        &self,
+        tx: &mut impl Tx,
+        mut case: Case,
+        judgement: Judgement,
+    ) -> Result<(), Fault> {
         let mut claimant = known(tx, case.account)?;
         claimant.member.claims = claimant.member.claims.saturating_sub(1);
         tx.keep_account(&claimant)?;

@@ -1,8 +1,8 @@
 //! Where requests come in: what needs no commit is answered, the rest becomes work for the batch.
 
 use super::activate::{self, Attempts, Claim};
-use super::redeem::{self, Examined, Ready};
 use super::query::examine_query;
+use super::redeem::{self, Examined, Ready};
 use super::{Desk, Reply, claim, publish, reclaim, settle, status, withdraw};
 use crate::ledger::books::{Fault, Tx, View};
 use protocol::bank::{Defence, Identity, Purpose, Withdrawal};
@@ -104,9 +104,9 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
         },
         BankAsk::Cases(query) => {
             let asked = examine_query(bank, now, view, query, Purpose::Cases);
-            return answer(asked.and_then(|(account, query)| {
-                Ok(claim::cases(view, account.number, query.number)?)
-            }));
+            return answer(
+                asked.and_then(|(account, query)| Ok(claim::cases(view, account.number, query.number)?)),
+            );
         }
         // Rooms that are being built: each is answered where it is made.
         BankAsk::Mail(..)

@@ -76,7 +76,8 @@ impl Desk<'_> {
             let recovery = self.note_down(tx, booking)?;
             let told = [(from, LetterKind::Charge, charge), (to, LetterKind::Recovery, recovery)];
             for (whose, kind, entry) in told {
-                let letter = self.case_letter(tx, whose, kind, case, (entry.number, entry.units, entry.balance))?;
+                let letter =
+                    self.case_letter(tx, whose, kind, case, (entry.number, entry.units, entry.balance))?;
                 case.letters.extend(letter.map(|letter| (whose, letter)));
             }
         }

@@ -131,7 +131,10 @@ pub enum Objection {
     #[error("another operator has to confirm it, not the one who proposed it")]
     SameOperator,
     /// Not a usable name for an operator, or no such operator.
-    #[error("an operator's name has 1 to {} bytes without spaces, and is given once; to end one, name one who is there", super::operators::NAME_MAX)]
+    #[error(
+        "an operator's name has 1 to {} bytes without spaces, and is given once; to end one, name one who is there",
+        super::operators::NAME_MAX
+    )]
     BadOperator,
 }
 
@@ -218,9 +221,7 @@ impl Desk<'_> {
             Operation::Propose { account, change, by, reason } => {
                 self.propose(tx, (*account, *change), (by, reason), asked)?
             }
-            Operation::Confirm { account, change, by } => {
-                self.confirm(tx, (*account, *change), by, asked)?
-            }
+            Operation::Confirm { account, change, by } => self.confirm(tx, (*account, *change), by, asked)?,
             Operation::Guarantee(units, by) => self.fund_guarantee(tx, (*units, by), asked)?,
             Operation::AddOperator(name, secret) => self.add_operator(tx, (name, *secret), asked)?,
             Operation::EndOperator(name) => self.end_operator(tx, name, asked)?,

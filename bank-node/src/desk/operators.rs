@@ -66,7 +66,8 @@ impl Desk<'_> {
             by: "owner".to_owned(),
         }
         .write(tx)?;
-        let done = Done { entry: entry.number, account: AccountNumber(0), balance: Units::ZERO, letter: None };
+        let done =
+            Done { entry: entry.number, account: AccountNumber(0), balance: Units::ZERO, letter: None };
         Ok(Outcome { asked: entry.asked, done })
     }
 

@@ -12,7 +12,9 @@ use protocol::money::Units;
 use serde::{Deserialize, Serialize};
 
 /// What an operator wants of an account's standing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, clap::ValueEnum)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema, clap::ValueEnum,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum Change {
     /// It can't withdraw any more, nobody takes its payments; it may deposit.

@@ -54,7 +54,11 @@ pub fn parting(lost: &[Signed<Link>], won: &[Signed<Link>]) -> Option<Parting> {
 
 /// The units of `range` that have an entry, cut so that each piece is judged against one: the entry with the
 /// longest common prefix, the first of several.
-pub fn segments<'e>(range: Range, lost: &[Signed<Link>], entries: &'e [Entered]) -> Vec<(Range, &'e Entered)> {
+pub fn segments<'e>(
+    range: Range,
+    lost: &[Signed<Link>],
+    entries: &'e [Entered],
+) -> Vec<(Range, &'e Entered)> {
     let mut ranked: Vec<(usize, &Entered)> = entries
         .iter()
         .filter(|entry| entry.range.overlaps(range))
@@ -434,7 +438,11 @@ pub trait CaseView {
     /// The cases in which the account owes something, in order.
     fn debts_of(&self, account: AccountNumber) -> Result<Vec<u64>, Fault>;
     /// The same of all accounts: account and case, in order, after these two.
-    fn debts_after(&self, after: (AccountNumber, u64), limit: usize) -> Result<Vec<(AccountNumber, u64)>, Fault>;
+    fn debts_after(
+        &self,
+        after: (AccountNumber, u64),
+        limit: usize,
+    ) -> Result<Vec<(AccountNumber, u64)>, Fault>;
 }
 
 /// Writing cases.

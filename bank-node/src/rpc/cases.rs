@@ -1,11 +1,11 @@
 //! Cases, reclaims, operators and the guarantee, as the interface shows them.
 
 use super::{Change, EntryShown};
+use crate::desk::reclaim::state_of;
 use crate::ledger::AccountNumber;
 use crate::ledger::books::{Fault, Operator, View};
 use crate::ledger::cases::{Case, Stage, parting};
 use crate::ledger::reclaims::Filed;
-use crate::desk::reclaim::state_of;
 use protocol::bank::ReclaimKind;
 use protocol::money::Units;
 use protocol::time::Timestamp;
@@ -261,17 +261,19 @@ impl ReclaimShown {
         let state = state_of(view, filed)?;
         let mut pieces = Vec::new();
         for (note, fates) in filed.notes.iter().zip(&state.pieces) {
-            pieces.extend(fates.iter().map(|piece| PieceShown {
-                root: note.serial,
-                start: piece.range.start(),
-                end: piece.range.end(),
-                fate: match piece.fate {
-                    ReclaimFate::Open => "open",
-                    ReclaimFate::Returned => "returned",
-                    ReclaimFate::Passed(_) => "passed",
-                    ReclaimFate::Clash(_) => "clash",
+            pieces.extend(fates.iter().map(|piece| {
+                PieceShown {
+                    root: note.serial,
+                    start: piece.range.start(),
+                    end: piece.range.end(),
+                    fate: match piece.fate {
+                        ReclaimFate::Open => "open",
+                        ReclaimFate::Returned => "returned",
+                        ReclaimFate::Passed(_) => "passed",
+                        ReclaimFate::Clash(_) => "clash",
+                    }
+                    .to_owned(),
                 }
-                .to_owned(),
             }));
         }
         let kind = match filed.asked.unverified().kind {

@@ -12,8 +12,8 @@ mod shown;
 mod tests;
 
 pub use cases::{
-    ByNumber, CasePage, CaseShown, Confirmation, Ended, Guarantee, GuaranteeCash, JournalPage, ListAfter, OperatorList,
-    OperatorMade, OperatorName, OperatorShown, PieceShown, ReclaimPage, ReclaimShown,
+    ByNumber, CasePage, CaseShown, Confirmation, Ended, Guarantee, GuaranteeCash, JournalPage, ListAfter,
+    OperatorList, OperatorMade, OperatorName, OperatorShown, PieceShown, ReclaimPage, ReclaimShown,
 };
 pub use gate::OperatorGate;
 pub use office::{JournalEvents, Office, Reach};
@@ -66,7 +66,11 @@ pub const ERRORS: &[ErrorInfo] = &[
     },
     ErrorInfo { code: -4114, reason: "operator_needed", meaning: "this call needs an operator's token" },
     ErrorInfo { code: -4115, reason: "owner_needed", meaning: "only the owner may do this, not an operator" },
-    ErrorInfo { code: -4116, reason: "case_not_found", meaning: "there is no case or reclaim of this number" },
+    ErrorInfo {
+        code: -4116,
+        reason: "case_not_found",
+        meaning: "there is no case or reclaim of this number",
+    },
     ErrorInfo { code: -4120, reason: "unavailable", meaning: "no room on the disk, or the store has failed" },
 ];
 

@@ -2,16 +2,16 @@
 
 use super::{
     AccountLetter, AccountList, AccountOpen, AccountPage, AccountShow, AccountShown, BankOffice, Booked,
-    ByNumber, CasePage, CaseShown, Cash, Confirmation, Decision, DirectoryList, DirectoryShown, ERRORS, Ended,
-    EntryShown, Event, Guarantee, GuaranteeCash, JournalPage, KeyList, KeyShown, LetterMade, LineShown,
-    ListAfter, OperatorList, OperatorMade, OperatorName, OperatorShown, PAGE_MAX, ReclaimPage, ReclaimShown,
-    Statement, Status,
+    ByNumber, CasePage, CaseShown, Cash, Confirmation, Decision, DirectoryList, DirectoryShown, ERRORS,
+    Ended, EntryShown, Event, Guarantee, GuaranteeCash, JournalPage, KeyList, KeyShown, LetterMade,
+    LineShown, ListAfter, OperatorList, OperatorMade, OperatorName, OperatorShown, PAGE_MAX, ReclaimPage,
+    ReclaimShown, Statement, Status,
 };
 use crate::desk::office::{Done, Objection, Opening, Operation, Order};
 use crate::desk::operators::secret_digest;
 use crate::ledger::books::{Books, View};
-use crate::ledger::posting::Entry;
 use crate::ledger::cases::CaseView as _;
+use crate::ledger::posting::Entry;
 use crate::ledger::reclaims::ReclaimView as _;
 use crate::ledger::{AccountNumber, Audit, Fault, GUARANTEE, audit};
 use crate::service::{Bank, OrderError};
@@ -66,7 +66,9 @@ fn operator(caller: &Caller) -> Result<String, RpcError> {
 fn owner(caller: &Caller) -> Result<(), RpcError> {
     match &caller.token {
         None => Ok(()),
-        Some(_) => Err(RpcError::new(-4115, "owner_needed", "only the owner makes and ends operators' tokens")),
+        Some(_) => {
+            Err(RpcError::new(-4115, "owner_needed", "only the owner makes and ends operators' tokens"))
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! Records as the interface shows them.
 
+use crate::desk::standing::Change;
 use crate::keys::WorkingKeys;
 use crate::ledger::books::Line;
 use crate::ledger::posting::{Entry, EntryKind};
-use crate::desk::standing::Change;
 use crate::ledger::{Account, AccountNumber, CustomerKind, Proposal};
 use protocol::bank::DirectoryEntry;
 use protocol::code::PublicCode;

@@ -8,9 +8,7 @@ use crate::store::{Ledger, Memory};
 use protocol::body::Text;
 use protocol::node::clock::Clock;
 use protocol::node::host::signals::{Shutdown, Stop};
-use protocol::node::rpc::{
-    CallError, Connection, EventsList, Limits, ServeConfig, serve, socket_in,
-};
+use protocol::node::rpc::{CallError, Connection, EventsList, Limits, ServeConfig, serve, socket_in};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -58,7 +56,9 @@ async fn scene() -> Scene {
     };
     let office = Office::new(bank.clone(), Arc::new(Loopback)).into_service();
     let events = Arc::new(JournalEvents(bank.clone()));
-    serve(config, office, Arc::new(OperatorGate(bank.clone())), events, axum::Router::new(), shutdown).await.unwrap();
+    serve(config, office, Arc::new(OperatorGate(bank.clone())), events, axum::Router::new(), shutdown)
+        .await
+        .unwrap();
     let client = BankClient::new(Connection::unix(&socket_in(folder.path())));
     Scene { client, bank, _stop: stop, _folder: folder }
 }

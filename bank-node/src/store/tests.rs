@@ -129,7 +129,8 @@ fn a_day() -> Vec<(Step, Vec<u8>)> {
     step(ask(bank.reissue(&[&purses[0].part(90, 100)], &[(&keys[2], 10)])));
     step(ask(BankAsk::Publish(bank.identity(bob, 1, 2))));
     step(Step::Order("propose", proposal(bob.account, Change::Suspend, "anna", "case 7")));
-    let confirm = Operation::Confirm { account: bob.account, change: Change::Suspend, by: "bruno".to_owned() };
+    let confirm =
+        Operation::Confirm { account: bob.account, change: Change::Suspend, by: "bruno".to_owned() };
     step(Step::Order("suspend", confirm));
     step(ask(BankAsk::Withdraw(bank.withdrawal(bob, &[(&keys[2], 1)]))));
     step(Step::Order("out", Operation::PayOut(alice.account, units(7))));

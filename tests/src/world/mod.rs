@@ -19,9 +19,9 @@ pub use disk::{Disk, Kept};
 pub use person::{Down, Newcomer, Person};
 pub use post::{Mail, Post, Weather, Who};
 
+use bank_node::desk::office::Operation;
 use bank_node::desk::standing::Change;
 use bank_node::ledger::AccountNumber;
-use bank_node::desk::office::Operation;
 use daemon::store::Store;
 use daemon::wallet::banking::{BankOp, BankRefusal, Fresh, Operation as Asked};
 use daemon::wallet::change::Effect;

@@ -30,7 +30,7 @@ impl<S: Store> Bank<S> {
     fn request_for(&self, payee: &Customer, key: &Signer) -> Signed<Request> {
         let owner = &payee.owner;
         let hint = protocol::id::Hint([0; 16]);
-    
+
         owner.sign(Request {
             bank: self.keys.bank(),
             id: self.request(),
@@ -118,7 +118,11 @@ impl<S: Store> Bank<S> {
     }
 
     fn admits(&self, owner: &Customer, case: u64) -> Defence {
-        Defence::Admitted(owner.owner.sign(Admission { bank: self.keys.bank(), case, owner: owner.owner.key() }))
+        Defence::Admitted(owner.owner.sign(Admission {
+            bank: self.keys.bank(),
+            case,
+            owner: owner.owner.key(),
+        }))
     }
 
     /// Takes units to the account.
@@ -167,7 +171,8 @@ struct Scene {
 fn scene(thief_keeps: u64) -> Scene {
     let bank = Bank::new();
     let thief = bank.customer("Thief", 100 + thief_keeps);
-    let (alice, bob, carol) = (bank.customer("Alice", 50), bank.customer("Bob", 0), bank.customer("Carol", 0));
+    let (alice, bob, carol) =
+        (bank.customer("Alice", 50), bank.customer("Bob", 0), bank.customer("Carol", 0));
     let note = bank.note(&thief, 100);
     let to_carol = bank.pays(&thief, &carol, &note);
     let to_alice = bank.pays(&thief, &alice, &note);
@@ -260,7 +265,8 @@ fn silence_in_the_middle_is_paid_for() {
 #[test]
 fn a_refusal_is_a_defence_against_its_own_order() {
     let bank = Bank::new();
-    let (alice, bob, dora) = (bank.customer("Alice", 100), bank.customer("Bob", 80), bank.customer("Dora", 0));
+    let (alice, bob, dora) =
+        (bank.customer("Alice", 100), bank.customer("Bob", 80), bank.customer("Dora", 0));
     let note = bank.note(&alice, 100);
     let to_bob = bank.pays(&alice, &bob, &note);
     let other = bank.pays(&alice, &bob, &note);
@@ -441,7 +447,8 @@ fn a_case_is_cut_where_its_winner_changes() {
     s.bank.defends(2, upstream(&s.to_alice));
     s.bank.defends(2, s.bank.admits(&s.thief, 2));
     let states = s.bank.states(&bobs);
-    let ranges: Vec<_> = states.iter().map(|state| (state.case, state.range.start(), state.range.end())).collect();
+    let ranges: Vec<_> =
+        states.iter().map(|state| (state.case, state.range.start(), state.range.end())).collect();
     assert_eq!(ranges, [(1, 0, 40), (3, 40, 100)]);
     s.bank.defends(3, upstream(&s.to_alice));
     s.bank.refuses(BankAsk::Defend(1, upstream(&s.to_alice)), ErrorCode::NotAllowed);
@@ -503,7 +510,8 @@ fn claims_that_are_refused() {
     // Orders that do not tie a payer to this link.
     let with = |evidence: Evidence| claim_with(good.clone(), &s.bob, lost, &evidence);
     bank.refuses(with(s.to_alice.evidence.clone()), ErrorCode::NotMine);
-    let other_link = bank.order_for(&s.alice, &s.bob, &Purse { key: lost.key.clone(), ..s.to_alice.purse.clone() });
+    let other_link =
+        bank.order_for(&s.alice, &s.bob, &Purse { key: lost.key.clone(), ..s.to_alice.purse.clone() });
     bank.refuses(with(other_link), ErrorCode::BadChain);
     let other_key = bank.order_for(&s.alice, &s.bob, &Purse { key: bank.signer(), ..lost.clone() });
     bank.refuses(with(other_key), ErrorCode::UnknownRequest);

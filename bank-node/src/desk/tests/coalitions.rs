@@ -68,7 +68,8 @@ impl Town {
         bank.rules.set(Rules { guarantee_cap: units(CAP), ..Rules::default() });
         bank.order(None, Operation::Guarantee(units(GUARANTEE), "anna".to_owned())).unwrap();
         let gang: Vec<Customer> = (0..4).map(|n| bank.customer(&format!("G{n}"), 100)).collect();
-        let held = (0..2).map(|whose| Held { whose, purse: bank.note(&gang[whose], 60), paid: None }).collect();
+        let held =
+            (0..2).map(|whose| Held { whose, purse: bank.note(&gang[whose], 60), paid: None }).collect();
         Town { bank, gang, held, cases: 0 }
     }
 

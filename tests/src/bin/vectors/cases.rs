@@ -47,10 +47,7 @@ pub(crate) fn bodies(v: &mut bodies::Vectors, scene: &Scene) {
     let bytes = v.signed(&owner, claim(scene));
     v.malformed::<Claim>(
         &bytes,
-        [
-            spoil(89, 40u64.to_be_bytes(), "not a range"),
-            spoil(97, (1u64 << 53).to_be_bytes(), "not a range"),
-        ],
+        [spoil(89, 40u64.to_be_bytes(), "not a range"), spoil(97, (1u64 << 53).to_be_bytes(), "not a range")],
     );
     let bytes = v.signed(&owner, admission(scene));
     v.malformed::<Admission>(&bytes, []);
@@ -100,7 +97,8 @@ pub(crate) fn asks(ask: &mut impl FnMut(&str, BankAsk), scene: &Scene) {
 }
 
 pub(crate) fn answers(answer: &mut impl FnMut(&str, BankAnswer), scene: &Scene) {
-    let letter = |kind| -> Signed<_> { scene.bank.attest.sign(papers::letter(&scene.bank, &scene.bob, kind)) };
+    let letter =
+        |kind| -> Signed<_> { scene.bank.attest.sign(papers::letter(&scene.bank, &scene.bob, kind)) };
     let table = NoteTable::pack(&scene.notes[..1]);
     let piece = |start, end, fate| ReclaimPiece { range: range(start, end), fate };
     let open = ReclaimState {

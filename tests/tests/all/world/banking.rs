@@ -1,7 +1,7 @@
 //! Between reserve and account: withdrawals, deposits, refreshes, letters, and what survives a restart.
 
-use bank_node::desk::standing::Change as Standing;
 use super::{nobody_refreshes, pays, three, with_reserve};
+use bank_node::desk::standing::Change as Standing;
 use daemon::store::Store;
 use daemon::wallet::banking::{BankFlaw, BankRefusal, OpState};
 use daemon::wallet::change::Change;

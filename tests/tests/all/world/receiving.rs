@@ -1,7 +1,7 @@
 //! A payee's side: what is taken, what is not, and what a hostile or unlucky payer can't do.
 
-use bank_node::desk::standing::Change as Standing;
 use super::{nobody_refreshes, pays, three, with_reserve};
+use bank_node::desk::standing::Change as Standing;
 use daemon::store::Store;
 use daemon::wallet::history::Movement;
 use daemon::wallet::paying::{NotDone, State};
