@@ -43,6 +43,9 @@ pub struct Examined {
     evidence: Evidence,
 }
 
+/// Units, and the chain that they are judged against.
+type Piece = (Range, Vec<Signed<Link>>);
+
 /// What examining comes to.
 #[derive(Debug)]
 pub enum Ready {
@@ -274,7 +277,7 @@ impl Desk<'_> {
         serial: u64,
         range: Range,
         links: &[Signed<Link>],
-    ) -> Result<Vec<(Range, Vec<Signed<Link>>)>, Stop> {
+    ) -> Result<Vec<Piece>, Stop> {
         let entries = entered(tx, serial, range)?;
         let lost = links.split_last().map_or(links, |(_, lost)| lost);
         let pieces = segments(range, lost, &entries);

@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use protocol::bank::{
-    AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, Certificate, DirectoryHead, Identity,
-    Letter, MailItem, MailWord, NodeQuery, Redemption, Withdrawal,
+    AccountQuery, Activation, ActivationLetter, AddressRecord, Admission, Bulletin, Certificate, Claim,
+    DirectoryHead, Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, Withdrawal,
 };
 use protocol::body::Body;
 use protocol::key::KeyTicket;
@@ -48,6 +48,9 @@ fuzz_target!(|input: &[u8]| {
         19 => read::<Bulletin>(bytes),
         20 => read::<MailItem>(bytes),
         21 => read::<MailWord>(bytes),
-        _ => read::<NodeQuery>(bytes),
+        22 => read::<NodeQuery>(bytes),
+        23 => read::<Claim>(bytes),
+        24 => read::<Admission>(bytes),
+        _ => read::<Reclaim>(bytes),
     }
 });

@@ -228,5 +228,8 @@ proptest! {
         reads_only_its_form::<DirectoryHead>(&bytes);
         reads_only_its_form::<Revocation>(&bytes);
         reads_only_its_form::<Bulletin>(&bytes);
+        reads_only_its_form::<protocol::bank::Claim>(&bytes);
+        reads_only_its_form::<protocol::bank::Admission>(&bytes);
+        reads_only_its_form::<protocol::bank::Reclaim>(&bytes);
     }
 }

@@ -95,6 +95,9 @@ fn readers() -> Vec<BodyReader> {
         reader::<bank::MailItem>(),
         reader::<bank::MailWord>(),
         reader::<bank::NodeQuery>(),
+        reader::<bank::Claim>(),
+        reader::<bank::Admission>(),
+        reader::<bank::Reclaim>(),
     ]
 }
 

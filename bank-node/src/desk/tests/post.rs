@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::desk::counter::Work;
+use crate::desk::standing::Change;
 use crate::desk::post::{
     BYTES_MAX, ITEMS_MAX, ITEMS_OF_ONE_MAX, MAIL_SECONDS_MAX, POSTED_A_DAY, PostWork, TAKEN_A_DAY,
 };
@@ -243,7 +244,7 @@ fn an_item_has_to_be_what_it_says() {
     }
     let big = MailItem { envelope: envelope_digest(&huge), ..good.clone() };
     bank.refuses(alice.mail(big, &huge), ErrorCode::TooBig);
-    bank.order(None, Operation::Suspend(alice.0.account, "case 1".to_owned())).unwrap();
+    bank.decide(alice.0.account, Change::Suspend).unwrap();
     bank.refuses(alice.mail(good, b"x"), ErrorCode::Suspended);
     // Mail for somebody who is suspended is kept: what is in it may be his.
     bob.posts(&bank, &alice, b"y");
@@ -410,7 +411,7 @@ fn only_his_own_requests_are_left() {
     }
     assert_eq!(alice.takes(&bank, alice.take(&bank, &bob, 1)), BankAnswer::Error(ErrorCode::Busy));
     assert!(matches!(carol.takes(&bank, carol.take(&bank, &bob, 1)), BankAnswer::OpenRequest(Some(_))));
-    bank.order(None, Operation::Suspend(carol.0.account, "case 2".to_owned())).unwrap();
+    bank.decide(carol.0.account, Change::Suspend).unwrap();
     assert_eq!(carol.takes(&bank, carol.take(&bank, &bob, 1)), BankAnswer::Error(ErrorCode::Suspended));
     // A month later what was left has ended.
     bank.now.set(NOON.plus_seconds(31 * DAY_SECONDS));

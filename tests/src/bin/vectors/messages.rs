@@ -1,5 +1,6 @@
 //! Every message of the wire in its one form, and bytes that are not one.
 
+use crate::cases;
 use crate::papers;
 use crate::scene::{Scene, range, units};
 use protocol::bank::merkle::Tree;
@@ -135,6 +136,7 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Witness", BankAsk::Witness(bank.attest.sign(papers::letter(bank, bob, LetterKind::Balance))));
     ask("Bulletins", BankAsk::Bulletins(0));
     ask("RootPath", BankAsk::RootPath(300));
+    cases::asks(&mut |name, message| drop(ask(name, message)), scene);
     v.odd_forms("BankAsk", &bytes);
 }
 
@@ -184,6 +186,7 @@ fn answers(v: &mut Vectors, scene: &Scene) {
     answer("Bulletins", BankAnswer::Bulletins(Box::new(papers::page(bank, keys))));
     let tree = Tree::over([Digest([17; 32]), Digest([18; 32]), Digest([19; 32])]);
     answer("RootPath", BankAnswer::RootPath(tree.path(1).unwrap()));
+    cases::answers(&mut |name, message| drop(answer(name, message)), scene);
     answer("Error", BankAnswer::Error(ErrorCode::Busy));
     v.odd_forms("BankAnswer", &bytes);
 }

@@ -1,7 +1,7 @@
 //! The bank's bulletins, honest and not (SPEC §4.14, threats Y6, H3, X4).
 
 use super::{pays, three};
-use bank_node::desk::office::Operation;
+use bank_node::desk::standing::Change;
 use bank_node::ledger::AccountNumber;
 use daemon::wallet::bulletins::{FaultKind, Source, Worth};
 use daemon::wallet::paying::State;
@@ -162,7 +162,7 @@ fn the_suspended_are_refused_by_the_bulletin_alone() {
     let (mut world, [alice, bob, _]) = super::with_reserve(300);
     super::nobody_refreshes(&mut world);
     let account = AccountNumber(world.person(alice).wallet().owner().account);
-    world.bank.order(Operation::Suspend(account, "a case".to_owned())).unwrap();
+    world.decide(account, Change::Suspend);
     let told = world.bank.bulletin();
     assert_eq!(told.unverified().suspended, [world.person(alice).key()]);
     world.hear(bob, told, Source::Pushed);
@@ -174,7 +174,7 @@ fn the_suspended_are_refused_by_the_bulletin_alone() {
     );
     // The directory knows that she is reinstated before the next bulletin does.
     world.wait(3600);
-    world.bank.order(Operation::Reinstate(account, "settled".to_owned())).unwrap();
+    world.decide(account, Change::Reinstate);
     world.copy_directory(bob);
     let id = pays(&mut world, alice, bob, 30);
     assert_eq!(world.state(alice, &id), State::Receipted);
