@@ -105,7 +105,7 @@ pub(super) fn payment(payment: &Outgoing, currency: &Currency) -> api::Payment {
         mode: payment.order.as_ref().map(|order| order.unverified().mode.name().to_owned()),
         created: payment.created,
         changed: payment.changed,
-        back: payment.back,
+        back: Some(payment.back).filter(|back| !back.is_zero()),
         until: payment.until,
         note,
         reason,
@@ -147,7 +147,9 @@ fn explain(payment: &Outgoing, payee: &str, currency: &Currency) -> (String, Opt
             ),
             Some("reclaimed".to_owned()),
         ),
-        State::Passed => plain(format!("{payee} has it: a chain shows that he handed it on{}", part(payment, currency))),
+        State::Passed => {
+            plain(format!("{payee} has it: a chain shows that he handed it on{}", part(payment, currency)))
+        }
         State::NotDone(why) => not_done(why, payee, currency),
     }
 }

@@ -293,11 +293,21 @@ pub(super) fn remove(tx: &WriteTransaction, table: Bytes, key: &[u8]) -> Result<
     tx.open_table(table).map_err(broken)?.remove(key).map_err(broken).map(drop)
 }
 
-pub(super) fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
+pub(super) fn put_numbered(
+    tx: &WriteTransaction,
+    table: Numbered,
+    key: u64,
+    value: &[u8],
+) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
 }
 
-pub(super) fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
+pub(super) fn put_open(
+    tx: &WriteTransaction,
+    table: Bytes,
+    key: &[u8],
+    open: bool,
+) -> Result<(), StoreFault> {
     if open { put(tx, table, key, &[]) } else { remove(tx, table, key) }
 }
 
@@ -460,6 +470,11 @@ mod tests {
             Happening::Confirmed { payment, units },
             Happening::Bank { request, operation: "deposit".to_owned(), state: "asked".to_owned(), units },
             Happening::Lost { units, request },
+            Happening::Claim { claim: request, state: "open".to_owned(), units, paid: Units::ZERO },
+            Happening::Case { case: 3, part: "asked".to_owned() },
+            Happening::Forked { payer, payment, units },
+            Happening::KeyElsewhere { units, request: Some(request) },
+            Happening::KeyElsewhere { units, request: None },
         ];
         let store = RedbStore::in_memory().unwrap();
         let events: Vec<Event> =
@@ -470,6 +485,6 @@ mod tests {
         assert_eq!(store.events(3, 1).unwrap(), events[3..4]);
         let owner = Owner { key: payer, name: "Alice".to_owned(), account: 1, currency: Currency::default() };
         let wallet = store.load(owner, BankKeys::pinned(payer), Policy::of(&Currency::default())).unwrap();
-        assert_eq!(wallet.newest_event(), 5);
+        assert_eq!(wallet.newest_event(), 10);
     }
 }

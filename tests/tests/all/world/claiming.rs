@@ -49,7 +49,10 @@ fn whoever_signed_twice_pays_what_was_lost() {
     assert_eq!(world.person(bob).wallet().holdings().claimed, units(10));
     let doubts = world.person(bob).wallet().doubts();
     let until = Some(world.now.plus_seconds(14 * 86_400));
-    assert_eq!((&doubts[0].what, &doubts[0].awaiting, doubts[0].until), (&Doubtful::Claim(claim.id), &Awaited::Bank, until));
+    assert_eq!(
+        (&doubts[0].what, &doubts[0].awaiting, doubts[0].until),
+        (&Doubtful::Claim(claim.id), &Awaited::Bank, until)
+    );
     world.ask_for_cases(alice).unwrap();
     // This Alice did not sign the other chain: she has nothing to say, and sees that she is asked.
     assert!(matches!(world.cases(alice)[0].state.part, CasePart::Asked(..)));
@@ -59,10 +62,15 @@ fn whoever_signed_twice_pays_what_was_lost() {
     let claim = world.claims(bob).remove(0);
     assert_eq!((claim.state, claim.paid), (ClaimState::Closed(None), units(10)));
     assert_eq!(world.person(bob).wallet().holdings().claimed, units(0));
-    assert_eq!((sum_of(&world, bob, Movement::Recovered), sum_of(&world, alice, Movement::Charged)), (10, 10));
+    assert_eq!(
+        (sum_of(&world, bob, Movement::Recovered), sum_of(&world, alice, Movement::Charged)),
+        (10, 10)
+    );
     assert!(kinds(&world, bob).contains(&LetterKind::Recovery));
     assert!(kinds(&world, alice).contains(&LetterKind::Charge));
-    assert!(world.person(bob).wallet().doubts().is_empty() && world.person(alice).wallet().doubts().is_empty());
+    assert!(
+        world.person(bob).wallet().doubts().is_empty() && world.person(alice).wallet().doubts().is_empty()
+    );
     assert!(world.bank.audit().ok);
     // Told again and again, it is recorded once.
     world.days(3);
@@ -191,7 +199,14 @@ fn a_claim_is_paid_out_of_what_is_recovered() {
     assert_eq!(world.account(bob), before + 10);
     assert_eq!(claim.state, ClaimState::Open, "the rest stays owed");
     assert_eq!(world.person(bob).wallet().holdings().claimed, units(40));
-    assert!(world.person(mallory).wallet().doubts().iter().any(|doubt| doubt.state == "to_pay" && doubt.units == units(40)));
+    assert!(
+        world
+            .person(mallory)
+            .wallet()
+            .doubts()
+            .iter()
+            .any(|doubt| doubt.state == "to_pay" && doubt.units == units(40))
+    );
     assert!(world.bank.audit().ok);
 }
 
@@ -250,7 +265,10 @@ fn a_refusal_without_proof_is_in_doubt_and_asked_again() {
         world.settles();
         match proof {
             false => {
-                assert_eq!((world.person(bob).wallet().free(), sum_of(&world, bob, Movement::Lost)), (units(40), 0));
+                assert_eq!(
+                    (world.person(bob).wallet().free(), sum_of(&world, bob, Movement::Lost)),
+                    (units(40), 0)
+                );
                 world.check_settled();
             }
             true => {
