@@ -133,7 +133,19 @@ fn a_day() -> Vec<(Step, Vec<u8>)> {
     step(Step::Order("suspend", confirm));
     step(ask(BankAsk::Withdraw(bank.withdrawal(bob, &[(&keys[2], 1)]))));
     step(Step::Order("out", Operation::PayOut(alice.account, units(7))));
-    assert!(bank.audit().ok);
+    step(ask(bank.reclaim(alice, &[&purses[0].part(60, 80)])));
+    // Bob has cashed the twenty units of the second note; Alice paid them to somebody else, too.
+    let dora = Customer { owner: bank.signer(), account: crate::ledger::AccountNumber(1003) };
+    step(Step::Order("open-d", opening("Dora", 0)));
+    step(ask(bank.activation(&dora, 1)));
+    let paid = bank.pays(alice, &dora, &purses[1]);
+    step(ask(bank.claim(&dora, &paid)));
+    step(ask(bank.claim(&dora, &paid)));
+    step(Step::Order("guarantee", Operation::Guarantee(units(30), "anna".to_owned())));
+    let admission = protocol::bank::Admission { bank: bank.keys.bank(), case: 1, owner: alice.owner.key() };
+    let admitted = protocol::bank::Defence::Admitted(alice.owner.sign(admission));
+    step(ask(BankAsk::Defend(1, admitted)));
+    assert!(bank.audit().ok, "{:?}", bank.audit().findings);
     day
 }
 
@@ -158,6 +170,10 @@ fn dies_and_goes_on<S: Store>(day: &[(Step, Vec<u8>)], open: impl Fn() -> S, wri
     true
 }
 
+fn is_live(step: &Step) -> bool {
+    matches!(step, Step::Ask(ask) if matches!(**ask, BankAsk::Claim(..)))
+}
+
 /// The next process finds what is durable; whoever got no answer asks again, and so does everybody before.
 fn resumes<S: Store>(day: &[(Step, Vec<u8>)], at: usize, store: S, writes: u64) {
     let bank = Bank::on(store);
@@ -167,11 +183,13 @@ fn resumes<S: Store>(day: &[(Step, Vec<u8>)], at: usize, store: S, writes: u64) 
         assert_eq!(&perform(&bank, step).unwrap(), expected, "write {writes}, step {place}");
     }
     for (place, (step, expected)) in day.iter().enumerate() {
-        assert_eq!(&perform(&bank, step).unwrap(), expected, "write {writes}, step {place} again");
+        let again = perform(&bank, step).unwrap();
+        // A claim asked again tells how its cases stand now.
+        assert!(&again == expected || is_live(step), "write {writes}, step {place} again");
     }
     let audit = bank.audit();
     assert!(audit.ok, "write {writes}: {:?}", audit.findings);
-    assert_eq!((audit.cash, audit.entries), (units(543), entries_of(day)));
+    assert_eq!((audit.cash, audit.entries), (units(573), entries_of(day)));
 }
 
 fn entries_of(day: &[(Step, Vec<u8>)]) -> u64 {

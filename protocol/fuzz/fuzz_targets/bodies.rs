@@ -4,8 +4,8 @@
 
 use libfuzzer_sys::fuzz_target;
 use protocol::bank::{
-    AccountQuery, Activation, ActivationLetter, AddressRecord, Certificate, DirectoryHead, Identity, Letter,
-    Redemption, Withdrawal,
+    AccountQuery, Activation, ActivationLetter, AddressRecord, Admission, Certificate, Claim, DirectoryHead, Identity,
+    Letter, Reclaim, Redemption, Withdrawal,
 };
 use protocol::body::Body;
 use protocol::key::KeyTicket;
@@ -43,6 +43,9 @@ fuzz_target!(|input: &[u8]| {
         14 => read::<Request>(bytes),
         15 => read::<Order>(bytes),
         16 => read::<Receipt>(bytes),
-        _ => read::<Refusal>(bytes),
+        17 => read::<Refusal>(bytes),
+        18 => read::<Claim>(bytes),
+        19 => read::<Admission>(bytes),
+        _ => read::<Reclaim>(bytes),
     }
 });

@@ -203,5 +203,8 @@ proptest! {
         reads_only_its_form::<AccountQuery>(&bytes);
         reads_only_its_form::<Letter>(&bytes);
         reads_only_its_form::<DirectoryHead>(&bytes);
+        reads_only_its_form::<protocol::bank::Claim>(&bytes);
+        reads_only_its_form::<protocol::bank::Admission>(&bytes);
+        reads_only_its_form::<protocol::bank::Reclaim>(&bytes);
     }
 }

@@ -92,6 +92,9 @@ fn readers() -> Vec<BodyReader> {
         reader::<bank::AccountQuery>(),
         reader::<bank::Letter>(),
         reader::<bank::DirectoryHead>(),
+        reader::<bank::Claim>(),
+        reader::<bank::Admission>(),
+        reader::<bank::Reclaim>(),
     ]
 }
 

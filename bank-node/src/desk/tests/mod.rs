@@ -1,6 +1,7 @@
 //! The desk from a customer's side: a bank in memory, and people with keys.
 
 mod claims;
+mod coalitions;
 mod joining;
 mod money;
 mod orders;

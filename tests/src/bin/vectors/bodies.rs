@@ -1,5 +1,6 @@
 //! Every body: valid ones with digest and signature, malformed ones with what is wrong.
 
+use crate::cases;
 use crate::papers;
 use crate::scene::{Bank, Person, Scene, range, units};
 use protocol::bank::{CertificateKind, LetterKind, RedeemKind, Standing};
@@ -13,19 +14,19 @@ use serde_json::{Value, json};
 use std::fmt::Debug;
 
 /// Bytes put over, or cut out of, a valid body, and what the reader says to the result.
-struct Spoil {
+pub(crate) struct Spoil {
     at: usize,
     with: Vec<u8>,
     why: &'static str,
 }
 
 /// At offset `at`, `with` instead of what is there.
-fn spoil(at: usize, with: impl Into<Vec<u8>>, why: &'static str) -> Spoil {
+pub(crate) fn spoil(at: usize, with: impl Into<Vec<u8>>, why: &'static str) -> Spoil {
     Spoil { at, with: with.into(), why }
 }
 
 #[derive(Default)]
-struct Vectors {
+pub(crate) struct Vectors {
     valid: Vec<Value>,
     malformed: Vec<Value>,
 }
@@ -41,7 +42,7 @@ impl Vectors {
     }
 
     /// A valid body with its signature.
-    fn signed<T: Body + Debug + Clone>(&mut self, signer: &Signer, body: T) -> Vec<u8> {
+    pub(crate) fn signed<T: Body + Debug + Clone>(&mut self, signer: &Signer, body: T) -> Vec<u8> {
         let bytes = self.plain(body.clone());
         let last = self.valid.last_mut().unwrap();
         last["signer"] = json!(signer.key());
@@ -50,7 +51,7 @@ impl Vectors {
     }
 
     /// What every body refuses, and what this one refuses besides.
-    fn malformed<T: Body>(&mut self, valid: &[u8], spoils: impl IntoIterator<Item = Spoil>) {
+    pub(crate) fn malformed<T: Body>(&mut self, valid: &[u8], spoils: impl IntoIterator<Item = Spoil>) {
         let mut push = |bytes: &[u8], why: &str| {
             self.malformed.push(json!({ "type": T::TYPE, "body": hex::encode(bytes), "why": why }));
         };
@@ -75,6 +76,7 @@ pub(crate) fn all() -> Value {
     payments(&mut v, &scene);
     keys_and_people(&mut v, &scene.bank, &scene.bob);
     bank(&mut v, &scene.bank, &scene.bob);
+    cases::bodies(&mut v, &scene);
     json!({ "valid": v.valid, "malformed": v.malformed, "digests": digests(&scene) })
 }
 
@@ -243,6 +245,9 @@ fn bank(v: &mut Vectors, bank: &Bank, bob: &Person) {
         LetterKind::Payment,
         LetterKind::Deposit,
         LetterKind::Refusal,
+        LetterKind::Reclaim,
+        LetterKind::Recovery,
+        LetterKind::Charge,
         LetterKind::Balance,
     ];
     let mut bytes = Vec::new();
@@ -253,7 +258,7 @@ fn bank(v: &mut Vectors, bank: &Bank, bob: &Person) {
         &bytes,
         [
             spoil(17, [0], "unknown kind of letter"),
-            spoil(17, [6], "unknown kind of letter"),
+            spoil(17, [9], "unknown kind of letter"),
             spoil(82, TOO_MANY_UNITS, "2^53 units or more"),
             spoil(90, TOO_MANY_UNITS, "2^53 units or more"),
         ],
@@ -312,6 +317,9 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "order",
         "receipt",
         "refusal",
+        "claim",
+        "admission",
+        "reclaim",
     ];
     let first_of = |(at, name): (usize, &&str)| {
         let body = all["valid"].as_array().unwrap().iter().find(|v| v["type"] == **name).unwrap();

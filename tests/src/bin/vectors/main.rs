@@ -10,6 +10,7 @@
 )]
 
 mod bodies;
+mod cases;
 mod chains;
 mod lines;
 mod messages;

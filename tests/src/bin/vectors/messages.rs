@@ -1,5 +1,6 @@
 //! Every message of the wire in its one form, and bytes that are not one.
 
+use crate::cases;
 use crate::papers;
 use crate::scene::{Scene, range, units};
 use protocol::bank::{DirectoryEntry, LetterKind, RedeemKind, Redemption};
@@ -126,6 +127,7 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Balance", BankAsk::Balance(owner.sign(papers::query(bank, bob))));
     ask("Directory", BankAsk::Directory(0));
     ask("Directory", BankAsk::Directory(70_000));
+    cases::asks(&mut |name, message| drop(ask(name, message)), scene);
     v.odd_forms("BankAsk", &bytes);
 }
 
@@ -168,6 +170,7 @@ fn answers(v: &mut Vectors, scene: &Scene) {
     ];
     let head = bank.attest.sign(papers::head(bank));
     answer("Directory", BankAnswer::Directory(Box::new(DirectoryPage { entries, head, keys })));
+    cases::answers(&mut |name, message| drop(answer(name, message)), scene);
     answer("Error", BankAnswer::Error(ErrorCode::Busy));
     v.odd_forms("BankAnswer", &bytes);
 }
