@@ -248,7 +248,7 @@ mod tests {
             mode: None,
             created: Timestamp(0),
             changed: Timestamp(0),
-            back: Units::ZERO,
+            back: None,
             until: None,
             note: "A sentence.".into(),
             reason: reason.map(str::to_owned),

@@ -458,8 +458,8 @@ results! {
         created: Timestamp,
         /// When its state last changed.
         changed: Timestamp,
-        /// Units of it that came back.
-        back: Units,
+        /// Units of it that came back, if any did.
+        back: Option<Units>,
         /// While it is asked back: until when others may object.
         until: Option<Timestamp>,
         /// What it means for the payer, and what is awaited: a sentence.

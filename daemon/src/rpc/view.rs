@@ -106,7 +106,7 @@ pub(super) fn payment(payment: &Outgoing, currency: &Currency) -> api::Payment {
         mode: payment.order.as_ref().map(|order| order.unverified().mode.name().to_owned()),
         created: payment.created,
         changed: payment.changed,
-        back: payment.back,
+        back: Some(payment.back).filter(|back| !back.is_zero()),
         until: payment.until,
         note,
         reason,

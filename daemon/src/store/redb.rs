@@ -536,6 +536,11 @@ mod tests {
             Happening::Lost { units, request },
             Happening::BankFault { kind: "behind".to_owned(), number: 3 },
             Happening::KeyRevoked { key: payer },
+            Happening::Claim { claim: request, state: "open".to_owned(), units, paid: Units::ZERO },
+            Happening::Case { case: 3, part: "asked".to_owned() },
+            Happening::Forked { payer, payment, units },
+            Happening::KeyElsewhere { units, request: Some(request) },
+            Happening::KeyElsewhere { units, request: None },
         ];
         let store = RedbStore::in_memory().unwrap();
         let events: Vec<Event> =
@@ -546,6 +551,6 @@ mod tests {
         assert_eq!(store.events(3, 1).unwrap(), events[3..4]);
         let owner = Owner { key: payer, name: "Alice".to_owned(), account: 1, currency: Currency::default() };
         let wallet = store.load(owner, BankKeys::pinned(payer), Policy::of(&Currency::default())).unwrap();
-        assert_eq!(wallet.newest_event(), 7);
+        assert_eq!(wallet.newest_event(), 12);
     }
 }

@@ -2,6 +2,7 @@
 
 mod banking;
 mod bulletins;
+mod claiming;
 mod crashes;
 mod lessons;
 mod mailbox;
