@@ -106,14 +106,18 @@ fn revoke(desktop: &Desktop, revoke: &Revoke) -> Result<Exit, Failure> {
     let known = folder.read(facts.master).map_err(HomeError::from)?;
     let mut certificates = known.public.certificates();
     let Some(certificate) = certificates.find(|certificate| certificate.key == revoke.key) else {
-        return Err(Failure::new(Exit::Refused, format!("«{}» has no such key: bank-node keys list", facts.name)));
+        return Err(Failure::new(
+            Exit::Refused,
+            format!("«{}» has no such key: bank-node keys list", facts.name),
+        ));
     };
     let today = Timestamp(Clock::system().now_seconds()).day();
     let (usage, from_day) = match certificate.usage {
         Usage::Issue => (Usage::Issue, certificate.from_day),
         Usage::Attest | Usage::Bulletin => (certificate.usage, today),
         Usage::Node => {
-            let words = "every workstation knows the bank by its node key: it can't be revoked, only the bank moved";
+            let words =
+                "every workstation knows the bank by its node key: it can't be revoked, only the bank moved";
             return Err(Failure::new(Exit::Refused, words));
         }
     };

@@ -44,11 +44,7 @@ impl Desk<'_> {
     }
 
     /// Writes the next bulletin, unless no key may sign it today.
-    pub fn state(
-        &self,
-        tx: &mut impl Tx,
-        roots: (Day, Digest),
-    ) -> Result<Option<Signed<Bulletin>>, Fault> {
+    pub fn state(&self, tx: &mut impl Tx, roots: (Day, Digest)) -> Result<Option<Signed<Bulletin>>, Fault> {
         let bulletin = next_bulletin(tx, self.keys.bank(), self.now, roots)?;
         let Some(signer) = self.keys.bulletin_on(bulletin.at.day()) else { return Ok(None) };
         let bulletin = signer.sign(bulletin);

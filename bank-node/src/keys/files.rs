@@ -8,9 +8,9 @@
 //! ```
 
 use super::{Made, WorkingKeys};
+use protocol::body::Body;
 use protocol::body::Malformed;
 use protocol::id::Key;
-use protocol::body::Body;
 use protocol::key::bank::{BankKeys, KeyFlaw, Revocation, Usage};
 use protocol::node::host::private_file::{self, PrivateFileError};
 use protocol::sign::{Signed, Signer};

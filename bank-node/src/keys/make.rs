@@ -89,13 +89,7 @@ pub fn add_issue_keys(
 }
 
 /// A key in the place of one that is revoked: for an issue key's day under a new epoch, else for ten years.
-pub fn replacement(
-    master: &MasterKey,
-    usage: Usage,
-    epoch: u32,
-    today: Day,
-    chance: Chance<'_>,
-) -> Made {
+pub fn replacement(master: &MasterKey, usage: Usage, epoch: u32, today: Day, chance: Chance<'_>) -> Made {
     let days = match usage {
         Usage::Issue => (super::day_of(epoch), super::day_of(epoch)),
         Usage::Attest | Usage::Bulletin | Usage::Node => span(today),

@@ -1,10 +1,10 @@
 //! What the bank says of itself every hour, read off the books (SPEC §4.14, threats Y6, Y9).
 
 use super::books::{Fault, View};
+use super::cases::Due;
 use super::posting::{known, next};
 use super::{AccountNumber, OUTSTANDING};
 use protocol::bank::merkle::Tree;
-use super::cases::Due;
 use protocol::bank::{Bulletin, LISTED_MAX, Reclaimed};
 use protocol::id::{BankId, Digest, Key};
 use protocol::money::Units;
@@ -97,7 +97,6 @@ pub fn next_bulletin(
         reclaimed: open_reclaims(view)?,
     })
 }
-
 
 /// The totals are 128 bits wide; here they are told modulo 2^53, and so is their difference.
 fn turnover(total: u128) -> Units {

@@ -120,12 +120,7 @@ impl<Known: Fn(&Key) -> bool + Send + Sync> RecordCheck for Gate<Known> {
 }
 
 /// Brings to the engine what was heard, and asks the bank for what was not, for ever.
-pub async fn keep_bulletins(
-    engine: Engine,
-    link: Arc<BankLink>,
-    net: Net,
-    mut heard: mpsc::Receiver<Heard>,
-) {
+pub async fn keep_bulletins(engine: Engine, link: Arc<BankLink>, net: Net, mut heard: mpsc::Receiver<Heard>) {
     let mut status = net.status();
     let mut ticks = tokio::time::interval(LOOK);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -206,7 +201,11 @@ async fn take_page(engine: &Engine, page: BulletinPage, after: u64) -> bool {
 }
 
 impl Core {
-    pub(super) fn bulletin(&mut self, bulletin: Signed<Bulletin>, source: Source) -> Result<Worth, StoreFault> {
+    pub(super) fn bulletin(
+        &mut self,
+        bulletin: Signed<Bulletin>,
+        source: Source,
+    ) -> Result<Worth, StoreFault> {
         let reclaimed = bulletin.unverified().reclaimed.clone();
         let decision = self.wallet.hear(bulletin, source, self.now());
         let worth = self.take(decision);

@@ -1,8 +1,8 @@
 //! JSON-RPC: the contract and the server that keeps it. Only this room and the CLI know JSON.
 
 pub mod api;
-mod code;
 pub mod claims;
+mod code;
 mod doubt;
 mod gate;
 mod moves;

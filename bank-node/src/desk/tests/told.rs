@@ -125,7 +125,9 @@ fn revoked_keys_are_replaced_at_once() {
         assert_eq!(end.unwrap(), None);
         let line = bank.ledger.snapshot().unwrap().directory_after(lines, 9).unwrap();
         let [line] = line.try_into().unwrap();
-        assert!(matches!(&line.entry, DirectoryEntry::Certificate(c) if c.check_by(&bank.keys.attest.key()).is_ok()));
+        assert!(
+            matches!(&line.entry, DirectoryEntry::Certificate(c) if c.check_by(&bank.keys.attest.key()).is_ok())
+        );
     }
     let root = bank.note(&alice, 20);
     assert_eq!(root.note.root.unverified().epoch, next);

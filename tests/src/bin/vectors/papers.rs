@@ -3,8 +3,8 @@
 use crate::scene::{Bank, NOW, Person, Scene, TODAY, range, units};
 use protocol::bank::merkle::Tree;
 use protocol::bank::{
-    AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, DirectoryHead, Letter, LetterKind, Outcome,
-    Reclaimed, RedeemKind, Redemption, Withdrawal,
+    AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, DirectoryHead, Letter, LetterKind,
+    Outcome, Reclaimed, RedeemKind, Redemption, Withdrawal,
 };
 use protocol::body::Text;
 use protocol::id::{Digest, RequestId};

@@ -46,7 +46,11 @@ fn the_master_key_ends_what_a_stolen_issue_key_can_do() {
 
     let master = folder.join("master/master.key");
     let key = issue.key().to_string();
-    scene.town.bank().cli(&["keys", "revoke", "--master", master.to_str().unwrap(), &key]).expect_ok("keys revoke");
+    scene
+        .town
+        .bank()
+        .cli(&["keys", "revoke", "--master", master.to_str().unwrap(), &key])
+        .expect_ok("keys revoke");
     settles("Bob has heard of it", || !bulletin(&scene.bob).revoked.is_empty());
     assert_eq!(bulletin(&scene.bob).revoked[0].key.to_string(), key);
     let draft = forge(&mut scene, 900_002);
@@ -81,5 +85,9 @@ fn a_suspension_is_told_at_once() {
         told.suspended == 1 && told.number > seen
     });
     let offer = scene.mallory.offer(30, "lunch");
-    super::error("an offer of somebody suspended", &scene.mallory.says(&scene.target, offer), ErrorCode::Suspended);
+    super::error(
+        "an offer of somebody suspended",
+        &scene.mallory.says(&scene.target, offer),
+        ErrorCode::Suspended,
+    );
 }

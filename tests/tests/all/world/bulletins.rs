@@ -30,7 +30,11 @@ fn faults(world: &World, who: Who) -> Vec<(FaultKind, u64)> {
 }
 
 /// The bank's own key under another content.
-fn signed(world: &World, bulletin: &Signed<Bulletin>, change: impl FnOnce(&mut Bulletin)) -> Signed<Bulletin> {
+fn signed(
+    world: &World,
+    bulletin: &Signed<Bulletin>,
+    change: impl FnOnce(&mut Bulletin),
+) -> Signed<Bulletin> {
     let mut body = bulletin.unverified().clone();
     change(&mut body);
     world.bank.keys().bulletin.sign(body)
@@ -163,7 +167,11 @@ fn the_suspended_are_refused_by_the_bulletin_alone() {
     assert_eq!(told.unverified().suspended, [world.person(alice).key()]);
     world.hear(bob, told, Source::Pushed);
     let id = pays(&mut world, alice, bob, 30);
-    assert!(matches!(world.state(alice, &id), State::Returned(ErrorCode::Suspended)), "{:?}", world.state(alice, &id));
+    assert!(
+        matches!(world.state(alice, &id), State::Returned(ErrorCode::Suspended)),
+        "{:?}",
+        world.state(alice, &id)
+    );
     // The directory knows that she is reinstated before the next bulletin does.
     world.wait(3600);
     world.bank.order(Operation::Reinstate(account, "settled".to_owned())).unwrap();

@@ -29,11 +29,18 @@ fn forged_root(world: &World, issue: &Signer, to: &Signer) -> Signed<Root> {
 }
 
 /// Mallory pays Bob with what a stolen issue key has made: by a link, or as if the bank had certified it.
-fn pays_forged(world: &mut World, (mallory, bob): (Who, Who), issue: &Signer, mode: Mode, epoch: u32) -> PayAnswer {
+fn pays_forged(
+    world: &mut World,
+    (mallory, bob): (Who, Who),
+    issue: &Signer,
+    mode: Mode,
+    epoch: u32,
+) -> PayAnswer {
     let (now, mut chance) = (world.now, world.chance.clone());
     let expires = now.plus_seconds(DAY_SECONDS);
     let rule = AmountRule::Exactly(units(50));
-    let request = world.person_mut(bob).request(rule, Mode::Direct, expires, &mut chance, now).unwrap().unwrap();
+    let request =
+        world.person_mut(bob).request(rule, Mode::Direct, expires, &mut chance, now).unwrap().unwrap();
     world.chance = chance;
     let purse = Signer::from_secret(&world.chance.bytes());
     let payee = request.unverified().key();
@@ -126,7 +133,10 @@ fn honest_notes_of_a_revoked_key_keep_their_worth() {
     super::nobody_refreshes(&mut world);
     let issue = world.bank.keys().issue_on(world.now.day()).unwrap().1.key();
     revoke(&mut world, Usage::Issue, issue);
-    assert!(world.bank.keys().issue_on(world.now.day()).is_some(), "another key of the same day takes its place");
+    assert!(
+        world.bank.keys().issue_on(world.now.day()).is_some(),
+        "another key of the same day takes its place"
+    );
     world.bank.bulletin();
 
     // Bob knows, Alice does not.
@@ -173,13 +183,20 @@ fn a_stolen_attest_key_certifies_nobody_after_its_revocation() {
     let keys = world.person(bob).wallet().keys().clone();
     assert!(world.person(mallory).introduction.clone().verify(&keys, world.now).is_err());
     world.person_mut(mallory).introduction.certificate = honest;
-    assert!(world.person(mallory).introduction.clone().verify(&keys, world.now).is_err(), "his old one neither");
+    assert!(
+        world.person(mallory).introduction.clone().verify(&keys, world.now).is_err(),
+        "his old one neither"
+    );
     let id = pays(&mut world, alice, bob, 30);
     assert_eq!(world.state(alice, &id), State::Receipted, "she has been certified anew");
     let balance = world.bank.balance(&world.person(alice).key());
     world.deposit(alice, 20).unwrap();
     world.settles();
-    assert_eq!(world.bank.balance(&world.person(alice).key()).get(), balance.get() + 20, "letters of the new key");
+    assert_eq!(
+        world.bank.balance(&world.person(alice).key()).get(),
+        balance.get() + 20,
+        "letters of the new key"
+    );
     assert!(world.bank.audit().ok);
     world.check_settled();
 }
