@@ -7,9 +7,7 @@ use crate::ledger::Fault;
 use crate::ledger::books::Books as _;
 use crate::network::{self, Addresses};
 use crate::rpc::{BankOffice, JournalEvents, Office};
-use crate::service::{
-    self, Bank, Calendar, Moment, ROOM_BYTES, World, keep_bulletins, keep_calendar, turn_page,
-};
+use crate::service::{self, Bank, Calendar, Moment, ROOM_BYTES, World, keep_bulletins, keep_calendar, turn_page};
 use crate::store::{Ledger, Redb};
 use protocol::node::address::AddressCheck;
 use protocol::node::clock::Clock;

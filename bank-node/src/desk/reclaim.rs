@@ -243,8 +243,7 @@ pub fn examine_contest(view: &impl View, table: NoteTable) -> Result<Option<Vec<
         let (serial, _) = check(view, to, &note, &mut checked)?.map_err(Stop::Refused)?;
         let links = note.links;
         if open_over(view, serial)?.iter().flat_map(|filed| &filed.notes).any(|other| {
-            other.serial == serial
-                && other.contested_by(&links).is_some_and(|shown| other.clone().contest(shown))
+            other.serial == serial && other.contested_by(&links).is_some_and(|shown| other.clone().contest(shown))
         }) {
             proofs.push(Proof { serial, links });
         }

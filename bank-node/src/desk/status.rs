@@ -11,9 +11,7 @@ use protocol::wire::BankAnswer;
 /// `NotSeen` is about what is durable now: a request still on its way may come after it.
 pub fn status(view: &impl View, id: RequestId, digest: Digest) -> Result<BankAnswer, Stop> {
     match view.answer_to(&Asked::Customer(id))? {
-        Some(answer) if answer.request == digest => {
-            Ok(reclaim::refreshed(view, super::read_answer(&answer)?)?)
-        }
+        Some(answer) if answer.request == digest => Ok(reclaim::refreshed(view, super::read_answer(&answer)?)?),
         Some(_) | None => Ok(BankAnswer::NotSeen),
     }
 }

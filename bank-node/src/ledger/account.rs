@@ -172,9 +172,7 @@ impl Account {
     pub fn checked_balance(&self) -> Option<Units> {
         let difference = match self.kind {
             AccountKind::Cash => self.debits.checked_sub(self.credits),
-            AccountKind::Outstanding | AccountKind::Guarantee | AccountKind::Customer(_) => {
-                self.credits.checked_sub(self.debits)
-            }
+            AccountKind::Outstanding | AccountKind::Guarantee | AccountKind::Customer(_) => self.credits.checked_sub(self.debits),
         };
         difference.and_then(|d| u64::try_from(d).ok()).and_then(|d| Units::new(d).ok())
     }
@@ -199,9 +197,7 @@ impl Account {
     fn accept(&self, after: Account) -> Result<Account, Unposted> {
         let shrinks = match after.kind {
             AccountKind::Cash => after.credits > after.debits,
-            AccountKind::Outstanding | AccountKind::Guarantee | AccountKind::Customer(_) => {
-                after.debits > after.credits
-            }
+            AccountKind::Outstanding | AccountKind::Guarantee | AccountKind::Customer(_) => after.debits > after.credits,
         };
         match after.checked_balance() {
             Some(_) => Ok(after),

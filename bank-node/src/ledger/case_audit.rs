@@ -66,8 +66,7 @@ impl CaseAudit {
             let said = self.said.remove(&account).unwrap_or_default();
             let made = seen.remove(&account).unwrap_or_default();
             if said != made {
-                let what =
-                    format!("account {account}: cases and reclaims make {made:?}, the books say {said:?}");
+                let what = format!("account {account}: cases and reclaims make {made:?}, the books say {said:?}");
                 found.push(Finding { rule: "cases".to_owned(), what });
             }
         }
@@ -118,10 +117,7 @@ fn cases(
             seen.entry(case.account).or_default().claims += u32::from(case.is_open());
             if let Stage::Judged(debt) = &case.stage {
                 book(seen, &case, debt);
-                if debt.to_claimant > debt.units
-                    || debt.from_liable > debt.units
-                    || debt.units != case.range.units()
-                {
+                if debt.to_claimant > debt.units || debt.from_liable > debt.units || debt.units != case.range.units() {
                     let what = format!("case {last} has moved more than its units");
                     found.push(Finding { rule: "case_sums".to_owned(), what });
                 }

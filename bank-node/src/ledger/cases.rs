@@ -54,11 +54,7 @@ pub fn parting(lost: &[Signed<Link>], won: &[Signed<Link>]) -> Option<Parting> {
 
 /// The units of `range` that have an entry, cut so that each piece is judged against one: the entry with the
 /// longest common prefix, the first of several.
-pub fn segments<'e>(
-    range: Range,
-    lost: &[Signed<Link>],
-    entries: &'e [Entered],
-) -> Vec<(Range, &'e Entered)> {
+pub fn segments<'e>(range: Range, lost: &[Signed<Link>], entries: &'e [Entered]) -> Vec<(Range, &'e Entered)> {
     let mut ranked: Vec<(usize, &Entered)> = entries
         .iter()
         .filter(|entry| entry.range.overlaps(range))
@@ -436,11 +432,7 @@ pub trait CaseView {
     /// The cases with higher numbers in which the account has or had a part, in order.
     fn cases_of(&self, account: AccountNumber, after: u64, limit: usize) -> Result<Vec<Case>, Fault>;
     /// Debts that are not paid: the account and the case, in order, after these two.
-    fn debts_after(
-        &self,
-        after: (AccountNumber, u64),
-        limit: usize,
-    ) -> Result<Vec<(AccountNumber, u64)>, Fault>;
+    fn debts_after(&self, after: (AccountNumber, u64), limit: usize) -> Result<Vec<(AccountNumber, u64)>, Fault>;
 }
 
 /// Writing cases.

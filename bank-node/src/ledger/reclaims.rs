@@ -112,10 +112,9 @@ impl Reclaimed {
 
     /// Notes a contest; false if that link was known.
     pub fn contest(&mut self, shown: Vec<Signed<Link>>) -> bool {
-        let known = self
-            .passed
-            .iter()
-            .any(|chain| chain.last().map(Signed::unverified) == shown.last().map(Signed::unverified));
+        let known = self.passed.iter().any(|chain| {
+            chain.last().map(Signed::unverified) == shown.last().map(Signed::unverified)
+        });
         if !known {
             self.passed.push(shown);
         }

@@ -18,9 +18,9 @@ pub(crate) use calendar::{Calendar, Moment, keep_calendar, turn_page};
 
 use self::bulletin::News;
 use self::writer::{Job, Task, Writer};
+use crate::desk::{Desk, Rules};
 use crate::desk::counter::{Prepared, Sign, Work, prepare};
 use crate::desk::office::{Done, Objection, Order};
-use crate::desk::{Desk, Rules};
 use crate::keys::WorkingKeys;
 use crate::ledger::audit;
 use crate::ledger::books::{Books, Fault, View};

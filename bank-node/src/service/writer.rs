@@ -130,8 +130,7 @@ impl<B: Books> Writer<B> {
 
     fn carry_out(&self, batch: Vec<Task>, attempts: &mut Attempts) -> Result<(), Fault> {
         let keys = self.keys.current();
-        let desk =
-            Desk { keys: &keys, now: Timestamp(self.world.clock.now_seconds()), rules: self.world.rules };
+        let desk = Desk { keys: &keys, now: Timestamp(self.world.clock.now_seconds()), rules: self.world.rules };
         let done = self.books.in_one_commit(|tx| {
             let before = tx.journal_head()?;
             let told: Result<Vec<Told>, Fault> =

@@ -127,11 +127,7 @@ pub(super) fn records_after<S: Shelf, T: DeserializeOwned>(
     shelf.from(table, &from, limit)?.iter().map(|(_, value)| read(table, value)).collect()
 }
 
-pub(super) fn record<S: Shelf, T: DeserializeOwned>(
-    shelf: &S,
-    table: Table,
-    key: &[u8],
-) -> Result<Option<T>, Fault> {
+pub(super) fn record<S: Shelf, T: DeserializeOwned>(shelf: &S, table: Table, key: &[u8]) -> Result<Option<T>, Fault> {
     shelf.get(table, key)?.map(|value| read(table, &value)).transpose()
 }
 

@@ -171,11 +171,7 @@ fn cases_table(cases: &[CaseView], currency: &Currency) -> String {
             case.note.clone(),
         ]
     };
-    show::table(
-        ["case", "your part", "amount", "state", "until", "what it means"],
-        &[0, 2],
-        cases.iter().map(row).collect(),
-    )
+    show::table(["case", "your part", "amount", "state", "until", "what it means"], &[0, 2], cases.iter().map(row).collect())
 }
 
 fn claim_page(claim: &ClaimView, currency: &Currency) -> String {
@@ -234,13 +230,7 @@ mod tests {
             can_do: "wait".into(),
         };
         let page = doubt_page(&doubts(vec![item]));
-        let words = [
-            "12.50 EUR",
-            "awaiting the bank since 1970-01-01",
-            "until 1970-01-02",
-            "You can: wait",
-            "10.00 EUR",
-        ];
+        let words = ["12.50 EUR", "awaiting the bank since 1970-01-01", "until 1970-01-02", "You can: wait", "10.00 EUR"];
         for word in words {
             assert!(page.contains(word), "{word}: {page}");
         }

@@ -12,10 +12,7 @@ use protocol::node::rpc::Empty;
 
 /// Pay a public code, a stermina: link or a request
 #[derive(Debug, clap::Args)]
-#[command(
-    args_conflicts_with_subcommands = true,
-    subcommand_negates_reqs = true,
-    after_help = "\
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true, after_help = "\
 The payment goes from workstation to workstation and needs no bank. If its outcome is not known when the command
 ends (exit code 5), it goes on by itself, and the same command with the key that is shown pays no second time.
 
@@ -23,8 +20,7 @@ Examples:
   stermina pay st1q… 120 --memo rent
   stermina pay stermina:strq1…              # a request says how much
   stermina pay st1q… 900 --certified        # final at once, by way of the bank
-  stermina pay reclaim 0f3a…                # nobody answers: what asking it back means"
-)]
+  stermina pay reclaim 0f3a…                # nobody answers: what asking it back means")]
 pub(crate) struct PayWords {
     /// Whom: a public code, a stermina: link or a request
     #[arg(required = true)]

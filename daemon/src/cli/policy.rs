@@ -87,13 +87,8 @@ mod tests {
             refresh: true,
             stale_hours: 48,
         };
-        let change = PolicyChange {
-            direct_max: None,
-            per_payer: Some("5".into()),
-            total: None,
-            refresh: Some(false),
-            stale_hours: None,
-        };
+        let change =
+            PolicyChange { direct_max: None, per_payer: Some("5".into()), total: None, refresh: Some(false), stale_hours: None };
         let new = change.over(now, &eur).unwrap();
         let seen = [new.direct_max, new.unconfirmed_per_payer, new.unconfirmed_total].map(Units::get);
         assert_eq!((seen, new.refresh), ([1, 500, 3], false));

@@ -17,7 +17,7 @@ use crate::wallet::paying::State;
 use protocol::bank::{Defence, NodeQuery, Purpose, Reclaimed};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::node::chance::chance_bytes;
-use protocol::note::{LINKS_MAX, LINKS_PER_MESSAGE_MAX, Note, NoteTable};
+use protocol::note::{LINKS_PER_MESSAGE_MAX, LINKS_MAX, Note, NoteTable};
 use protocol::time::DAY_SECONDS;
 use protocol::wire::{self, BankAnswer, BankAsk, CaseState, PayAnswer};
 use std::collections::{BTreeSet, HashMap};

@@ -73,14 +73,11 @@ fn words(wallet: &Wallet, doubt: &Doubt, awaiting: &str) -> (String, String) {
     match &doubt.what {
         Doubtful::Payment(id) => {
             let open = wallet.open_payment(id);
-            let direct =
-                open.and_then(|p| p.order.as_ref()).is_some_and(|o| o.unverified().mode == Mode::Direct);
+            let direct = open.and_then(|p| p.order.as_ref()).is_some_and(|o| o.unverified().mode == Mode::Direct);
             match open.map(|payment| &payment.state) {
                 Some(State::Sent) if direct => (
                     format!("signed and sent; {awaiting} has not answered, so he may have it or not"),
-                    format!(
-                        "wait, it is sent again by itself; or ask for it back: stermina pay reclaim {id}"
-                    ),
+                    format!("wait, it is sent again by itself; or ask for it back: stermina pay reclaim {id}"),
                 ),
                 Some(State::Sent) => (
                     format!("the bank has made it {awaiting}'s; his receipt is awaited"),
@@ -131,14 +128,10 @@ pub(super) fn claim(claim: &Claiming, cases: &[CaseRecord]) -> ClaimView {
     let payer = PublicCode::of(claim.payer);
     let name = named(&claim.name, &payer);
     let (note, reason) = match claim.state {
-        ClaimState::ToSign => {
-            (format!("units from {name} were spent before; unlock, and the claim is filed"), None)
-        }
+        ClaimState::ToSign => (format!("units from {name} were spent before; unlock, and the claim is filed"), None),
         ClaimState::Asked => ("the bank has not answered yet; it is asked again by itself".to_owned(), None),
         ClaimState::Open => ("the bank asks from payer to payer who signed twice".to_owned(), None),
-        ClaimState::Closed(_) if claim.paid == claim.units() => {
-            ("all of it came to your account".to_owned(), None)
-        }
+        ClaimState::Closed(_) if claim.paid == claim.units() => ("all of it came to your account".to_owned(), None),
         ClaimState::Closed(Some(code)) => (format!("closed: {}", code.text()), Some(code.word().to_owned())),
         ClaimState::Closed(None) => ("closed; no more can be recovered".to_owned(), None),
         ClaimState::Refused(code) => {
@@ -176,9 +169,7 @@ pub(super) fn case(record: &CaseRecord) -> CaseView {
         CaseStep::Judged(owed) => ("judged", owed),
     };
     let note = match (state.part, state.step) {
-        (CasePart::Claimant, CaseStep::Dismissed(code)) => {
-            format!("your claim is dismissed: {}", code.text())
-        }
+        (CasePart::Claimant, CaseStep::Dismissed(code)) => format!("your claim is dismissed: {}", code.text()),
         (CasePart::Claimant, _) => "your claim".to_owned(),
         (CasePart::Asked(_, _, until), _) => {
             format!("you are asked whom you had the units from; after {until} they are yours to pay")
@@ -209,13 +200,9 @@ impl super::server::Desk {
         })
     }
 
-    pub(super) fn claim_now(
-        &self,
-        id: &protocol::id::RequestId,
-    ) -> Result<ClaimView, protocol::node::rpc::RpcError> {
+    pub(super) fn claim_now(&self, id: &protocol::id::RequestId) -> Result<ClaimView, protocol::node::rpc::RpcError> {
         let found = self.store().claim(id).map_err(|fault| super::code::store(&fault))?;
-        let found =
-            found.ok_or_else(|| super::code::reason_of("not_found", "no such claim is on record here"))?;
+        let found = found.ok_or_else(|| super::code::reason_of("not_found", "no such claim is on record here"))?;
         let cases = self.store().cases_numbered(found.cases.iter().copied());
         Ok(claim(&found, &cases.map_err(|fault| super::code::store(&fault))?))
     }

@@ -1,8 +1,8 @@
 //! JSON-RPC: the contract and the server that keeps it. Only this room and the CLI know JSON.
 
 pub mod api;
-pub mod claims;
 mod code;
+pub mod claims;
 mod doubt;
 mod gate;
 mod moves;

@@ -147,9 +147,7 @@ fn explain(payment: &Outgoing, payee: &str, currency: &Currency) -> (String, Opt
             ),
             Some("reclaimed".to_owned()),
         ),
-        State::Passed => {
-            plain(format!("{payee} has it: a chain shows that he handed it on{}", part(payment, currency)))
-        }
+        State::Passed => plain(format!("{payee} has it: a chain shows that he handed it on{}", part(payment, currency))),
         State::NotDone(why) => not_done(why, payee, currency),
     }
 }

@@ -198,6 +198,8 @@ fn check(entry: &DirectoryEntry, keys: &BankKeys) -> Result<bool, BadSignature> 
             }
             Err(BadSignature { what: Certificate::TYPE })
         }
-        DirectoryEntry::Identity(identity) => identity.check_by(&identity.unverified().owner).map(|()| true),
+        DirectoryEntry::Identity(identity) => {
+            identity.check_by(&identity.unverified().owner).map(|()| true)
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Claims, cases and forks as they are kept, and the look-ups that answer for them (SPEC §3.8).
 
 use super::redb::{
-    Bytes, INCOMING, LIVE_NOTES, Numbered, OUTGOING, RedbStore, SPENT_NOTES, all_named, all_numbered, broken,
-    pack, put, put_numbered, put_open, remove, unpack,
+    Bytes, INCOMING, LIVE_NOTES, Numbered, OUTGOING, RedbStore, SPENT_NOTES, all_named, all_numbered, broken, pack, put,
+    put_numbered, put_open, remove, unpack,
 };
 use super::{Store, StoreFault};
 use crate::wallet::Wallet;
@@ -174,8 +174,7 @@ impl RedbStore {
         let tx = self.read()?;
         let table = tx.open_table(RECEIPTED).map_err(broken)?;
         let rows = table.iter().map_err(broken)?.take(limit);
-        let id =
-            |bytes: &[u8]| bytes.try_into().map(PaymentId).map_err(|_| StoreFault::Unreadable("receipted"));
+        let id = |bytes: &[u8]| bytes.try_into().map(PaymentId).map_err(|_| StoreFault::Unreadable("receipted"));
         rows.map(|row| id(row.map_err(broken)?.0.value())).collect()
     }
 
@@ -187,8 +186,7 @@ impl RedbStore {
         let mut found = Vec::new();
         for row in table.iter().map_err(broken)?.take(limit) {
             let (key, _) = row.map_err(broken)?;
-            let record =
-                payments.get(key.value()).map_err(broken)?.ok_or(StoreFault::Unreadable("to_tell"))?;
+            let record = payments.get(key.value()).map_err(broken)?.ok_or(StoreFault::Unreadable("to_tell"))?;
             found.push(unpack("incoming", record.value())?);
         }
         Ok(found)

@@ -310,21 +310,11 @@ pub(super) fn remove(tx: &WriteTransaction, table: Bytes, key: &[u8]) -> Result<
     tx.open_table(table).map_err(broken)?.remove(key).map_err(broken).map(drop)
 }
 
-pub(super) fn put_numbered(
-    tx: &WriteTransaction,
-    table: Numbered,
-    key: u64,
-    value: &[u8],
-) -> Result<(), StoreFault> {
+pub(super) fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
 }
 
-pub(super) fn put_open(
-    tx: &WriteTransaction,
-    table: Bytes,
-    key: &[u8],
-    open: bool,
-) -> Result<(), StoreFault> {
+pub(super) fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
     if open { put(tx, table, key, &[]) } else { remove(tx, table, key) }
 }
 
@@ -373,9 +363,7 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
             put(tx, META, TICKETS_TAKEN, &pack(up_to))
         }
         Change::BankKey(certificate) => put(tx, BANK_KEYS, &certificate.digest().0, &certificate.to_bytes()),
-        Change::Revocation(revocation) => {
-            put(tx, REVOCATIONS, &revocation.digest().0, &revocation.to_bytes())
-        }
+        Change::Revocation(revocation) => put(tx, REVOCATIONS, &revocation.digest().0, &revocation.to_bytes()),
         Change::Bulletin(bulletin) => {
             let number = bulletin.unverified().number;
             let mut kept = tx.open_table(BULLETINS).map_err(broken)?;

@@ -263,12 +263,7 @@ impl Wallet {
     }
 
     /// Asks again, and alone, for units that the bank refused without proof.
-    pub fn ask_for_proof(
-        &self,
-        keys: &OpenKeys,
-        fresh: Fresh,
-        now: Timestamp,
-    ) -> Option<Decision<RequestId>> {
+    pub fn ask_for_proof(&self, keys: &OpenKeys, fresh: Fresh, now: Timestamp) -> Option<Decision<RequestId>> {
         let disputed = Holder::Disputed(None);
         let mut uses = self.held_by(disputed);
         uses.truncate(1);

@@ -6,10 +6,10 @@
 use super::AccountBalance;
 use super::Wallet;
 use super::banking::BankOp;
-use super::books::{Store, StoreFault};
-use super::bulletins::BankFault;
 use super::claiming::{CaseRecord, Claiming};
 use super::forks::ForkRecord;
+use super::books::{Store, StoreFault};
+use super::bulletins::BankFault;
 use super::history::Entry;
 use super::paying::Outgoing;
 use super::policy::Policy;

@@ -186,8 +186,7 @@ pub struct Papers {
 impl Papers {
     /// Them as evidence; none if something is missing.
     pub fn evidence(&self) -> Option<Evidence> {
-        let tips: Result<Vec<Digest>, _> =
-            self.notes.iter().map(|n| n.note.holding().map(|h| h.tip)).collect();
+        let tips: Result<Vec<Digest>, _> = self.notes.iter().map(|n| n.note.holding().map(|h| h.tip)).collect();
         let tips = tips.ok()?;
         let (order, request) = (self.incoming.order.clone(), self.request.request.clone());
         (list_of_notes(&tips) == order.unverified().list).then_some(Evidence { order, request, tips })
@@ -225,13 +224,7 @@ impl Wallet {
     }
 
     /// Signs a claim and files it.
-    pub fn file_claim(
-        &self,
-        id: &RequestId,
-        papers: &Papers,
-        keys: &OpenKeys,
-        now: Timestamp,
-    ) -> Decision<()> {
+    pub fn file_claim(&self, id: &RequestId, papers: &Papers, keys: &OpenKeys, now: Timestamp) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         let Some(claim) = self.claims.get(id).filter(|claim| claim.state == ClaimState::ToSign) else {
             return Decision::new(draft, ());
@@ -321,8 +314,7 @@ impl Wallet {
             let known = before.into_iter().flat_map(|record| &record.state.letters);
             let newest = known.map(|letter| letter.unverified().number).max().unwrap_or(0);
             for letter in state.letters.iter().filter(|letter| letter.unverified().number > newest) {
-                let letter =
-                    self.keys().verify(Usage::Attest, letter.unverified().at.day(), letter.clone())?;
+                let letter = self.keys().verify(Usage::Attest, letter.unverified().at.day(), letter.clone())?;
                 self.letter_of_a_case(&mut draft, &letter, claim, &mut account)?;
             }
             touched.extend(claim.map(|claim| claim.id));

@@ -48,12 +48,7 @@ impl Question {
         let won = state.won.clone().unpack().ok()?;
         let same_until = |won: &Note| {
             won.root.unverified() == lost.root.unverified()
-                && won
-                    .links
-                    .iter()
-                    .zip(&lost.links)
-                    .take(place)
-                    .all(|(a, b)| a.unverified() == b.unverified())
+                && won.links.iter().zip(&lost.links).take(place).all(|(a, b)| a.unverified() == b.unverified())
         };
         let parts = |won: &Note| won.links.get(place).is_some_and(|link| link.unverified() != body);
         let is_parting = won.iter().any(|won| same_until(won) && parts(won));
@@ -69,13 +64,7 @@ impl Question {
 
 impl Wallet {
     /// What we answer by ourselves; nothing if only the owner can say what happened.
-    pub fn defence(
-        &self,
-        case: u64,
-        asked: &Question,
-        kept: &Kept,
-        keys: Option<&OpenKeys>,
-    ) -> Option<Defence> {
+    pub fn defence(&self, case: u64, asked: &Question, kept: &Kept, keys: Option<&OpenKeys>) -> Option<Defence> {
         let payment = kept.paid.iter().find(|payment| payment.handed_out(&asked.link));
         // He who refused had no right to go on with the units, wherever the chains part.
         if let Some(refusal) = payment.and_then(|payment| payment.refusal.clone()) {
@@ -85,8 +74,7 @@ impl Wallet {
             return kept.from.as_ref()?.evidence().map(|evidence| Defence::Upstream(Box::new(evidence)));
         }
         let payment = payment?;
-        let came_back =
-            matches!(payment.state, State::Returned(_) | State::Reclaimed) || !payment.back.is_zero();
+        let came_back = matches!(payment.state, State::Returned(_) | State::Reclaimed) || !payment.back.is_zero();
         let admission = Admission { bank: self.bank(), case, owner: self.owner().key };
         keys.filter(|_| came_back).map(|keys| Defence::Admitted(keys.owner().sign(admission)))
     }

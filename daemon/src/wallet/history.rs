@@ -67,9 +67,7 @@ impl Movement {
     pub fn moves(self, reserve: Units, units: Units) -> Option<Units> {
         match self {
             Movement::Withdrawal | Movement::Received | Movement::Returned => reserve.plus(units).ok(),
-            Movement::Deposit | Movement::Sent | Movement::Lost | Movement::Passed => {
-                reserve.minus(units).ok()
-            }
+            Movement::Deposit | Movement::Sent | Movement::Lost | Movement::Passed => reserve.minus(units).ok(),
             // Between the bank and the account: the reserve has nothing to do with it.
             Movement::Reclaimed | Movement::Recovered | Movement::Charged => Some(reserve),
         }

@@ -57,9 +57,7 @@ pub enum ReclaimRefusal {
     #[error("only a payment that was sent and not answered can be reclaimed: this one is «{0}»")]
     NotSent(&'static str),
     /// The bank has made the units the payee's.
-    #[error(
-        "the bank has made a certified payment the payee's own: it can't be reclaimed, and is sent again until he answers"
-    )]
+    #[error("the bank has made a certified payment the payee's own: it can't be reclaimed, and is sent again until he answers")]
     Certified,
 }
 
@@ -375,3 +373,4 @@ fn covers(piece: Piece, shown: &[(Range, Note)]) -> bool {
 pub fn conceded(payment: &Outgoing) -> Option<NoteTable> {
     payment.message.as_ref().map(|message| message.notes.clone())
 }
+

@@ -139,13 +139,7 @@ pub enum KeyFlaw {
 impl BankKeys {
     /// Knows the master key and nothing else yet.
     pub fn pinned(master: Key) -> BankKeys {
-        BankKeys {
-            master,
-            bank: bank_id(&master),
-            issue: BTreeMap::new(),
-            others: Vec::new(),
-            revoked: Vec::new(),
-        }
+        BankKeys { master, bank: bank_id(&master), issue: BTreeMap::new(), others: Vec::new(), revoked: Vec::new() }
     }
 
     /// The pinned master key.

@@ -4,9 +4,8 @@ use crate::scene::units;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::bank::{
-    AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, Certificate, CertificateKind,
-    DirectoryHead, Identity, Letter, LetterKind, Outcome, Reclaimed, RedeemKind, Redemption, Standing,
-    Withdrawal,
+    AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, Certificate, CertificateKind, DirectoryHead,
+    Identity, Letter, LetterKind, Outcome, Reclaimed, RedeemKind, Redemption, Standing, Withdrawal,
 };
 use protocol::body::{Body, Text};
 use protocol::id::{BankId, Digest, Hint, Key, PaymentId, RequestId, RootId};

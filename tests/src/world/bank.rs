@@ -1,10 +1,10 @@
 //! The bank of a world: the real desk on books in memory, which can die at the n-th write.
 
 use super::chance::Chance;
+use bank_node::desk::{Desk, Rules};
 use bank_node::desk::activate::Attempts;
 use bank_node::desk::counter::{Prepared, Sign, prepare};
 use bank_node::desk::office::{Done, Objection, Opening, Operation, Order};
-use bank_node::desk::{Desk, Rules};
 use bank_node::keys::{Made, MasterKey, WorkingKeys, make_all, replacement};
 use bank_node::ledger::books::{Books, View};
 use bank_node::ledger::bulletin::DayRoots;

@@ -1,11 +1,11 @@
 //! The desk from a customer's side: a bank in memory, and people with keys.
 
 mod joining;
+mod told;
 mod money;
 mod orders;
 mod queries;
 mod reclaims;
-mod told;
 
 use super::counter::{Prepared, Sign, prepare};
 use super::office::{Done, Objection, Opening, Operation, Order, Ordered};

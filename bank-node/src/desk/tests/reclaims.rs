@@ -87,9 +87,7 @@ fn what_nobody_shows_comes_back() {
     // Once: neither the calendar nor a repeat does it again, and the units are gone from the note.
     bank.later(30 * DAYS);
     assert_eq!(bank.balance(&alice), 430);
-    let BankAnswer::Deposited(items, _) = bank.ask(bank.deposit(&alice, &[&note.part(10, 40)])) else {
-        panic!()
-    };
+    let BankAnswer::Deposited(items, _) = bank.ask(bank.deposit(&alice, &[&note.part(10, 40)])) else { panic!() };
     assert!(matches!(items.as_slice(), [Item::Clash(_)]));
     in_order(&bank);
 }

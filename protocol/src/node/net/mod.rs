@@ -24,12 +24,12 @@ mod error;
 mod event_loop;
 mod exchange;
 mod gossip;
-#[cfg(test)]
-mod gossip_tests;
 pub mod limits;
 mod once;
 mod records;
 mod search;
+#[cfg(test)]
+mod gossip_tests;
 #[cfg(test)]
 mod tests;
 

@@ -11,9 +11,7 @@ use daemon::wallet::reclaiming::ReclaimRefusal;
 use protocol::bank::LetterKind;
 use protocol::id::PaymentId;
 use protocol::note::NoteTable;
-use protocol::wire::{
-    self, BankAnswer, BankAsk, ErrorCode, PayAnswer, ReclaimFate, ReclaimPiece, ReclaimState,
-};
+use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode, PayAnswer, ReclaimFate, ReclaimPiece, ReclaimState};
 use tests::world::{Cannot, Kept, Mail, Who, World, units};
 
 /// Alice has sent Bob something, and the post has lost it.
@@ -48,10 +46,7 @@ fn what_nobody_shows_comes_to_the_account() {
     world.reclaim(alice, &id).unwrap();
     world.settles();
     let payment = world.payment(alice, &id).unwrap().unwrap();
-    assert_eq!(
-        (payment.state.clone(), payment.state.outcome()),
-        (State::Reclaiming, PaymentOutcome::InDoubt)
-    );
+    assert_eq!((payment.state.clone(), payment.state.outcome()), (State::Reclaiming, PaymentOutcome::InDoubt));
     assert_eq!(payment.until, Some(world.now.plus_seconds(7 * 86_400)));
     assert_eq!(world.reserve(alice), 60);
     world.days(6);
@@ -76,10 +71,7 @@ fn what_is_in_doubt_is_listed_with_its_date() {
     let doubts = world.person(alice).wallet().doubts();
     let bob_s = Awaited::Party(world.person(bob).key(), "Bob".to_owned());
     assert_eq!(doubts.len(), 1);
-    assert_eq!(
-        (&doubts[0].what, &doubts[0].awaiting, doubts[0].until),
-        (&Doubtful::Payment(id), &bob_s, None)
-    );
+    assert_eq!((&doubts[0].what, &doubts[0].awaiting, doubts[0].until), (&Doubtful::Payment(id), &bob_s, None));
     world.person_mut(bob).locked = true;
     world.reclaim(alice, &id).unwrap();
     world.deliver_all();
@@ -260,12 +252,8 @@ fn a_crash_at_any_write_loses_and_doubles_nothing() {
         let state = world.state(alice, &id);
         // Sent again after the crash, Bob may have got it: then he has it, and nobody else.
         match state.outcome() {
-            PaymentOutcome::NotDone => {
-                assert_eq!((world.reserve(alice), world.account(alice)), (60, 940), "{write}")
-            }
-            PaymentOutcome::Done => {
-                assert_eq!((world.reserve(alice), world.reserve(bob)), (60, 40), "{write}")
-            }
+            PaymentOutcome::NotDone => assert_eq!((world.reserve(alice), world.account(alice)), (60, 940), "{write}"),
+            PaymentOutcome::Done => assert_eq!((world.reserve(alice), world.reserve(bob)), (60, 40), "{write}"),
             other => panic!("{write}: {other:?}"),
         }
         world.check_settled();
@@ -331,10 +319,7 @@ fn a_lost_confirmation_is_heard_when_the_payment_is_offered_again() {
     let (mut world, [alice, bob, _]) = with_reserve(100);
     let id = world.pay(alice, bob, 40).unwrap();
     for _ in 0..40 {
-        let Some(mail) = world.post.next(&mut tests::world::Chance::of(1)) else {
-            world.remind(bob);
-            continue;
-        };
+        let Some(mail) = world.post.next(&mut tests::world::Chance::of(1)) else { world.remind(bob); continue };
         if !matches!(mail, Mail::Confirm(..)) {
             world.arrive(mail).unwrap();
         }
@@ -363,8 +348,7 @@ fn a_fork_is_kept_as_evidence() {
     let message = twin.message(alice, &id);
     let (introduction, now) = (world.person(alice).introduction.clone(), world.now);
     for _ in 0..3 {
-        let answer =
-            world.person_mut(bob).answer_payment(introduction.clone(), message.clone(), now).unwrap();
+        let answer = world.person_mut(bob).answer_payment(introduction.clone(), message.clone(), now).unwrap();
         assert!(!matches!(answer, PayAnswer::Receipt(_)), "{answer:?}");
     }
     let root = message.notes.clone().unpack().unwrap()[0].root.digest();
