@@ -48,6 +48,11 @@ impl Units {
         self.0.checked_sub(other.0).map(Units).ok_or(OutOfRange)
     }
 
+    /// A quarter, rounded down.
+    pub fn quarter(self) -> Units {
+        Units(self.0 / 4)
+    }
+
     /// The sum of many, if it stays below 2^53.
     pub fn sum(amounts: impl IntoIterator<Item = Units>) -> Result<Units, OutOfRange> {
         amounts.into_iter().try_fold(Units::ZERO, Units::plus)

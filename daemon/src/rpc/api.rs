@@ -6,8 +6,9 @@
 
 pub use super::claims::{CaseView, ClaimView, Claims, DoubtView, Doubts};
 pub use super::vault::VaultView;
+pub use super::told::{BankFaultView, BulletinView, RevokedKey};
 use protocol::code::PublicCode;
-use protocol::id::{Key, PaymentId, RequestId};
+use protocol::id::{PaymentId, RequestId};
 use protocol::money::{Currency, Units};
 use protocol::node::rpc::{Empty, Scope, Scopes, rpc_contract};
 use protocol::time::Timestamp;
@@ -287,63 +288,6 @@ results! {
         version: String,
         /// What is amiss: a clock that is wrong, a bank that was silent for long, words of the bank that do not fit.
         warnings: Vec<String>,
-    }
-    /// The bank's last bulletin.
-    BulletinView {
-        /// Its number; 0 if none has come yet.
-        number: u64,
-        /// The bank's time in it.
-        at: Option<Timestamp>,
-        /// The number of the bank's last journal entry.
-        journal: u64,
-        /// How many lines the directory has.
-        directory: u64,
-        /// What was withdrawn into notes in all, modulo 2^53.
-        issued: Units,
-        /// What came back from notes to accounts in all, modulo 2^53. The difference is what is outstanding.
-        redeemed: Units,
-        /// The last day that was over.
-        day: String,
-        /// The digest over the roots issued on that day, in hex.
-        roots: String,
-        /// How many owners are suspended.
-        suspended: u64,
-        /// How many pieces of notes are being reclaimed.
-        reclaimed: u64,
-        /// Whether it is so old that less is taken directly.
-        stale: bool,
-        /// Most units that a single direct payment may have now.
-        direct_max: Units,
-        /// Words of the bank that contradict each other, kept as proofs.
-        faults: Vec<BankFaultView>,
-        /// Keys that the bank's master key has revoked.
-        revoked: Vec<RevokedKey>,
-        /// What is amiss, in sentences.
-        warnings: Vec<String>,
-    }
-    /// Two words of the bank that contradict each other.
-    BankFaultView {
-        /// In what.
-        kind: String,
-        /// The bulletin's number.
-        number: u64,
-        /// When it was found.
-        found: Timestamp,
-        /// The same in words.
-        text: String,
-        /// The first signed word, in hex; of a letter its number.
-        first: String,
-        /// The one that contradicts it, in hex.
-        second: String,
-    }
-    /// A key that counts no more.
-    RevokedKey {
-        /// What it could sign: issue, attest, bulletin or node.
-        usage: String,
-        /// The key.
-        key: Key,
-        /// Since when.
-        from_day: String,
     }
     /// Until when the reserve is open.
     Unlocked {

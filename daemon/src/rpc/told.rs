@@ -1,20 +1,86 @@
 //! What the bank tells in bulletins, and what is wrong with it, as programs see it.
 
-use super::api;
 use crate::wallet::Wallet;
 use crate::wallet::bulletins::BankFault;
+use protocol::id::Key;
 use protocol::key::bank::{Revocation, Usage};
+use protocol::money::Units;
 use protocol::sign::Signed;
 use protocol::time::{SKEW_SECONDS, Timestamp};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// The bank's last bulletin.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct BulletinView {
+    /// Its number; 0 if none has come yet.
+    pub number: u64,
+    /// The bank's time in it.
+    pub at: Option<Timestamp>,
+    /// The number of the bank's last journal entry.
+    pub journal: u64,
+    /// How many lines the directory has.
+    pub directory: u64,
+    /// What was withdrawn into notes in all, modulo 2^53.
+    pub issued: Units,
+    /// What came back from notes to accounts in all, modulo 2^53. The difference is what is outstanding.
+    pub redeemed: Units,
+    /// The last day that was over.
+    pub day: String,
+    /// The digest over the roots issued on that day, in hex.
+    pub roots: String,
+    /// How many owners are suspended.
+    pub suspended: u64,
+    /// How many pieces of notes are being reclaimed.
+    pub reclaimed: u64,
+    /// Whether it is so old that less is taken directly.
+    pub stale: bool,
+    /// Most units that a single direct payment may have now.
+    pub direct_max: Units,
+    /// Words of the bank that contradict each other, kept as proofs.
+    pub faults: Vec<BankFaultView>,
+    /// Keys that the bank's master key has revoked.
+    pub revoked: Vec<RevokedKey>,
+    /// What is amiss, in sentences.
+    pub warnings: Vec<String>,
+}
+
+/// Two words of the bank that contradict each other.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct BankFaultView {
+    /// In what.
+    pub kind: String,
+    /// The bulletin's number.
+    pub number: u64,
+    /// When it was found.
+    pub found: Timestamp,
+    /// The same in words.
+    pub text: String,
+    /// The first signed word, in hex; of a letter its number.
+    pub first: String,
+    /// The one that contradicts it, in hex.
+    pub second: String,
+}
+
+/// A key that counts no more.
+#[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
+pub struct RevokedKey {
+    /// What it could sign: issue, attest, bulletin or node.
+    pub usage: String,
+    /// The key.
+    pub key: Key,
+    /// Since when.
+    pub from_day: String,
+}
 
 /// A bulletin comes every hour; one that is this much later than that says something about a clock.
 const LATE_SECONDS: u64 = 3600 + 2 * SKEW_SECONDS;
 
 /// The newest bulletin, and how it stands with the bank's word.
-pub(super) fn bulletin(wallet: &Wallet, bank_reachable: bool, now: Timestamp) -> api::BulletinView {
+pub(super) fn bulletin(wallet: &Wallet, bank_reachable: bool, now: Timestamp) -> BulletinView {
     let heard = wallet.heard();
     let newest = heard.newest();
-    api::BulletinView {
+    BulletinView {
         number: heard.number(),
         at: newest.map(|newest| newest.at),
         journal: newest.map_or(0, |newest| newest.journal),
@@ -60,8 +126,8 @@ pub(super) fn warnings(wallet: &Wallet, bank_reachable: bool, now: Timestamp) ->
     said
 }
 
-fn fault(fault: &BankFault) -> api::BankFaultView {
-    api::BankFaultView {
+fn fault(fault: &BankFault) -> BankFaultView {
+    BankFaultView {
         kind: fault.kind.word().to_owned(),
         number: fault.number,
         found: fault.found,
@@ -71,9 +137,9 @@ fn fault(fault: &BankFault) -> api::BankFaultView {
     }
 }
 
-fn revoked(word: &Signed<Revocation>) -> api::RevokedKey {
+fn revoked(word: &Signed<Revocation>) -> RevokedKey {
     let body = word.unverified();
-    api::RevokedKey {
+    RevokedKey {
         usage: match body.usage {
             Usage::Issue => "issue",
             Usage::Attest => "attest",

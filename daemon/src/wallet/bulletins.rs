@@ -205,15 +205,12 @@ impl Wallet {
         let mut keys = self.keys().clone();
         let mut any = false;
         for revocation in revocations {
-            match keys.revoke(revocation.clone()) {
-                Ok(true) => {
-                    any = true;
-                    draft.event(Happening::KeyRevoked { key: revocation.unverified().key });
-                    draft.put(Change::Revocation(revocation));
-                    draft.then(Effect::Refresh);
-                }
-                // Known, or not the bank's word at all.
-                Ok(false) | Err(_) => {}
+            // What is known, or not the bank's word at all, changes nothing.
+            if let Ok(true) = keys.revoke(revocation.clone()) {
+                any = true;
+                draft.event(Happening::KeyRevoked { key: revocation.unverified().key });
+                draft.put(Change::Revocation(revocation));
+                draft.then(Effect::Refresh);
             }
         }
         Decision::new(draft, any)

@@ -21,10 +21,6 @@ pub struct Policy {
     pub stale_hours: u32,
 }
 
-fn quarter(units: Units) -> Units {
-    Units::new(units.get() / 4).expect("a quarter of an amount is an amount")
-}
-
 /// Two days: a weekend without the bank still goes well.
 fn stale_hours() -> u32 {
     48
@@ -53,9 +49,9 @@ impl Policy {
     /// The limits while nothing new is known of who is suspended and which keys are revoked.
     pub fn when_stale(&self) -> Policy {
         Policy {
-            direct_max: quarter(self.direct_max),
-            unconfirmed_per_payer: quarter(self.unconfirmed_per_payer),
-            unconfirmed_total: quarter(self.unconfirmed_total),
+            direct_max: self.direct_max.quarter(),
+            unconfirmed_per_payer: self.unconfirmed_per_payer.quarter(),
+            unconfirmed_total: self.unconfirmed_total.quarter(),
             ..self.clone()
         }
     }
