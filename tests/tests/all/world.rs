@@ -1,6 +1,7 @@
 //! Scenes in a world of the real rules: no process, no network, no clock; bad disks and bad post.
 
 mod banking;
+mod claiming;
 mod crashes;
 mod paying;
 mod receiving;
