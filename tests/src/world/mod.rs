@@ -21,6 +21,8 @@ pub use disk::{Disk, Kept};
 pub use person::{Down, Newcomer, Person};
 pub use post::{Mail, Post, Weather, Who};
 
+use bank_node::desk::standing::Change;
+use bank_node::ledger::AccountNumber;
 use bank_node::desk::office::Operation;
 use daemon::store::Store;
 use daemon::wallet::banking::{BankOp, BankRefusal, Fresh, Operation as Asked};
@@ -183,6 +185,13 @@ impl World {
     /// An operator's order.
     pub fn order(&mut self, operation: Operation) {
         self.bank.order(operation).expect("a good order");
+    }
+
+    /// Two operators change an account's standing.
+    pub fn decide(&mut self, account: AccountNumber, change: Change) {
+        let by = |name: &str| name.to_owned();
+        self.order(Operation::Propose { account, change, by: by("anna"), reason: "a case".to_owned() });
+        self.order(Operation::Confirm { account, change, by: by("bruno") });
     }
 
     // ---- what people begin ----

@@ -157,16 +157,27 @@ fn a_suspended_payer_is_turned_away() {
     eve.pays(&scene.target, &mut purse, 10);
     let draft = eve.drafts(&scene.target, &mut purse, 10);
     let account = eve.account.to_string();
-    let suspended = scene.town.bank().cli(&["account", "suspend", &account, "--reason", "case 7"]);
-    suspended.expect_ok("account suspend");
+    let bank = scene.town.bank();
+    let operators = ["anna", "bruno"].map(|name| {
+        let made = bank.cli(&["--json", "operator", "add", name]).expect_ok("operator add").json();
+        made["secret"].as_str().unwrap().to_owned()
+    });
+    let decide = |change: &str| {
+        let [anna, bruno] = &operators;
+        let propose = ["--token", anna, change, "propose", &account, "--reason", "case 7"];
+        bank.cli(&propose).expect_ok("propose");
+        let alone = bank.cli(&["--token", anna, change, "confirm", &account]);
+        assert!(!alone.ok(), "one operator alone: {alone:?}");
+        bank.cli(&["--token", bruno, change, "confirm", &account]).expect_ok("confirm");
+    };
+    decide("suspend");
     wait(scene.bob.rpc().directory_sync(Empty {})).unwrap();
 
     untouched(&scene.bob, "money of a suspended payer", || {
         error("an offer", &eve.says(&scene.target, eve.offer(10, "")), ErrorCode::Suspended);
         error("a payment", &eve.pays_draft(&scene.target, &draft), ErrorCode::Suspended);
     });
-    let reinstated = scene.town.bank().cli(&["account", "reinstate", &account, "--reason", "case 7 closed"]);
-    reinstated.expect_ok("account reinstate");
+    decide("reinstate");
     wait(scene.bob.rpc().directory_sync(Empty {})).unwrap();
     let taken = eve.pays_draft(&scene.target, &draft);
     assert!(matches!(taken, PayAnswer::Receipt(_)), "the suspension is over: {taken:?}");

@@ -1,5 +1,6 @@
 //! Between reserve and account: withdrawals, deposits, refreshes, letters, and what survives a restart.
 
+use bank_node::desk::standing;
 use super::{nobody_refreshes, pays, three, with_reserve};
 use daemon::store::Store;
 use daemon::wallet::banking::{BankFlaw, BankRefusal, OpState};
@@ -327,14 +328,14 @@ fn an_answer_that_does_not_fit_changes_nothing() {
 fn a_suspended_account_gives_nothing_out() {
     let (mut world, [alice, ..]) = with_reserve(50);
     let account = bank_node::ledger::AccountNumber(world.person(alice).wallet().owner().account);
-    world.order(bank_node::desk::office::Operation::Suspend(account, "a case".to_owned()));
+    world.decide(account, standing::Change::Suspend);
     let id = world.withdraw(alice, 10).unwrap();
     let asked = world.post.next(&mut world.chance).unwrap();
     world.arrive(asked.clone()).unwrap();
     world.settles();
     let state = world.person(alice).store().unwrap().bank_op(&id).unwrap().unwrap().state;
     assert_eq!(state, OpState::Refused(ErrorCode::Suspended));
-    world.order(bank_node::desk::office::Operation::Reinstate(account, "closed".to_owned()));
+    world.decide(account, standing::Change::Reinstate);
     world.arrive(asked).unwrap();
     world.deposit(alice, 50).unwrap();
     world.settles();

@@ -1,5 +1,6 @@
 //! A payee's side: what is taken, what is not, and what a hostile or unlucky payer can't do.
 
+use bank_node::desk::standing::Change;
 use super::{nobody_refreshes, pays, three, with_reserve};
 use daemon::store::Store;
 use daemon::wallet::history::Movement;
@@ -278,10 +279,10 @@ fn a_suspended_payer_is_refused() {
     let note = only_note(&world, alice);
     let payment = by_hand(&mut world, alice, bob, &[note], PaymentId([1; 16]));
     let account = bank_node::ledger::AccountNumber(world.person(alice).wallet().owner().account);
-    world.order(bank_node::desk::office::Operation::Suspend(account, "a case".to_owned()));
+    world.decide(account, Change::Suspend);
     world.copy_directory(bob);
     assert_eq!(shows(&mut world, alice, bob, &payment), PayAnswer::Error(ErrorCode::Suspended));
-    world.order(bank_node::desk::office::Operation::Reinstate(account, "closed".to_owned()));
+    world.decide(account, Change::Reinstate);
     world.copy_directory(bob);
     assert!(matches!(shows(&mut world, alice, bob, &payment), PayAnswer::Receipt(_)));
 }
