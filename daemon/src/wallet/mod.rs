@@ -127,6 +127,8 @@ pub struct Wallet {
     account: Option<AccountBalance>,
     next_event: u64,
     tokens: BTreeMap<String, Token>,
+    /// Whether what is committed goes into the vault.
+    vaulted: bool,
     fence: Option<Fence>,
     quarantine: Option<Quarantine>,
     claims: BTreeMap<RequestId, Claiming>,
@@ -153,6 +155,7 @@ impl Wallet {
             account: None,
             next_event: 1,
             tokens: BTreeMap::new(),
+            vaulted: false,
             fence: None,
             quarantine: None,
             claims: BTreeMap::new(),
