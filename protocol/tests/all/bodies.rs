@@ -5,7 +5,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use protocol::bank::{
     AccountQuery, Activation, ActivationLetter, AddressRecord, Certificate, CertificateKind, DirectoryHead,
-    Identity, Letter, LetterKind, Outcome, RedeemKind, Redemption, Standing, Withdrawal,
+    Identity, Letter, LetterKind, Outcome, RedeemKind, Redemption, Standing, Withdrawal, VaultAppend,
 };
 use protocol::body::{Body, Text};
 use protocol::id::{BankId, Digest, Hint, Key, PaymentId, RequestId, RootId};
@@ -178,6 +178,7 @@ proptest! {
         ][kind];
         has_one_form(Letter { bank, number, kind, owner, request: digest, units: moved, balance, at: created });
         has_one_form(DirectoryHead { bank, sequence: number, digest, at: created });
+        has_one_form(VaultAppend { bank, owner, node: owner, generation: 7, after: number, head: digest });
     }
 }
 
@@ -203,5 +204,6 @@ proptest! {
         reads_only_its_form::<AccountQuery>(&bytes);
         reads_only_its_form::<Letter>(&bytes);
         reads_only_its_form::<DirectoryHead>(&bytes);
+        reads_only_its_form::<VaultAppend>(&bytes);
     }
 }

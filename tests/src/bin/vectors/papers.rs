@@ -2,14 +2,15 @@
 
 use crate::scene::{Bank, NOW, Person, Scene, TODAY, units};
 use protocol::bank::{
-    AccountQuery, Activation, ActivationLetter, AddressRecord, DirectoryHead, Letter, LetterKind, Outcome,
-    RedeemKind, Redemption, Withdrawal,
+    AccountQuery, Activation, ActivationLetter, AddressRecord, DirectoryHead, Letter, LetterKind, NodeQuery, Outcome,
+    Purpose, RedeemKind, Redemption, VaultAppend, VaultHead, Withdrawal,
 };
 use protocol::body::Text;
 use protocol::id::{Digest, RequestId};
 use protocol::pay::{Receipt, Refusal};
 use protocol::time::DAY_SECONDS;
 use protocol::wire::ErrorCode;
+use serde_bytes::ByteBuf;
 
 pub(crate) fn text(text: &str) -> Text {
     Text::new(text, 255).unwrap()
@@ -86,6 +87,35 @@ pub(crate) fn redemption(bank: &Bank, kind: RedeemKind, owner: &Person) -> Redem
 
 pub(crate) fn query(bank: &Bank, owner: &Person) -> AccountQuery {
     AccountQuery { bank: bank.id(), request: RequestId([14; 16]), owner: owner.owner().key(), created: NOW }
+}
+
+/// Two records after the seventh.
+pub(crate) fn vault_append(bank: &Bank, owner: &Person) -> (VaultAppend, Vec<ByteBuf>) {
+    let records = vec![ByteBuf::from(vec![7; 60]), ByteBuf::from(vec![8; 70])];
+    let before = VaultHead { records: 7, digest: Digest([7; 32]) };
+    let head = records.iter().fold(before, |head, record| head.next(record));
+    let append = VaultAppend {
+        bank: bank.id(),
+        owner: owner.owner().key(),
+        node: owner.node().key(),
+        generation: 2,
+        after: before.records,
+        head: head.digest,
+    };
+    (append, records)
+}
+
+pub(crate) fn node_query(bank: &Bank, owner: &Person, purpose: Purpose) -> NodeQuery {
+    NodeQuery {
+        bank: bank.id(),
+        request: RequestId([6; 16]),
+        owner: owner.owner().key(),
+        node: owner.node().key(),
+        purpose,
+        number: 0,
+        subject: Digest::default(),
+        created: NOW,
+    }
 }
 
 pub(crate) fn head(bank: &Bank) -> DirectoryHead {
