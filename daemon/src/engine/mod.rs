@@ -115,7 +115,9 @@ impl Core {
         self.begin_gate()?;
         let loaded = self.flush()?;
         self.jobs.start_open(&self.wallet, &loaded);
-        self.tell_who_does_not_know()?;
+        if !self.wallet_is_vaulted() {
+            self.tell_who_does_not_know()?;
+        }
         while let Some(first) = inputs.blocking_recv() {
             let mut stop = matches!(first, Input::Stop);
             self.handle(first)?;

@@ -60,6 +60,8 @@ pub(super) struct Gate {
     requests: VecDeque<(u64, RequestId)>,
     received: VecDeque<(u64, Key, PaymentId)>,
     head: Option<HeadFile>,
+    /// Whether payers have been told after this start what became safe before it.
+    told: bool,
     /// When the identity record may be renewed again.
     pub(super) renewal_due: Duration,
 }
@@ -89,6 +91,10 @@ impl Core {
         open.into_iter().for_each(|id| self.hold_back(here, id));
         self.tell_vault();
         Ok(())
+    }
+
+    pub(super) fn wallet_is_vaulted(&self) -> bool {
+        self.gate.state.begun
     }
 
     /// After a commit: how far the vault goes now, on disk and in the head file.
@@ -150,6 +156,12 @@ impl Core {
                 while self.gate.received.front().is_some_and(|(record, ..)| *record <= records) {
                     if let Some((_, payer, payment)) = self.gate.received.pop_front() {
                         self.start_effect(Effect::Confirm { payer, payment });
+                    }
+                }
+                if !self.gate.told && records >= self.gate.state.here {
+                    self.gate.told = true;
+                    if let Err(fault) = self.tell_who_does_not_know() {
+                        tracing::error!(%fault, "nobody is told that his money is safe");
                     }
                 }
             }
@@ -233,6 +245,7 @@ impl Core {
         let Some(keys) = self.keyring.open(now).filter(|_| !self.gate.state.begun) else { return };
         let origin = Origin { account: self.wallet.owner().account, joined: now };
         let begun = self.store.begin_vault(keys.seed().vault().key(), &origin);
+        self.wallet.keep_vault();
         let noted = begun.and_then(|()| self.note_head());
         if let Err(fault) = noted {
             tracing::error!(%fault, "the vault can't be begun");

@@ -5,8 +5,8 @@
 //! parameters gets the same answer for ever, with others `key_reused`.
 
 pub use super::claims::{CaseView, ClaimView, Claims, DoubtView, Doubts};
-pub use super::vault::VaultView;
 pub use super::told::{BankFaultView, BulletinView, RevokedKey};
+pub use super::vault::VaultView;
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::{Currency, Units};

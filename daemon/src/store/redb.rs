@@ -218,6 +218,9 @@ impl RedbStore {
             let entry = Entry::from_bytes(&bytes).map_err(|_| StoreFault::Unreadable("history"))?;
             wallet.apply(&Change::History(entry));
         }
+        if meta::<Key>(&tx, vault::KEY)?.is_some() {
+            wallet.keep_vault();
+        }
         if let Some(fence) = meta(&tx, FENCE)? {
             wallet.apply(&Change::Fence(fence));
         }

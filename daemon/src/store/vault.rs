@@ -28,7 +28,7 @@ use serde_bytes::ByteBuf;
 /// Sealed records that the bank does not have yet, by their number in the vault.
 pub(super) const QUEUE: TableDefinition<'static, u64, &'static [u8]> = TableDefinition::new("vault_queue");
 
-const KEY: &[u8] = b"vault_key";
+pub(super) const KEY: &[u8] = b"vault_key";
 const HEAD: &[u8] = b"vault_head";
 const SENT: &[u8] = b"vault_sent";
 const REST: &[u8] = b"vault_rest";

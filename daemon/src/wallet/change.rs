@@ -394,10 +394,12 @@ impl Batch {
         self.changes.iter().filter_map(name).collect()
     }
 
-    /// Payments that it takes without the bank's word.
+    /// Payments that it takes, and whose payers are told later that they are safe.
     pub fn received(&self) -> Vec<(Key, PaymentId)> {
         let name = |change: &Change| match change {
-            Change::Incoming(payment) if !payment.confirmed && payment.lost.is_zero() => {
+            Change::Incoming(payment)
+                if !payment.receipt.unverified().confirmed && payment.lost.is_zero() =>
+            {
                 Some((payment.payer, payment.payment))
             }
             _ => None,

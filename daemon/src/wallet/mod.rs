@@ -134,6 +134,8 @@ pub struct Wallet {
     next_event: u64,
     tokens: BTreeMap<String, Token>,
     heard: Heard,
+    /// Whether what is committed goes into the vault.
+    vaulted: bool,
     fence: Option<Fence>,
     quarantine: Option<Quarantine>,
     claims: BTreeMap<RequestId, Claiming>,
@@ -163,6 +165,7 @@ impl Wallet {
             next_event: 1,
             tokens: BTreeMap::new(),
             heard: Heard::default(),
+            vaulted: false,
             fence: None,
             quarantine: None,
             claims: BTreeMap::new(),

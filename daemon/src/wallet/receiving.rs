@@ -131,7 +131,7 @@ impl Wallet {
         if earlier.order.digest() != *order {
             // Another body under a known id never gets somebody else's answer (threats H4).
             Verdict::Error(ErrorCode::IdReused)
-        } else if earlier.confirmed && !first.confirmed {
+        } else if earlier.confirmed && !first.confirmed && earlier.order.unverified().mode == Mode::Direct {
             Verdict::Receipt(node.sign(Receipt { confirmed: true, ..first.clone() }))
         } else {
             Verdict::Receipt(earlier.receipt.clone())
@@ -273,7 +273,9 @@ impl Wallet {
             payee: self.owner().key,
             amount: body.amount,
             received: now,
-            confirmed: certified,
+            // Certified money is final, and yet it can be lost with this disk until the vault has it: its payer keeps it
+            // that long (threats X6).
+            confirmed: certified && !self.vaulted,
         });
         draft.put(Change::Incoming(Incoming {
             payer: payer.owner(),

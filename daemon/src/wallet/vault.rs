@@ -162,6 +162,16 @@ impl std::fmt::Display for Quarantine {
 }
 
 impl Wallet {
+    /// Whether what is committed goes into the vault.
+    pub fn is_vaulted(&self) -> bool {
+        self.vaulted
+    }
+
+    /// From now on what is committed goes into the vault.
+    pub fn keep_vault(&mut self) {
+        self.vaulted = true;
+    }
+
     /// The fence, if this workstation was restored.
     pub fn fence(&self) -> Option<&Fence> {
         self.fence.as_ref()

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use protocol::bank::{
     AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, Certificate, CertificateKind,
     DirectoryHead, Identity, Letter, LetterKind, Outcome, Reclaimed, RedeemKind, Redemption, Standing,
-    Withdrawal,
+    VaultAppend, Withdrawal,
 };
 use protocol::body::{Body, Text};
 use protocol::id::{BankId, Digest, Hint, Key, PaymentId, RequestId, RootId};
@@ -179,6 +179,7 @@ proptest! {
         ][kind];
         has_one_form(Letter { bank, number, kind, owner, request: digest, units: moved, balance, at: created });
         has_one_form(DirectoryHead { bank, sequence: number, digest, at: created });
+        has_one_form(VaultAppend { bank, owner, node: owner, generation: 7, after: number, head: digest });
     }
 }
 
@@ -231,5 +232,6 @@ proptest! {
         reads_only_its_form::<protocol::bank::Claim>(&bytes);
         reads_only_its_form::<protocol::bank::Admission>(&bytes);
         reads_only_its_form::<protocol::bank::Reclaim>(&bytes);
+        reads_only_its_form::<VaultAppend>(&bytes);
     }
 }

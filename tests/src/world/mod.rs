@@ -400,6 +400,7 @@ impl World {
         ops.iter().for_each(|op| self.send_to_bank(who, op));
         self.look_after_cases(who)?;
         self.reclaim_what_was_had(who)?;
+        self.tell_what_is_safe(who)?;
         self.go_to_the_bank(who)
     }
 

@@ -26,12 +26,17 @@ impl Person {
         let begun = self.store().expect("he is up").begin_vault(self.keys.seed().vault().key(), &origin);
         begun.expect("the disk works");
     }
+
+    fn vault_is_kept(&mut self) {
+        self.wallet.keep_vault();
+    }
 }
 
 impl World {
     /// From now on somebody's commits go into the vault.
     pub fn keep_vault(&mut self, who: Who) {
         self.person(who).begin_vault();
+        self.person_mut(who).vault_is_kept();
         assert!(self.is_in_vault(who), "a new vault takes everything");
     }
 
@@ -178,6 +183,20 @@ impl World {
             sequence: now.0.max(before + 1),
             expires: now.plus_seconds(300 * DAY_SECONDS),
         })
+    }
+
+    /// Payers are told of what is in the vault by now.
+    pub(super) fn tell_what_is_safe(&mut self, who: Who) -> Result<(), Cannot> {
+        let waiting = self.person(who).store()?.to_tell(64).map_err(super::Down::from)?;
+        if waiting.is_empty() || !self.person(who).wallet().is_vaulted() || !self.is_in_vault(who) {
+            return Ok(());
+        }
+        for incoming in waiting {
+            self.confirm(who, &incoming.payer, incoming.payment)?;
+            let told = self.person(who).wallet().told(incoming.payer, incoming.payment, self.now);
+            self.settle_decision(who, told)?;
+        }
+        Ok(())
     }
 
     /// What a restored workstation had is asked back.

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::desk::counter::Work;
-use crate::desk::standing::Change;
 use crate::desk::post::{
     BYTES_MAX, ITEMS_MAX, ITEMS_OF_ONE_MAX, MAIL_SECONDS_MAX, POSTED_A_DAY, PostWork, TAKEN_A_DAY,
 };
+use crate::desk::standing::Change;
 use crate::store::failing::{Failing, Fuse};
 use protocol::bank::{MailFate, MailItem, MailKind, NodeQuery, Purpose, envelope_digest};
 use protocol::id::Hint;

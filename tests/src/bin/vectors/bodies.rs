@@ -240,6 +240,12 @@ fn bank(v: &mut Vectors, bank: &Bank, bob: &Person) {
     );
     let bytes = v.signed(&bob.owner(), papers::query(bank, bob));
     v.malformed::<protocol::bank::AccountQuery>(&bytes, []);
+    let (append, _) = papers::vault_append(bank, bob);
+    let bytes = v.signed(&bob.node(), append);
+    v.malformed::<protocol::bank::VaultAppend>(&bytes, []);
+    let query = papers::node_query(bank, bob, protocol::bank::Purpose::Vault);
+    let bytes = v.signed(&bob.node(), query);
+    v.malformed::<protocol::bank::NodeQuery>(&bytes, [spoil(105, [9], "unknown purpose")]);
 
     let kinds = [
         LetterKind::Opening,

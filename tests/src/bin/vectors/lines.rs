@@ -31,6 +31,7 @@ pub(crate) fn keys() -> Value {
         "seed": hex::encode(seed.as_bytes()),
         "phrase": seed.phrase().as_str(),
         "owner": seed.owner().key(),
+        "vault": seed.vault().key(),
         "note": { "hint": hint, "key": seed.note(&hint).key() },
         "view": [view(0), view(1)],
         "node": [node(0), node(1)],

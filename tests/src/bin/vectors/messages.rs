@@ -137,6 +137,12 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Bulletins", BankAsk::Bulletins(0));
     ask("RootPath", BankAsk::RootPath(300));
     cases::asks(&mut |name, message| drop(ask(name, message)), scene);
+    let (append, records) = papers::vault_append(bank, bob);
+    let node = bob.node();
+    ask("VaultAppend", BankAsk::VaultAppend(node.sign(append), records));
+    let query = papers::node_query(bank, bob, protocol::bank::Purpose::Vault);
+    ask("VaultHead", BankAsk::VaultHead(node.sign(query)));
+    ask("VaultRead", BankAsk::VaultRead(owner.sign(papers::query(bank, bob)), 7));
     v.odd_forms("BankAsk", &bytes);
 }
 
@@ -160,6 +166,10 @@ fn answers(v: &mut Vectors, scene: &Scene) {
         BankAnswer::Activated(papers_of_bob.certificate.clone(), letter(LetterKind::Opening)),
     );
     answer("Published", BankAnswer::Published);
+    let (append, records) = papers::vault_append(bank, bob);
+    let head = protocol::bank::VaultHead { records: append.after + 2, digest: append.head };
+    answer("Vault", BankAnswer::Vault(head));
+    answer("VaultRecords", BankAnswer::VaultRecords(records, head));
     answer("Withdrawn", BankAnswer::Withdrawn(vec![root.clone()], letter(LetterKind::Payment)));
     answer("Declined", BankAnswer::Declined(letter(LetterKind::Refusal)));
     let clash = NoteTable::pack(&notes[..1]);

@@ -4,7 +4,7 @@ use crate::scene::{Bank, NOW, Person, Scene, TODAY, range, units};
 use protocol::bank::merkle::Tree;
 use protocol::bank::{
     AccountQuery, Activation, ActivationLetter, AddressRecord, Bulletin, DirectoryHead, Letter, LetterKind,
-    Outcome, Reclaimed, RedeemKind, Redemption, Withdrawal,
+    NodeQuery, Outcome, Purpose, Reclaimed, RedeemKind, Redemption, VaultAppend, VaultHead, Withdrawal,
 };
 use protocol::body::Text;
 use protocol::id::{Digest, RequestId};
@@ -13,6 +13,7 @@ use protocol::pay::{Receipt, Refusal};
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Day};
 use protocol::wire::{BulletinPage, ErrorCode};
+use serde_bytes::ByteBuf;
 
 pub(crate) fn text(text: &str) -> Text {
     Text::new(text, 255).unwrap()
@@ -89,6 +90,35 @@ pub(crate) fn redemption(bank: &Bank, kind: RedeemKind, owner: &Person) -> Redem
 
 pub(crate) fn query(bank: &Bank, owner: &Person) -> AccountQuery {
     AccountQuery { bank: bank.id(), request: RequestId([14; 16]), owner: owner.owner().key(), created: NOW }
+}
+
+/// Two records after the seventh.
+pub(crate) fn vault_append(bank: &Bank, owner: &Person) -> (VaultAppend, Vec<ByteBuf>) {
+    let records = vec![ByteBuf::from(vec![7; 60]), ByteBuf::from(vec![8; 70])];
+    let before = VaultHead { records: 7, digest: Digest([7; 32]) };
+    let head = records.iter().fold(before, |head, record| head.next(record));
+    let append = VaultAppend {
+        bank: bank.id(),
+        owner: owner.owner().key(),
+        node: owner.node().key(),
+        generation: 2,
+        after: before.records,
+        head: head.digest,
+    };
+    (append, records)
+}
+
+pub(crate) fn node_query(bank: &Bank, owner: &Person, purpose: Purpose) -> NodeQuery {
+    NodeQuery {
+        bank: bank.id(),
+        request: RequestId([6; 16]),
+        owner: owner.owner().key(),
+        node: owner.node().key(),
+        purpose,
+        number: 0,
+        subject: Digest::default(),
+        created: NOW,
+    }
 }
 
 pub(crate) fn head(bank: &Bank) -> DirectoryHead {

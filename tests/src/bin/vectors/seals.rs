@@ -1,6 +1,6 @@
 //! Envelopes between two fixed view keys, and broken ones.
 
-use protocol::seal::{SIZES, SealFlaw, ViewKey, open, seal};
+use protocol::seal::{SIZES, SealFlaw, ViewKey, open, open_record, seal, seal_record};
 use rand_core::{TryCryptoRng, TryRng};
 use serde_json::{Value, json};
 
@@ -73,7 +73,15 @@ pub(crate) fn all() -> Value {
     let recipient = mine[0].key();
     let refused = seal(&ViewKey::from_secret(SENDER), &recipient, &too_big, &mut Counter(4));
     assert_eq!(refused, Err(SealFlaw::TooBig));
+    let vault = protocol::key::Seed::from_bytes([9; 32]).vault();
+    let place = protocol::bank::VaultHead { records: 7, digest: protocol::id::Digest([7; 32]) }.place();
+    let record = seal_record(&vault.key(), &place, MESSAGE, &mut Counter(5)).unwrap();
+    assert_eq!(open_record(&vault, &place, &record).as_ref().map(|plain| &plain[..]), Ok(MESSAGE));
     json!({
+        "record": {
+            "vault_secret": hex::encode(vault.secret()), "vault_key": vault.key(), "place": hex::encode(place),
+            "message": hex::encode(MESSAGE), "record": hex::encode(record),
+        },
         "sender": { "secret": hex::encode(SENDER), "key": ViewKey::from_secret(SENDER).key() },
         "recipient": { "secret": hex::encode(RECIPIENT), "key": recipient },
         "sizes": SIZES,

@@ -39,7 +39,7 @@ fn days(world: &mut World, days: u64) {
 fn is_sound_and_nobody_is_blamed(world: &World, before: u64) {
     let audit = world.bank.audit();
     assert!(audit.ok, "{:?}", audit.findings);
-    assert_eq!(wealth(world), before, "units were lost or made");
+    assert_eq!(wealth(world), before, "units were lost or made; open: {:#?}", world.open_things());
     for who in world.everybody() {
         let person = world.person(who);
         assert!(world.cases(who).is_empty(), "{} has a case", person.name);
