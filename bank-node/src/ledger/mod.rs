@@ -20,6 +20,8 @@ pub mod posting;
 pub mod reclaims;
 
 #[cfg(test)]
+mod case_tests;
+#[cfg(test)]
 mod tests;
 
 pub use account::{
