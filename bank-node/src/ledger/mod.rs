@@ -26,6 +26,8 @@ pub mod reclaims;
 pub mod vault;
 
 #[cfg(test)]
+mod case_tests;
+#[cfg(test)]
 mod tests;
 
 pub use account::{

@@ -280,3 +280,33 @@ fn a_day_that_is_over_loses_its_key() {
     let stranger = MasterKey::from_secret([8; 32]);
     assert!(keys.read(stranger.key()).is_err(), "another master key's certificates do not count");
 }
+
+/// N6: the open bank closes a reclaim by its own clock, and a look that finds nothing writes nothing.
+#[tokio::test]
+async fn the_open_bank_closes_reclaims_by_its_clock() {
+    let clock = noon();
+    let bank = open_bank(Memory::new(), World::roomy(clock.clone()));
+    let alice = alice(&bank, 1000).await;
+    let answer = bank.ask(BankAsk::Withdraw(withdrawal(&bank, &alice, 7, 30))).await;
+    let BankAnswer::Withdrawn(roots, _) = answer else { panic!("{answer:?}") };
+    let reclaim = protocol::bank::Reclaim {
+        bank: bank.keys().bank(),
+        request: request(8),
+        owner: alice.owner.key(),
+        kind: protocol::bank::ReclaimKind::Payment,
+        created: NOON,
+    };
+    let sink = protocol::note::Destination::Reclaim(reclaim.digest());
+    let root = roots.into_iter().next().unwrap();
+    let range = root.unverified().range();
+    let note = Note::fresh(root).hand_on(range, sink, &Signer::from_secret(&secret_of(7))).unwrap();
+    let asked = BankAsk::Reclaim(alice.owner.sign(reclaim), NoteTable::pack([&note]));
+    assert!(matches!(bank.ask(asked).await, BankAnswer::Reclaim(_)));
+    let before = *bank.newest().borrow();
+    assert!(bank.turn().await);
+    assert_eq!(*bank.newest().borrow(), before);
+    clock.advance(std::time::Duration::from_secs(7 * DAY_SECONDS));
+    assert!(bank.turn().await);
+    assert_eq!(balance(&bank, alice.account).await, 1000);
+    books_are_in_order(&bank).await;
+}
