@@ -13,10 +13,11 @@ use crate::ledger::cases::{
 use crate::ledger::outstanding::clashes;
 use crate::ledger::posting::{Asked, Booking, EntryKind, known, next};
 use crate::ledger::{Account, AccountNumber};
-use protocol::bank::{Claim, Defence, Evidence};
+use protocol::bank::Claim;
 use protocol::id::{BankId, Digest};
 use protocol::money::Units;
 use protocol::note::{Checked, Destination, Link, Note, NoteTable};
+use protocol::pay::{Defence, Evidence};
 use protocol::range::Range;
 use protocol::sign::Signed;
 use protocol::time::Timestamp;

@@ -6,8 +6,9 @@ use super::query::examine_query;
 use super::redeem::{self, Examined, Ready};
 use super::{Desk, Reply, claim, publish, reclaim, settle, status, vault, withdraw};
 use crate::ledger::books::{Fault, Tx, View};
-use protocol::bank::{Defence, Identity, Purpose, Withdrawal};
+use protocol::bank::{Identity, Purpose, Withdrawal};
 use protocol::money::{Currency, Units};
+use protocol::pay::Defence;
 use protocol::sign::Verified;
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
 

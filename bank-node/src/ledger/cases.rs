@@ -10,11 +10,12 @@
 
 use super::account::AccountNumber;
 use super::books::Fault;
-use protocol::bank::{Claim, Defence, Evidence, Letter};
+use protocol::bank::{Claim, Letter};
 use protocol::error::ErrorCode;
 use protocol::id::{BankId, Digest, Key};
 use protocol::money::Units;
 use protocol::note::{Destination, Link};
+use protocol::pay::{Defence, Evidence};
 use protocol::range::Range;
 use protocol::sign::Signed;
 use protocol::time::Timestamp;

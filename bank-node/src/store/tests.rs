@@ -144,7 +144,7 @@ pub(super) fn a_day() -> Vec<(Step, Vec<u8>)> {
     step(ask(bank.claim(&dora, &paid)));
     step(Step::Order("guarantee", Operation::Guarantee(units(30), "anna".to_owned())));
     let admission = protocol::bank::Admission { bank: bank.keys.bank(), case: 1, owner: alice.owner.key() };
-    let admitted = protocol::bank::Defence::Admitted(alice.owner.sign(admission));
+    let admitted = protocol::pay::Defence::Admitted(alice.owner.sign(admission));
     step(ask(BankAsk::Defend(1, admitted)));
     assert!(bank.audit().ok, "{:?}", bank.audit().findings);
     day

@@ -7,9 +7,10 @@ use super::claiming::Papers;
 use super::paying::{Outgoing, State};
 use super::reserve::OwnNote;
 use super::{OpenKeys, Wallet};
-use protocol::bank::{Admission, Defence, Reclaimed};
+use protocol::bank::{Admission, Reclaimed};
 use protocol::id::{Digest, Key};
 use protocol::note::{Destination, Note};
+use protocol::pay::Defence;
 use protocol::wire::{CasePart, CaseState};
 
 /// What a case asks us about.

@@ -4,13 +4,9 @@
 //! walked up from order to order, and ends at the signer of the key at which two chains part.
 
 use crate::body::{Body, Malformed, Reader, Writer};
-use crate::error::ErrorCode;
 use crate::id::{BankId, Digest, Key, RequestId};
-use crate::pay::{Mode, Order, Refusal, Request, list_of_notes};
 use crate::range::Range;
-use crate::sign::Signed;
 use crate::time::Timestamp;
-use serde::{Deserialize, Serialize};
 
 /// Claims units of a note that the bank would not redeem; signed by the claimant's owner key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,46 +68,4 @@ impl Body for Admission {
         from.version()?;
         Ok(Admission { bank: BankId(from.array()?), case: from.u64()?, owner: Key(from.array()?) })
     }
-}
-
-/// The order by which somebody was paid a link, with what ties the two together.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Evidence {
-    /// The payer's order.
-    pub order: Signed<Order>,
-    /// The request that it answers: the payee's ticket in it names the link's key.
-    pub request: Signed<Request>,
-    /// Tips of all the payment's notes, in its order: the order has their digest.
-    pub tips: Vec<Digest>,
-}
-
-impl Evidence {
-    /// Who paid `payee` the link with digest `tip` that hands on to `key`, by his own signed order.
-    pub fn payer(&self, bank: BankId, payee: &Key, tip: &Digest, key: &Key) -> Result<Key, ErrorCode> {
-        let (order, request) = (self.order.unverified(), self.request.unverified());
-        if order.bank != bank || order.payee != *payee || request.payee() != *payee {
-            return Err(ErrorCode::NotMine);
-        }
-        if order.request != self.request.digest() || request.key() != *key {
-            return Err(ErrorCode::UnknownRequest);
-        }
-        if order.mode != Mode::Direct || list_of_notes(&self.tips) != order.list || !self.tips.contains(tip) {
-            return Err(ErrorCode::BadChain);
-        }
-        // A refusal counts that the request's node key signed: the payee made it, or it would not be his request.
-        let signed = self.order.check_by(&order.payer).and_then(|()| request.ticket.check_by(payee));
-        let signed = signed.and_then(|()| self.request.check_by(&request.node));
-        signed.map(|()| order.payer).map_err(|_| ErrorCode::BadSignature)
-    }
-}
-
-/// What somebody who is asked about his order answers.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Defence {
-    /// He had the units from somebody else: the order for the chain one link shorter.
-    Upstream(Box<Evidence>),
-    /// The payee refused this very order.
-    Refused(Signed<Refusal>),
-    /// It is his to pay.
-    Admitted(Signed<Admission>),
 }

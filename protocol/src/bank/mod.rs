@@ -17,7 +17,7 @@ mod withdraw;
 pub use activate::{Activation, ActivationLetter, CODE_LENGTH};
 pub use bulletin::{Bulletin, LISTED_MAX};
 pub use certificate::{Certificate, CertificateKind, NAME_MAX, Standing};
-pub use claim::{Admission, Claim, Defence, Evidence};
+pub use claim::{Admission, Claim};
 pub use directory::{DirectoryEntry, DirectoryHead, next_head};
 pub use identity::{
     ADDRESS_MAX, ADDRESSES_MAX, AddressRecord, IDENTITY_DAYS_MAX, Identity, Introduction, IntroductionFlaw,

@@ -9,11 +9,13 @@
 //!                               ◀─        receipt; the same for the same order, for ever
 //! ```
 
+mod evidence;
 mod order;
 mod payment;
 mod receipt;
 mod request;
 
+pub use evidence::{Defence, Evidence};
 pub use order::{Mode, Order, list_of_notes, list_of_roots};
 pub use payment::{Payment, PaymentFlaw, Reader, VerifiedPayment};
 pub use receipt::{Receipt, Refusal};

@@ -3,14 +3,15 @@
 use super::{ErrorCode, Message};
 use crate::bank::merkle::Step;
 use crate::bank::{
-    AccountQuery, Activation, Bulletin, Certificate, Claim, Defence, DirectoryEntry, DirectoryHead, Evidence,
-    Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, VaultAppend, VaultHead, Withdrawal,
+    AccountQuery, Activation, Bulletin, Certificate, Claim, DirectoryEntry, DirectoryHead, Identity, Letter,
+    MailItem, MailWord, NodeQuery, Reclaim, Redemption, VaultAppend, VaultHead, Withdrawal,
 };
 use crate::id::{Digest, RequestId};
 use crate::key::bank::{KeyCertificate, Revocation};
 use crate::money::{Currency, Units};
 use crate::note::{NoteTable, Root};
 use crate::pay::Request;
+use crate::pay::{Defence, Evidence};
 use crate::range::Range;
 use crate::sign::Signed;
 use crate::time::Timestamp;

@@ -1,10 +1,11 @@
 //! Claims: who lost units to a clash is paid by whoever signed twice, and nobody else is named.
 
 use super::*;
-use protocol::bank::{Admission, Claim, Defence, Evidence, LetterKind, NodeQuery, Purpose};
+use protocol::bank::{Admission, Claim, LetterKind, NodeQuery, Purpose};
 use protocol::id::PaymentId;
 use protocol::key::KeyTicket;
 use protocol::pay::{AmountRule, Mode, Order as PayOrder, Refusal, Request, list_of_notes};
+use protocol::pay::{Defence, Evidence};
 use protocol::wire::{CasePart, CaseState, CaseStep};
 
 const DAYS: u64 = DAY_SECONDS;

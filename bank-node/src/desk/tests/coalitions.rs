@@ -4,7 +4,7 @@ use super::claims::{Paid, upstream};
 use super::*;
 use crate::ledger::cases::{CaseView as _, Stage};
 use proptest::prelude::*;
-use protocol::bank::Defence;
+use protocol::pay::Defence;
 use protocol::wire::{CasePart, CaseState};
 use std::collections::BTreeSet;
 

@@ -3,12 +3,11 @@
 use crate::bodies::{self, spoil};
 use crate::papers;
 use crate::scene::{Scene, range, units};
-use protocol::bank::{
-    Admission, Claim, Defence, Evidence, LetterKind, NodeQuery, Purpose, Reclaim, ReclaimKind,
-};
+use protocol::bank::{Admission, Claim, LetterKind, NodeQuery, Purpose, Reclaim, ReclaimKind};
 use protocol::body::Body;
 use protocol::id::{Digest, RequestId};
 use protocol::note::{Destination, Note, NoteTable};
+use protocol::pay::{Defence, Evidence};
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
 use protocol::wire::{
