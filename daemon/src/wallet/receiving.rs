@@ -258,7 +258,7 @@ impl Wallet {
                 note: (**note).clone(),
                 hint,
                 confirmed: certified,
-                free: RangeSet::from_iter([note.holding().range]),
+                free: self.not_here_already(note, &known.notes),
                 held: Vec::new(),
                 redeemed: RangeSet::empty(),
                 from: Some((payer.owner(), body.payment)),
@@ -302,7 +302,12 @@ impl Wallet {
             memo: payment.memo().clone(),
             id: body.payment.0,
         };
-        draft.record(entry, self.account().map(|a| a.units));
+        let (back, entry) = (self.here_already(payment, &known.notes), entry);
+        draft.record(entry.clone(), self.account().map(|a| a.units));
+        if !back.is_zero() {
+            let passed = NewEntry { movement: Movement::Passed, units: back, ..entry };
+            draft.record(passed, self.account().map(|a| a.units));
+        }
         draft.event(Happening::Received {
             payment: body.payment,
             payer: payer.owner(),
@@ -325,6 +330,7 @@ impl Wallet {
         pairs.into_iter().find_map(|(own, theirs)| {
             let code = match compare(&own.note, theirs) {
                 Relation::Apart => None,
+                Relation::Seen if self.went_through_the_lost_machine(theirs, ours) => None,
                 Relation::Seen => Some(ErrorCode::DuplicateNote),
                 Relation::Fork { .. } => Some(ErrorCode::Fork),
                 Relation::ComesHome => self.comes_home(own, theirs.holding().range),

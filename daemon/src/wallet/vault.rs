@@ -12,7 +12,9 @@ use super::{OpenKeys, Wallet};
 use protocol::bank::VaultHead;
 use protocol::id::{RequestId, RootId};
 use protocol::money::Units;
-use protocol::note::{LINKS_MAX, Root};
+use protocol::note::{LINKS_MAX, Relation, Root, VerifiedNote, compare};
+use protocol::pay::VerifiedPayment;
+use protocol::range::{Range, RangeSet};
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -89,6 +91,12 @@ impl Fence {
             || self.notes.contains(&note.number)
             || self.roots.contains(&note.note.root.unverified().id)
     }
+}
+
+/// Ranges of ours whose chains go on where this one ends.
+fn longer_ways<'a>(note: &'a VerifiedNote, ours: &'a [OwnNote]) -> impl Iterator<Item = Range> + 'a {
+    let seen = ours.iter().filter(move |own| compare(&own.note, note) == Relation::Seen);
+    seen.filter_map(|own| own.note.holding().ok().map(|held| held.range))
 }
 
 /// Why a workstation neither spends nor takes money until it is restored.
@@ -200,6 +208,27 @@ impl Wallet {
             draft.put(Change::Quarantine(why));
         }
         Decision::new(draft, ())
+    }
+
+    /// A payment that the lost machine took and handed on before the vault knew of it: some of its units came home by
+    /// another hand since, so that a chain of ours goes on where this one ends. It is ours, and no repetition.
+    pub(super) fn went_through_the_lost_machine(&self, theirs: &VerifiedNote, ours: &[OwnNote]) -> bool {
+        let tip = theirs.holding().tip;
+        self.fence.is_some() && ours.iter().all(|own| own.note.holding().is_ok_and(|held| held.tip != tip))
+    }
+
+    /// The units of a note that comes in, without those that are here already by a longer way.
+    pub(super) fn not_here_already(&self, note: &VerifiedNote, ours: &[OwnNote]) -> RangeSet {
+        let mut free = RangeSet::from_iter([note.holding().range]);
+        longer_ways(note, ours).for_each(|range| free.remove(range));
+        free
+    }
+
+    /// How many units of a payment are here already by a longer way.
+    pub(super) fn here_already(&self, payment: &VerifiedPayment, ours: &[OwnNote]) -> Units {
+        let left = payment.notes().iter().map(|note| self.not_here_already(note, ours).units());
+        let left = Units::sum(left).unwrap_or_default();
+        payment.order().amount.minus(left).unwrap_or_default()
     }
 
     /// Whether a note may not be spent.
