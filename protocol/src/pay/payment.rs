@@ -129,6 +129,13 @@ impl PaymentFlaw {
         }
     }
 
+    /// Whether the same payment may be found good another time, though its request is ours: a suspension ends, a key
+    /// is learned, a clock is set right. Who says no for such a reason has to remember that he did.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, PaymentFlaw::Expired | PaymentFlaw::Payer(_) | PaymentFlaw::Suspended)
+            || self.code() == ErrorCode::RevokedEpoch
+    }
+
     /// Whether it was found in the notes themselves: then the payee answers with a signed refusal.
     pub fn after_notes_were_opened(&self) -> bool {
         matches!(

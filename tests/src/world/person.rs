@@ -293,8 +293,20 @@ impl Person {
             checked: None,
             now,
         };
+        let (request, direct) = (payment.request.clone(), payment.order.unverified().mode == Mode::Direct);
         let verified = match payment.verify(from, &reader) {
             Ok(verified) => verified,
+            Err(flaw) if direct && flaw.may_pass() => {
+                let known = self.store()?.request(&request.unverified().id)?;
+                let decision = self.wallet.refuse_for_good(&request, digest, known, now);
+                self.commit(decision)?;
+                let refusal = Refusal { order: digest, code: flaw.code(), at: now };
+                return Ok(if flaw.after_notes_were_opened() {
+                    PayAnswer::Refused(self.node.sign(refusal))
+                } else {
+                    PayAnswer::Error(flaw.code())
+                });
+            }
             Err(flaw) if flaw.after_notes_were_opened() => {
                 let refusal = Refusal { order: digest, code: flaw.code(), at: now };
                 return Ok(PayAnswer::Refused(self.node.sign(refusal)));

@@ -491,3 +491,26 @@ fn forged_chains_are_refused_and_leave_nothing() {
     );
     assert_ne!(RequestId([0; 16]), request.unverified().id);
 }
+
+/// Threats X2, H2: an order that was answered with no stays refused, also when the reason has passed and its mail
+/// comes once more: its payer has taken the units back.
+#[test]
+fn what_was_refused_once_is_not_taken_later() {
+    let (mut world, [alice, bob, _]) = with_reserve(100);
+    let id = world.pay(alice, bob, 40).unwrap();
+    world.deliver();
+    world.deliver();
+    let payment = world.post.next(&mut world.chance).unwrap();
+    world.post.send(payment.clone());
+    let account = bank_node::ledger::AccountNumber(world.person(alice).wallet().owner().account);
+    world.decide(account, Standing::Suspend);
+    world.copy_directory(bob);
+    world.settles();
+    assert_eq!(world.state(alice, &id), State::Returned(ErrorCode::Suspended));
+    world.decide(account, Standing::Reinstate);
+    world.copy_directory(bob);
+    world.post.send(payment);
+    world.settles();
+    assert_eq!((world.reserve(alice), world.reserve(bob)), (100, 0));
+    world.check_settled();
+}
