@@ -18,7 +18,8 @@ use super::mailing::MailInput;
 use protocol::bank::{MailKind, Purpose, envelope_digest};
 use protocol::id::{Digest, Key, PaymentId};
 use protocol::node::net::Net;
-use protocol::seal;
+use protocol::pay::Mode;
+use protocol::seal::{self, Opened, SealFlaw, ViewKey};
 use protocol::time::Timestamp;
 use protocol::wire::{self, BankAnswer, BankAsk, Letterhead, Parcel, PayAnswer, PayAsk};
 use std::collections::{HashMap, HashSet};
@@ -199,7 +200,11 @@ impl Mailroom {
         let looks = self.looks.get(&name).copied().unwrap_or(0);
         let handled = match self.open(&parcel) {
             Ok((letter, order)) => self.read(letter, order, looks >= LOOKS_MAX).await,
-            Err(why) => {
+            Err(Unread::Locked) => {
+                tracing::info!(item = %name, "mail from before a restore waits until this workstation is unlocked");
+                Handled::Later
+            }
+            Err(Unread::Nothing(why)) => {
                 tracing::warn!(item = %name, why, "mail that is dropped");
                 Handled::Done
             }
@@ -217,33 +222,34 @@ impl Mailroom {
     }
 
     /// The letter inside, if envelope, item and papers belong together.
-    fn open(&self, parcel: &Parcel) -> Result<(Letter, Digest), &'static str> {
+    fn open(&self, parcel: &Parcel) -> Result<(Letter, Digest), Unread> {
         let (shared, item) = (self.shared(), parcel.item.unverified());
         if item.to != shared.persona.owner || item.bank != shared.keys().bank() {
-            return Err("it is for somebody else");
+            return Err("it is for somebody else".into());
         }
         if envelope_digest(&parcel.envelope) != item.envelope {
-            return Err("the envelope is not the item's");
+            return Err("the envelope is not the item's".into());
         }
         parcel.item.check_by(&item.node).map_err(|_| "the item is not signed")?;
-        let opened = seal::open(&shared.persona.views, &parcel.envelope);
-        let opened = opened.map_err(|_| "the envelope does not open")?;
+        let (views, all) = shared.views_and_whether_all();
+        let opened = unseal(&views, all, &parcel.envelope)?;
         let letter: Letterhead = wire::decode(&opened.message).map_err(|_| "the letter can't be read")?;
         let papers = &letter.from;
         if papers.identity.unverified().view != opened.from {
-            return Err("another view key than that of the papers has sealed it");
+            return Err("another view key than that of the papers has sealed it".into());
         }
         if papers.certificate.unverified().owner != item.from {
-            return Err("the papers are not the sender's");
+            return Err("the papers are not the sender's".into());
         }
-        if shared.are_replaced(papers).unwrap_or(true) {
-            return Err("the sender's workstation has been restored since");
+        // Certified money is ours whatever became of its payer; everything else he shows again with new papers.
+        if !is_certified(&letter.ask) && shared.are_replaced(papers).unwrap_or(true) {
+            return Err("the sender's workstation has been restored since".into());
         }
         match (item.kind, letter.ask) {
             (MailKind::Payment, PayAsk::Pay(payment)) => {
                 let order = payment.order.unverified();
                 if payment.order.digest() != item.order || order.payer != item.from {
-                    return Err("the payment is not the one that the item names");
+                    return Err("the payment is not the one that the item names".into());
                 }
                 let id = order.payment;
                 Ok((Letter::Payment(letter.from, id, payment), item.order))
@@ -253,11 +259,11 @@ impl Mailroom {
             }
             (MailKind::Answer, PayAsk::Confirm(id, receipt)) => {
                 if receipt.unverified().order != item.order {
-                    return Err("the confirmation is about another order");
+                    return Err("the confirmation is about another order".into());
                 }
                 Ok((Letter::Answer(letter.from, id, Box::new(PayAnswer::Receipt(receipt))), item.order))
             }
-            _ => Err("such a letter does not come by mail"),
+            _ => Err("such a letter does not come by mail".into()),
         }
     }
 
@@ -299,6 +305,34 @@ impl Mailroom {
             Mailed::Open => Handled::Later,
         }
     }
+}
+
+/// Why an item is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It may be sealed to a key that is in memory only while we are unlocked.
+    Locked,
+    /// It is nothing, for this reason.
+    Nothing(&'static str),
+}
+
+impl From<&'static str> for Unread {
+    fn from(why: &'static str) -> Unread {
+        Unread::Nothing(why)
+    }
+}
+
+/// Opens mail with the keys at hand. After a restore the keys of earlier generations are there only while unlocked: until
+/// `all` of them are, what they do not open may be money that the bank has told its payer was collected.
+pub fn unseal(views: &[ViewKey], all: bool, envelope: &[u8]) -> Result<Opened, Unread> {
+    seal::open(views, envelope).map_err(|flaw| match flaw {
+        SealFlaw::NotMine if !all => Unread::Locked,
+        _ => "the envelope does not open".into(),
+    })
+}
+
+fn is_certified(ask: &PayAsk) -> bool {
+    matches!(ask, PayAsk::Pay(payment) if payment.order.unverified().mode == Mode::Certified)
 }
 
 /// What a letter says, its sender's papers first.

@@ -247,6 +247,36 @@ fn a_payment_that_was_lost_with_the_payees_disk_is_offered_again() {
     is_sound_and_nobody_is_blamed(&world, before);
 }
 
+/// X6, X4: mail that was posted to the workstation that is gone. The bank tells the payer that it was collected, so the
+/// restored one must not let it go before it is unlocked and reads it with the key of then.
+#[test]
+fn mail_from_before_a_restore_is_read_with_the_key_of_then() {
+    for amount in [120, 300] {
+        let (mut world, [alice, bob, _]) = with_reserve(600);
+        nobody_refreshes(&mut world);
+        everybody_has_a_vault(&mut world);
+        let before = wealth(&world);
+        world.leaves_requests(bob).unwrap();
+        world.person_mut(bob).off = true;
+        let id = world.pay_by_mail(alice, bob, amount).unwrap();
+        world.settles();
+        // She is away, so that nothing but the mailbox brings it.
+        world.person_mut(alice).off = true;
+        world.restore(bob);
+        (world.person_mut(bob).off, world.person_mut(bob).locked) = (false, true);
+        world.collect(bob).unwrap();
+        assert_eq!((world.reserve(bob), world.parcels(bob, 0).len()), (0, 1), "it waits at the bank");
+        world.person_mut(bob).locked = false;
+        world.collect(bob).unwrap();
+        assert_eq!((world.reserve(bob), world.parcels(bob, 0).len()), (amount, 0));
+        world.person_mut(alice).off = false;
+        days(&mut world, DAYS_OF_A_RESTORE);
+        assert!(!world.state(alice, &id).is_open());
+        assert_eq!((world.reserve(bob), world.account(bob)), (0, 100 + amount));
+        is_sound_and_nobody_is_blamed(&world, before);
+    }
+}
+
 /// X6: a folder from yesterday in the place of today's. It is found out before it asks the bank for anything, neither
 /// spends nor takes, and a restore puts it right.
 #[test]
