@@ -117,7 +117,7 @@ fn examine_mail(
     let sender = customer(view, &item.from)?;
     // Asked again, an item finds itself before anything that may have changed since is looked at: a workstation that
     // was restored meanwhile, or a suspended one, hears what became of what it had posted.
-    let is_known = view.mail_named(&item.digest())?.is_some_and(|named| named.sender == sender.number);
+    let is_known = view.mail_named(&asked.digest())?.is_some_and(|named| named.sender == sender.number);
     if !is_known {
         customer(view, &item.to)?;
         may_post(&sender, &item.node)?;
