@@ -37,6 +37,8 @@ pub enum MailInput {
         /// Whether it was about a payment of ours to him.
         reply: Reply<bool>,
     },
+    /// Whether anything could be taken: not in quarantine, nor with a full disk.
+    MayTake(Reply<bool>),
     /// The requests that shall lie at the bank; new ones are made where some are missing.
     Stock(Reply<Vec<Signed<Request>>>),
     /// Those that do.
@@ -51,6 +53,9 @@ impl Core {
             MailInput::Back(id, reply) => self.back(&id, reply),
             MailInput::Answered { party, payment, answer, reply } => {
                 self.mail_answered(&party, &payment, answer, reply)?;
+            }
+            MailInput::MayTake(reply) => {
+                reply.now(self.wallet.quarantine().is_none() && !self.disk_is_low());
             }
             MailInput::Stock(reply) => self.stock(reply)?,
             MailInput::Left(names) => {

@@ -21,14 +21,15 @@ use protocol::node::net::Net;
 use protocol::pay::Mode;
 use protocol::seal::{self, Opened, SealFlaw, ViewKey};
 use protocol::time::Timestamp;
-use protocol::wire::{self, BankAnswer, BankAsk, Letterhead, Parcel, PayAnswer, PayAsk};
+use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode, Letterhead, Parcel, PayAnswer, PayAsk};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often the mailbox is looked into while the bank is in reach.
 const COLLECT_EVERY: Duration = Duration::from_secs(60);
-/// After so many looks an item that can't be handled just now is answered with what stands in its way.
+/// After so many looks an item that can't be taken just now is answered with what stands in its way; what stands in
+/// ours is not counted.
 const LOOKS_MAX: u32 = 20;
 /// How often requests are left again, whether or not one was handed out.
 const LEAVE_EVERY: Duration = Duration::from_secs(3600);
@@ -77,8 +78,10 @@ pub struct Mailroom {
 enum Handled {
     /// It is safe here and answered, or it is nothing.
     Done,
-    /// Not just now.
+    /// Not just now, for what it is.
     Later,
+    /// Not just now, for what we are: no look is counted.
+    Hindered,
 }
 
 impl Mailroom {
@@ -156,6 +159,10 @@ impl Mailroom {
     async fn collect(&mut self) -> bool {
         let (mut safe, mut paid) = (0, false);
         loop {
+            // What is handed out counts as collected: whoever could take nothing of it does not ask for it.
+            if !self.engine.ask(|reply| MailInput::MayTake(reply).into()).await.unwrap_or(false) {
+                return paid;
+            }
             let query = self.shared().query(Purpose::Collect, safe, Digest::default());
             let query = self.shared().persona.node.sign(query);
             let parcels = match self.link.ask(&BankAsk::Collect(query)).await {
@@ -174,7 +181,7 @@ impl Mailroom {
                 match self.handle(parcel).await {
                     Handled::Done if all_before_done => safe = number,
                     Handled::Done => {}
-                    Handled::Later => {
+                    Handled::Later | Handled::Hindered => {
                         waiting += 1;
                         all_before_done = false;
                     }
@@ -202,7 +209,7 @@ impl Mailroom {
             Ok((letter, order)) => self.read(letter, order, looks >= LOOKS_MAX).await,
             Err(Unread::Locked) => {
                 tracing::info!(item = %name, "mail from before a restore waits until this workstation is unlocked");
-                Handled::Later
+                Handled::Hindered
             }
             Err(Unread::Nothing(why)) => {
                 tracing::warn!(item = %name, why, "mail that is dropped");
@@ -217,6 +224,7 @@ impl Mailroom {
             Handled::Later => {
                 self.looks.insert(name, looks.saturating_add(1));
             }
+            Handled::Hindered => {}
         }
         handled
     }
@@ -277,15 +285,15 @@ impl Mailroom {
                 }
                 match self.inbox.answered(from, id, *answer).await {
                     // The engine has ended: after the next start it is handed out again.
-                    None => Handled::Later,
+                    None => Handled::Hindered,
                     Some(_) => Handled::Done,
                 }
             }
             Letter::Payment(from, id, payment) => {
                 let payer = from.certificate.unverified().owner;
                 match self.inbox.paid(from, *payment, None).await {
-                    None => Handled::Later,
-                    Some(PayAnswer::Error(code)) if code.is_passing() && !last_look => Handled::Later,
+                    None => Handled::Hindered,
+                    Some(answer) if let Some(handled) = hindrance(&answer, last_look) => handled,
                     Some(answer) => self.answer(&payer, id, order, answer).await,
                 }
             }
@@ -302,8 +310,18 @@ impl Mailroom {
         }
         match mail_to(self.shared(), (&self.contacts, &self.link), payer, order, ask).await {
             Mailed::Settled => Handled::Done,
-            Mailed::Open => Handled::Later,
+            Mailed::Open => Handled::Hindered,
         }
+    }
+}
+
+/// What is left in the box, and whether the look counts. «Unavailable» is what we say of our own disk and quarantine:
+/// such an answer never goes out by mail, for the payment in it is good.
+fn hindrance(answer: &PayAnswer, last_look: bool) -> Option<Handled> {
+    match answer {
+        PayAnswer::Error(ErrorCode::Unavailable) => Some(Handled::Hindered),
+        PayAnswer::Error(code) if code.is_passing() && !last_look => Some(Handled::Later),
+        _ => None,
     }
 }
 
@@ -339,4 +357,38 @@ fn is_certified(ask: &PayAsk) -> bool {
 enum Letter {
     Payment(protocol::bank::Introduction, PaymentId, Box<protocol::pay::Payment>),
     Answer(protocol::bank::Introduction, PaymentId, Box<PayAnswer>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::node::chance::chance;
+
+    /// X6, Y11: our own full disk or quarantine costs no payer his payment, however often we look; what stands in the
+    /// payment's own way is answered in the end.
+    #[test]
+    fn only_what_stands_in_an_items_way_is_counted() {
+        let said = PayAnswer::Error;
+        for last_look in [false, true] {
+            assert_eq!(hindrance(&said(ErrorCode::Unavailable), last_look), Some(Handled::Hindered));
+            assert_eq!(hindrance(&said(ErrorCode::Suspended), last_look), None);
+        }
+        assert_eq!(hindrance(&said(ErrorCode::Busy), false), Some(Handled::Later));
+        assert_eq!(hindrance(&said(ErrorCode::Busy), true), None);
+    }
+
+    /// X6: an envelope to a key that is not in memory waits while there may be more keys; one to somebody else is
+    /// nothing once all are there, and one that is damaged is nothing at once.
+    #[test]
+    fn what_does_not_open_waits_only_while_keys_are_locked_away() {
+        let [mine, past, payer] = [1, 2, 3].map(|n| ViewKey::from_secret([n; 32]));
+        let envelope = seal::seal(&payer, &past.key(), b"letter", &mut chance()).unwrap();
+        let views = [mine.clone(), past];
+        assert_eq!(unseal(&views[..1], false, &envelope).unwrap_err(), Unread::Locked);
+        assert!(matches!(unseal(&views[..1], true, &envelope), Err(Unread::Nothing(_))));
+        assert_eq!(unseal(&views, true, &envelope).unwrap().message, b"letter");
+        let mut broken = seal::seal(&payer, &mine.key(), b"letter", &mut chance()).unwrap();
+        *broken.last_mut().unwrap() ^= 1;
+        assert!(matches!(unseal(&views, false, &broken), Err(Unread::Nothing(_))));
+    }
 }
