@@ -456,7 +456,7 @@ fn a_restore_takes_back_the_requests_that_were_left() {
 fn restores(bank: &Bank, who: &Resident) {
     let record = bank.identity(&who.0, 2, NOON.0 + 100).unverified().clone();
     let node = bank.signer().key();
-    let record = who.0.owner.sign(protocol::bank::Identity { node, ..record });
+    let record = who.0.owner.sign(Identity { node, ..record });
     assert_eq!(bank.ask(BankAsk::Publish(record)), BankAnswer::Published);
 }
 
