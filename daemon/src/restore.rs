@@ -13,7 +13,7 @@ use self::begun::{Begun, Chosen, letter_of};
 use crate::head::HEAD_FILE;
 use crate::join::{AskBank, JoinFault, Remote, Terms};
 use crate::keyring::UnlockRefusal;
-use crate::profile::{NewProfile, Profile, ProfileFault};
+use crate::profile::{NewProfile, Profile, ProfileFault, RESTORING_FILE as BEGUN_FILE};
 use crate::store::{Contact, DirectoryFlaw, Page, RedbStore, ReplayFlaw, STORE_FILE, Store as _, StoreFault};
 use crate::wallet::change::Batch;
 use crate::wallet::policy::Policy;
@@ -37,8 +37,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// What remembers a restore that was begun.
-pub const BEGUN_FILE: &str = "restoring";
 /// The new wallet's file while it is being filled.
 const NEW_STORE: &str = "wallet.restoring";
 /// Tickets that are made at once, before the first unlock makes more.

@@ -89,7 +89,7 @@ impl Fault {
 
 fn of_join(fault: &JoinFault) -> Exit {
     match fault {
-        JoinFault::Already | JoinFault::OtherLetter { .. } | JoinFault::OtherSecret { .. } => Exit::Refused,
+        JoinFault::Already | JoinFault::Restoring | JoinFault::OtherLetter { .. } | JoinFault::OtherSecret { .. } => Exit::Refused,
         JoinFault::Phrase(_) | JoinFault::Code(_) | JoinFault::Letter(_) => Exit::Usage,
         JoinFault::NoAnswer(_) => Exit::InDoubt,
         JoinFault::Bank(code) => of_code(*code),
@@ -151,6 +151,7 @@ fn restore_reason(fault: &RestoreFault) -> &'static str {
 fn join_reason(fault: &JoinFault) -> &'static str {
     match fault {
         JoinFault::Already => "already_joined",
+        JoinFault::Restoring => "restore_begun",
         JoinFault::OtherLetter { .. } => "other_letter",
         JoinFault::OtherSecret { .. } => "other_secret",
         JoinFault::Phrase(_) => "bad_phrase",

@@ -91,7 +91,9 @@ impl Begun {
             {
                 return Err(other("recovery phrase"));
             }
-            return Ok((begun, OpenKeys::of(seed)));
+            let keys = OpenKeys::of(seed);
+            refuse_another_account(paths, &keys)?;
+            return Ok((begun, keys));
         }
         let (letter, sealed, keys) = match source {
             Source::Phrase { letter, phrase } => {
@@ -109,17 +111,19 @@ impl Begun {
                 (letter_of(&profile)?, sealed, keys)
             }
         };
-        if Profile::exists(paths) {
-            // A profile that can't be read says nothing: its files are kept aside, whosever they are.
-            match Profile::load(paths) {
-                Ok(there) if there.owner().key != keys.owner().key() => {
-                    return Err(RestoreFault::AnotherAccount(PublicCode::of(there.owner().key)));
-                }
-                _ => {}
-            }
-        }
+        refuse_another_account(paths, &keys)?;
         let letter = protocol::body::Body::to_bytes(&letter);
         Ok((Begun { version: 1, sealed, letter, chosen: None, aside: false }, keys))
+    }
+}
+
+/// A profile that can't be read says nothing: its files are kept aside, whosever they are.
+fn refuse_another_account(paths: &Paths, keys: &OpenKeys) -> Result<(), RestoreFault> {
+    match Profile::load(paths) {
+        Ok(there) if there.owner().key != keys.owner().key() => {
+            Err(RestoreFault::AnotherAccount(PublicCode::of(there.owner().key)))
+        }
+        _ => Ok(()),
     }
 }
 
