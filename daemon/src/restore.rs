@@ -154,6 +154,11 @@ pub enum RestoreFault {
          again to make this machine the newest"
     )]
     Overtaken,
+    /// The bank finds the new identity record's dates wrong.
+    #[error(
+        "the bank finds the date wrong: check this machine's clock, then run the same command again; nothing was changed"
+    )]
+    Clock,
     /// The vault's records are not what the workstation put in.
     #[error("what the bank gives out as your vault is not what was put in ({0}): show this to the bank")]
     Vault(String),
@@ -341,11 +346,14 @@ impl<B: AskBank> Work<'_, B> {
         });
         match self.bank.ask(BankAsk::Publish(identity.clone())).await? {
             BankAnswer::Published => Ok(identity),
-            BankAnswer::Error(ErrorCode::OlderGeneration | ErrorCode::IdReused | ErrorCode::Expired) => {
-                remove(&self.paths.data.join(BEGUN_FILE))?;
-                remove(&self.paths.data.join(NEW_STORE))?;
-                Err(RestoreFault::Overtaken)
-            }
+            BankAnswer::Error(code) => match why_not_published(code) {
+                Some(why) => {
+                    remove(&self.paths.data.join(BEGUN_FILE))?;
+                    remove(&self.paths.data.join(NEW_STORE))?;
+                    Err(why)
+                }
+                None => Err(no_answer(BankAnswer::Error(code))),
+            },
             other => Err(no_answer(other)),
         }
     }
@@ -462,6 +470,15 @@ impl<B: AskBank> Work<'_, B> {
     }
 }
 
+/// Why a record that was chosen will never be published: another has to be chosen.
+fn why_not_published(code: ErrorCode) -> Option<RestoreFault> {
+    match code {
+        ErrorCode::OlderGeneration | ErrorCode::IdReused => Some(RestoreFault::Overtaken),
+        ErrorCode::Expired => Some(RestoreFault::Clock),
+        _ => None,
+    }
+}
+
 /// Moves the files of the older generation out of the way, the account's last: until then they are the profile.
 fn set_aside(folder: &Path, generation: u32) -> Result<(), RestoreFault> {
     let aside = folder_aside(folder, generation);
@@ -493,5 +510,20 @@ fn remove(path: &Path) -> Result<(), RestoreFault> {
             Err(RestoreFault::Disk { path: path.to_owned(), source })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// X6: a wrong clock is not told as somebody else's restore; a bank that is busy ends nothing.
+    #[test]
+    fn a_wrong_clock_is_no_other_machine() {
+        assert!(matches!(why_not_published(ErrorCode::Expired), Some(RestoreFault::Clock)));
+        assert!(matches!(why_not_published(ErrorCode::OlderGeneration), Some(RestoreFault::Overtaken)));
+        assert!(matches!(why_not_published(ErrorCode::IdReused), Some(RestoreFault::Overtaken)));
+        assert!(why_not_published(ErrorCode::Busy).is_none());
+        assert!(RestoreFault::Clock.to_string().contains("clock"));
     }
 }

@@ -17,7 +17,8 @@ impl Desk {
         id: PaymentId,
     ) -> Result<api::Payment, RpcError> {
         let payment = self.store().outgoing(&id).map_err(|fault| code::store(&fault))?;
-        if payment.as_ref().is_some_and(|payment| !is_his(caller.token.as_deref(), payment.token.as_deref())) {
+        if payment.as_ref().is_some_and(|payment| !is_his(caller.token.as_deref(), payment.token.as_deref()))
+        {
             return Err(code::reason_of("not_found", "no such payment was begun with this token"));
         }
         if payment.is_some_and(|payment| was_withdrawn(&payment) && !payment.state.is_open()) {
