@@ -235,3 +235,25 @@ fn spawn_tasks(
         }),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::SettingFlags;
+
+    /// X6: killed when the old files were aside and the new ones not there yet, a restore is told as one, and not as a
+    /// workstation that has never joined.
+    #[tokio::test]
+    async fn a_begun_restore_is_said_before_no_account() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::beneath(&folder.path().join("home"));
+        paths.prepare().unwrap();
+        let (_stop, shutdown) = Shutdown::new();
+        let settings = Settings::load(&paths, SettingFlags::default()).unwrap();
+        let bare = run(settings.clone(), paths.clone(), shutdown.clone()).await;
+        assert!(matches!(bare, Err(RunError::Profile(ProfileFault::NotJoined { .. }))));
+        std::fs::write(paths.data.join(RESTORING_FILE), b"begun").unwrap();
+        let begun = run(settings, paths, shutdown).await;
+        assert!(matches!(begun, Err(RunError::Restoring)));
+    }
+}
