@@ -7,6 +7,7 @@
 //! | [`people`] | a community with its bank and residents, each with a workstation of real processes |
 //! | [`demo`] | the day that `cargo demo` plays |
 //! | [`figures`] | what `cargo figures` measures |
+//! | [`gone`] | a workstation whose folder is gone, and its restore |
 //! | [`patience`] | waiting for something that another process does, with an end |
 //! | [`stranger`] | a peer that keeps no rules |
 //! | [`world`] | bank and wallets in one thread, with bad disks and bad post: no process, no network, no clock |
@@ -14,6 +15,7 @@
 pub mod chaos;
 pub mod demo;
 pub mod figures;
+pub mod gone;
 pub mod patience;
 pub mod people;
 pub mod process;

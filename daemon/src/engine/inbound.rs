@@ -15,7 +15,7 @@ use protocol::id::{Key, PaymentId};
 use protocol::node::chance::chance;
 use protocol::node::net::limits::Limits;
 use protocol::node::net::{Inbound, Net, PeerId, Protocol};
-use protocol::pay::{Mode, Payment, Reader, Receipt};
+use protocol::pay::{Payment, Reader, Receipt};
 use protocol::seal::{self, Opened};
 use protocol::sign::Signed;
 use protocol::wire::{self, ErrorCode, Hail, HailAnswer, Letterhead, Offer, PayAnswer, PayAsk};
@@ -189,7 +189,7 @@ impl Inbox {
         let shared = self.engine.shared.clone();
         let order = payment.order.unverified();
         let order_digest = payment.order.digest();
-        let (request, direct) = (payment.request.clone(), order.mode == Mode::Direct);
+        let (request, signed) = (payment.request.clone(), payment.order.clone());
         // An order that was answered gets the same answer before anything else is looked at.
         match shared.store.incoming(&order.payer, &order.payment) {
             Ok(Some(earlier)) => {
@@ -224,7 +224,7 @@ impl Inbox {
             Ok(verified) => verified,
             Err(flaw) => {
                 tracing::info!(?peer, code = flaw.code().word(), "a payment is refused");
-                if direct && flaw.may_pass() {
+                if flaw.is_for_good(&signed) {
                     let refused = |reply| Input::Refuse(Box::new(request), order_digest, reply);
                     self.engine.ask(refused).await.ok()?;
                 }

@@ -167,6 +167,8 @@ fn a_suspended_payer_is_turned_away() {
     });
     decide("reinstate");
     wait(scene.bob.rpc().directory_sync(Empty {})).unwrap();
+    error("the same order", &eve.pays_draft(&scene.target, &draft), ErrorCode::NeedCertified);
+    let draft = eve.drafts(&scene.target, &mut purse, 10);
     let taken = eve.pays_draft(&scene.target, &draft);
     assert!(matches!(taken, PayAnswer::Receipt(_)), "the suspension is over: {taken:?}");
     scene.mallory.pays(&scene.target, &mut scene.purse, 3);
