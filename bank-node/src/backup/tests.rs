@@ -167,6 +167,23 @@ async fn a_changed_backup_is_refused() {
     assert!(matches!(unfinished, Err(BackupError::File(_))), "{unfinished:?}");
 }
 
+/// One at a time, and only where there is room: a backup that fills its disk leaves nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_waits_for_room_and_for_the_one_before() {
+    let scene = Scene::new();
+    let (bank, home) = scene.open("bank");
+    let backups = Backups::new(bank.clone(), home);
+    let begun = backups.begun();
+    assert!(matches!(backups.make(&scene.safe(), false), Err(BackupError::UnderWay)));
+    drop(begun);
+    let full = backups.on_a_disk_with(|_| Ok(1 << 20));
+    assert!(matches!(full.make(&scene.safe(), false), Err(BackupError::NoRoom { .. })));
+    assert_eq!(fs::read_dir(scene.safe()).unwrap().count(), 0);
+    let roomy = full.on_a_disk_with(|_| Ok(1 << 40));
+    assert!(tokio::task::block_in_place(|| roomy.make(&scene.safe(), false)).is_ok());
+    closes(bank).await;
+}
+
 fn scene_safe(home: &Home) -> PathBuf {
     home.paths.data.join("../../safe").components().collect()
 }

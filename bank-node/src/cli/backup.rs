@@ -57,7 +57,7 @@ impl From<BackupError> for Failure {
             BackupError::Home(error) => return error.into(),
             BackupError::Redo(error) => return error.into(),
             BackupError::NotAbsolute(_) => Exit::Usage,
-            BackupError::Taken(_) | BackupError::NoRedo { .. } | BackupError::Behind { .. } => Exit::Refused,
+            BackupError::Taken(_) | BackupError::UnderWay | BackupError::NoRedo { .. } | BackupError::Behind { .. } => Exit::Refused,
             _ => Exit::Failed,
         };
         Failure::new(exit, error.to_string())
