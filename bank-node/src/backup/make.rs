@@ -9,7 +9,7 @@ use crate::ledger::{Fault, audit};
 use crate::service::{Bank, ROOM_BYTES};
 use crate::store::redo::{Mark, standing};
 use crate::store::shelf::{Pair, Shelf, ShelfMut as _, Store, Table};
-use crate::store::{Ledger, Redb};
+use crate::store::{Ledger, Redb, has_format};
 use protocol::id::{Digest, Key};
 use protocol::node::chance::chance_bytes;
 use protocol::node::host::disk::free_bytes;
@@ -159,6 +159,7 @@ fn copy(snapshot: &impl Shelf, bank: &Key, file: &Path) -> Result<Ends, BackupEr
 pub(super) fn verify(file: &Path, bank: &Key) -> Result<Ends, BackupError> {
     let books = Redb::open(file)?;
     let view = books.read()?;
+    has_format(&view)?;
     let audit = audit(&view)?;
     if !audit.ok {
         let first = audit.findings.first().map(|finding| finding.what.clone()).unwrap_or_default();

@@ -5,9 +5,9 @@ use super::{
     BOOKS, BackupError, FACTS, KEYS, Manifest, copy_file, copy_folder, digest_of, io_at, sync_folder,
 };
 use crate::home::{Facts, Home, HomeError, facts_in};
-use crate::store::Redb;
 use crate::store::redo::{self, Mark, RedoError, standing};
 use crate::store::shelf::Store as _;
+use crate::store::{Redb, has_format};
 use protocol::node::host::lock::InstanceLock;
 use protocol::node::host::paths::private_folder;
 use serde::Serialize;
@@ -114,6 +114,7 @@ fn books(
         return Err(wrong("its digest is not the manifest's"));
     }
     let store = Redb::open(fresh)?;
+    has_format(&store.read()?)?;
     let mark = standing(&store.read()?, &manifest.bank)?;
     if mark != manifest.mark() {
         return Err(wrong("it ends at another frame than the manifest says"));

@@ -4,6 +4,7 @@ use super::show::facts;
 use super::{Desktop, Failure};
 use crate::backup::{BackupError, Source, restore};
 use crate::home::Home;
+use crate::ledger::Fault;
 use crate::rpc::{BackupAsked, BankClient};
 use crate::store::redo::RedoError;
 use clap::Args;
@@ -56,6 +57,7 @@ impl From<BackupError> for Failure {
         let exit = match error {
             BackupError::Home(error) => return error.into(),
             BackupError::Redo(error) => return error.into(),
+            BackupError::Fault(Fault::Format { .. }) => Exit::Refused,
             BackupError::NotAbsolute(_) => Exit::Usage,
             BackupError::Taken(_) | BackupError::UnderWay | BackupError::NoRedo { .. } | BackupError::Behind { .. } => Exit::Refused,
             _ => Exit::Failed,
@@ -73,7 +75,8 @@ impl From<RedoError> for Failure {
             | RedoError::Gap { .. }
             | RedoError::Parted { .. }
             | RedoError::Damaged { .. }
-            | RedoError::NotEmpty(_) => Exit::Refused,
+            | RedoError::NotEmpty(_)
+            | RedoError::Fault(Fault::Format { .. }) => Exit::Refused,
             RedoError::Lease(_)
             | RedoError::Folder(_)
             | RedoError::Fault(_)

@@ -25,6 +25,18 @@ pub enum Fault {
     /// The store works, but what is in it breaks a rule.
     #[error("the books are damaged: {0}")]
     Damaged(String),
+    /// Another version of this program made the books.
+    #[error(
+        "the books were made by {} version of bank-node: they have format {books}, and this version reads format {ours}; \
+         nothing was changed. Open them with the version that made them, or make a new bank in another folder: \
+         bank-node --home DIR init", if books < ours { "an earlier" } else { "a later" }
+    )]
+    Format {
+        /// What the books have.
+        books: u8,
+        /// What this program reads.
+        ours: u8,
+    },
     /// The bank's own signature is under a higher number: these are old books (threats X7).
     #[error(
         "the books end at journal entry {entry}, and the bank has signed for entry {said}: they are an old copy, and \

@@ -25,6 +25,7 @@ use self::frame::{Frame, Writes};
 use self::head::HeadFile;
 use self::log::{Disk, Log, Medium};
 use crate::ledger::Fault;
+use crate::store::has_format;
 use crate::store::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use protocol::body::{Body as _, digest};
 use protocol::id::Key;
@@ -138,6 +139,8 @@ impl<S: Store> Logged<S> {
     }
 
     pub(crate) fn open_on(store: S, place: &Place, medium: Box<dyn Medium>) -> Result<Logged<S>, RedoError> {
+        // Before a mark or a frame is written: the version that made the books has to find them as they were.
+        has_format(&store.read()?)?;
         private_folder(&place.log)?;
         let lease = InstanceLock::take(&place.log)?;
         Logged::open_leased(store, place, medium, lease)
@@ -163,6 +166,8 @@ impl<S: Store> Logged<S> {
             return Err(RedoError::NotEmpty(place.log.clone()));
         }
         let end = replay(&store, &place.log, &base)?;
+        // A log alone brings the books of whoever wrote it.
+        has_format(&store.read()?)?;
         let mark = place.admit(&base, &end, said)?;
         let term = mark.term.saturating_add(1);
         let log = Log::go_on(&place.log, &end, term, medium)?;

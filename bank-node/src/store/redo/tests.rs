@@ -377,6 +377,27 @@ fn a_log_belongs_to_its_books() {
     );
 }
 
+/// B9: books of another version are told from damaged ones, and neither they nor their log get a byte; so does a log
+/// alone that another version wrote.
+#[test]
+fn books_of_another_version_get_no_frame() {
+    let media = Media::new();
+    busy(&media.bank());
+    let (log, head) = (media.last_segment(), media.place().data.join(head::FILE));
+    media.books.write(|shelf| shelf.put(Table::Meta, b"format", &[2])).unwrap();
+    let before = (fs::read(&log).unwrap(), fs::read(&head).unwrap(), content(&media.books));
+    let older = |refused| matches!(refused, Err(RedoError::Fault(Fault::Format { books: 2, .. })));
+    assert!(older(media.try_open()));
+    assert!((fs::read(&log).unwrap(), fs::read(&head).unwrap(), content(&media.books)) == before);
+
+    let earlier = Media::new();
+    earlier.open().write(|shelf| shelf.put(Table::Meta, b"format", &[2])).unwrap();
+    let (log, earlier) = (earlier.last_segment(), earlier.with_books(Memory::new()));
+    let before = fs::read(&log).unwrap();
+    assert!(older(earlier.try_open()));
+    assert_eq!(fs::read(&log).unwrap(), before);
+}
+
 /// B9: segments that a backup covers may be removed; the newest ones are enough to go on.
 #[test]
 fn old_segments_may_go() {
