@@ -69,13 +69,20 @@ pub fn restore(home: &Home, source: &Source) -> Result<Restored, BackupError> {
     }
     let mark = books(&fresh, &source.backup.join(BOOKS), &manifest, has_log.then_some(log))?;
     reaches(&mark, [&home.paths.data, log], source.said)?;
+    redo::borne_out([&home.paths.data, log], mark.entry, &home.disowned(manifest.bank)?)?;
     verify(&fresh, &manifest.bank)?;
     let keys = place_files(home, &source.backup, &manifest)?;
     fs::rename(&fresh, home.books_file()).map_err(io_at(&fresh))?;
     sync_folder(&home.paths.data)?;
     // Takes the lease, begins a term and says where the books are: from here on it is a bank like any other.
     let said = if goes_on && has_log { source.said } else { Some(mark.entry) };
-    drop(Home { said, ..home.clone() }.books()?);
+    // The log that was brought may be elsewhere, and the letter with it.
+    let here = [home.paths.data.as_path(), &home.redo];
+    let not_said = match home.not_said {
+        Some(number) if redo::is_kept(here, number)? => Some(number),
+        Some(_) | None => None,
+    };
+    drop(Home { said, not_said, ..home.clone() }.books()?);
     Ok(Restored {
         name: facts.name,
         backup_journal: manifest.journal,

@@ -50,6 +50,9 @@ pub(super) struct Restore {
     /// The newest journal number that the bank is known to have signed.
     #[arg(long, value_name = "NUMBER")]
     said: Option<u64>,
+    /// The number of a letter that was shown to the bank and that it never signed: somebody has its attest key.
+    #[arg(long, value_name = "NUMBER")]
+    not_said: Option<u64>,
 }
 
 impl From<BackupError> for Failure {
@@ -76,12 +79,15 @@ impl From<RedoError> for Failure {
             | RedoError::Parted { .. }
             | RedoError::Damaged { .. }
             | RedoError::NotEmpty(_)
+            | RedoError::Witnessed { .. }
+            | RedoError::NoWitness(_)
             | RedoError::Fault(Fault::Format { .. }) => Exit::Refused,
             RedoError::Lease(_)
             | RedoError::Folder(_)
             | RedoError::Fault(_)
             | RedoError::Io { .. }
-            | RedoError::BadHead(_) => Exit::Failed,
+            | RedoError::BadHead(_)
+            | RedoError::BadWitness(_) => Exit::Failed,
         };
         Failure::new(exit, error.to_string())
     }
@@ -116,6 +122,7 @@ pub(super) fn restored(desktop: &Desktop, asked: &Restore) -> Result<Exit, Failu
     let at_home = Desktop { home: home.clone(), out: desktop.out, log: None, token: None };
     let home = home.with_redo(at_home.config(Vec::new())?.text("redo.path"));
     let source = Source { backup: asked.from.clone(), redo: asked.redo.clone(), said: asked.said };
+    let home = Home { not_said: asked.not_said, ..home };
     let done = restore(&home, &source)?;
     desktop.out.tell(&done, || {
         let keys = match done.keys {

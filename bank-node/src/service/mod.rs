@@ -283,10 +283,11 @@ impl<B: Books> Bank<B> {
         match done {
             Ok(Ok(done)) => Some(done),
             Ok(Err(fault)) => {
-                if let Fault::Behind { said, .. } = fault {
-                    // Old books stay closed, whoever starts the program again.
-                    let kept = self.inner.books.said(said);
-                    kept.unwrap_or_else(|why| tracing::error!(%why, "the number was not remembered"));
+                if let (Fault::Behind { letter, .. }, false) = (&fault, self.inner.failed.has_happened()) {
+                    // Old books stay closed, whoever starts the program again. The letter is kept and not its number
+                    // alone: should it prove forged, the bank must not stay closed.
+                    let kept = self.inner.books.witnessed(letter);
+                    kept.unwrap_or_else(|why| tracing::error!(%why, "the letter was not kept"));
                 }
                 self.inner.failed.with(fault);
                 None

@@ -190,10 +190,10 @@ async fn a_witness_closes_the_bank() {
     let BankAnswer::Withdrawn(_, letter) = answer else { panic!() };
     assert_eq!(bank.ask(BankAsk::Witness(letter.clone())).await, BankAnswer::Noted);
     let later = protocol::bank::Letter { number: 1_000, ..letter.unverified().clone() };
-    let later = bank.keys().attest.sign(later);
+    let later = Box::new(bank.keys().attest.sign(later));
     let unavailable = BankAnswer::Error(ErrorCode::Unavailable);
-    assert_eq!(bank.ask(BankAsk::Witness(later)).await, unavailable);
-    assert_eq!(bank.failed().await, Fault::Behind { entry: 3, said: 1_000 });
+    assert_eq!(bank.ask(BankAsk::Witness(Signed::clone(&later))).await, unavailable);
+    assert_eq!(bank.failed().await, Fault::Behind { entry: 3, letter: later });
     assert_eq!(bank.ask(BankAsk::Withdraw(withdrawal(&bank, &alice, 8, 30))).await, unavailable);
     assert_eq!(bank.order(opening(1)).await, Err(OrderError::Unavailable));
     assert_eq!(bank.read(|view| view.journal_head()).await, Some(3));

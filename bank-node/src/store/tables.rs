@@ -4,7 +4,7 @@ use super::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use crate::ledger::books::{Books, Fault, Line, Operator, Tx, View};
 use crate::ledger::{Account, AccountKind, AccountNumber, Answer, Asked, Entry, Issued, Redeemed};
 use crate::ledger::{CASH, GUARANTEE, OUTSTANDING};
-use protocol::bank::Bulletin;
+use protocol::bank::{Bulletin, Letter};
 use protocol::id::{Digest, Key};
 use protocol::range::Range;
 use protocol::sign::Signed;
@@ -77,6 +77,10 @@ impl<S: Store> Books for Ledger<S> {
 
     fn said(&self, entry: u64) -> Result<(), Fault> {
         self.store.said(entry)
+    }
+
+    fn witnessed(&self, letter: &Signed<Letter>) -> Result<(), Fault> {
+        self.store.witnessed(letter)
     }
 }
 

@@ -13,6 +13,7 @@ mod head;
 mod log;
 mod place;
 mod read;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -20,6 +21,7 @@ mod tests;
 pub use error::RedoError;
 pub use frame::Mark;
 pub use place::Place;
+pub use witness::{Disowned, borne_out, is_kept};
 
 use self::frame::{Frame, Writes};
 use self::head::HeadFile;
@@ -27,12 +29,14 @@ use self::log::{Disk, Log, Medium};
 use crate::ledger::Fault;
 use crate::store::has_format;
 use crate::store::shelf::{Pair, Shelf, ShelfMut, Store, Table};
+use protocol::bank::Letter;
 use protocol::body::{Body as _, digest};
 use protocol::id::Key;
 use protocol::node::host::lock::InstanceLock;
 use protocol::node::host::paths::private_folder;
+use protocol::sign::Signed;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A segment that has grown to this takes no more frames.
@@ -49,6 +53,8 @@ const MARK: &[u8] = b"redo";
 pub struct Logged<S> {
     store: S,
     keeping: Mutex<Keeping>,
+    /// Those of the books and of the log.
+    folders: [PathBuf; 2],
     _lease: InstanceLock,
 }
 
@@ -169,15 +175,20 @@ impl<S: Store> Logged<S> {
         // A log alone brings the books of whoever wrote it.
         has_format(&store.read()?)?;
         let mark = place.admit(&base, &end, said)?;
+        borne_out([&place.data, &place.log], mark.entry, &place.disowned)?;
         let term = mark.term.saturating_add(1);
         let log = Log::go_on(&place.log, &end, term, medium)?;
         let heads = [HeadFile::open(&place.data)?, HeadFile::open(&place.log)?];
         let said = said.map_or(0, |(_, said)| said).max(mark.entry);
         let keeping = Keeping { log, heads, mark, said, failed: false };
-        let logged = Logged { store, keeping: Mutex::new(keeping), _lease: lease };
+        let folders = [place.data.clone(), place.log.clone()];
+        let logged = Logged { store, keeping: Mutex::new(keeping), folders, _lease: lease };
         // The term's first frame, with nothing in it.
         logged.commit(true, |_| Ok(()))?;
         logged.keeping().sync_heads()?;
+        if let Some(number) = place.disowned.number {
+            witness::put_aside([&place.data, &place.log], number)?;
+        }
         Ok(logged)
     }
 
@@ -290,5 +301,10 @@ impl<S: Store> Store for Logged<S> {
             keeping.say()?;
         }
         keeping.sync_heads()
+    }
+
+    fn witnessed(&self, letter: &Signed<Letter>) -> Result<(), Fault> {
+        let keep = |folder: &PathBuf| witness::keep(folder, letter);
+        self.folders.iter().try_for_each(keep).map_err(|why| Fault::Store(why.to_string()))
     }
 }
