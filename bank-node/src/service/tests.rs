@@ -219,6 +219,20 @@ async fn a_full_disk_says_nothing_about_a_request() {
     books_are_in_order(&bank).await;
 }
 
+/// Y6: news that can't be written down stay for the next look and do not wake it themselves: no loop while the disk is full.
+#[tokio::test(flavor = "multi_thread")]
+async fn news_without_room_wait() {
+    let room = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&room);
+    let world = World { has_room: Box::new(move || seen.load(Ordering::SeqCst)), ..World::roomy(noon()) };
+    let bank = open_bank(Memory::new(), world);
+    assert!(bank.inner.news.is_woken(), "opening is news");
+    assert_eq!(bank.bulletin_if_due().await, None);
+    assert!(!bank.inner.news.is_woken());
+    room.store(true, Ordering::SeqCst);
+    assert!(bank.bulletin_if_due().await.is_some());
+}
+
 /// Who asks while too many are inside is told to come later, and leaves no trace.
 #[tokio::test(flavor = "multi_thread")]
 async fn too_many_at_once_are_told_to_come_later() {
