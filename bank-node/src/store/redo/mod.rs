@@ -35,6 +35,7 @@ use protocol::id::Key;
 use protocol::node::host::lock::InstanceLock;
 use protocol::node::host::paths::private_folder;
 use protocol::sign::Signed;
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -137,6 +138,11 @@ fn carry_over<S: Store>(store: &S, waiting: &mut Vec<Frame>) -> Result<(), RedoE
     Ok(())
 }
 
+fn sync(folder: &Path) -> Result<(), RedoError> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| RedoError::Io { path: folder.to_owned(), source })
+}
+
 impl<S: Store> Logged<S> {
     /// Opens books with their log: takes the lease, brings the books up to the log's end, refuses those that are behind
     /// the bank's own word, and begins a term.
@@ -179,6 +185,12 @@ impl<S: Store> Logged<S> {
         let term = mark.term.saturating_add(1);
         let log = Log::go_on(&place.log, &end, term, medium)?;
         let heads = [HeadFile::open(&place.data)?, HeadFile::open(&place.log)?];
+        // Names that were made just now, or by an opening that was cut short, survive a power cut from here on.
+        sync(&place.data)?;
+        sync(&place.log)?;
+        if let Some(above) = place.log.parent().filter(|above| File::open(above).is_ok()) {
+            sync(above)?;
+        }
         let said = said.map_or(0, |(_, said)| said).max(mark.entry);
         let keeping = Keeping { log, heads, mark, said, failed: false };
         let folders = [place.data.clone(), place.log.clone()];
