@@ -114,6 +114,15 @@ pub enum BackupError {
         /// Where the backup ends.
         entry: u64,
     },
+    /// Without a log, nobody knows what is lost.
+    #[error(
+        "there is no redo log: whatever the bank did after journal entry {entry} is lost, and what was redeemed since may be \
+         paid out a second time. If that is to be so, say --what-followed-is-lost, too; nothing was opened"
+    )]
+    Lost {
+        /// Where the backup ends.
+        entry: u64,
+    },
     /// Backup and log together do not reach what the bank has signed.
     #[error(
         "backup and redo log end at journal entry {entry} (frame {frame}), and the bank has answered up to entry {said} \
