@@ -39,6 +39,9 @@ pub struct Filed {
     pub notes: Vec<Reclaimed>,
     /// The journal entry that closed it.
     pub closed: Option<Closing>,
+    /// When a bulletin first listed all of it that was open.
+    #[serde(default)]
+    pub listed: Option<Timestamp>,
 }
 
 /// How a reclaim was closed.
