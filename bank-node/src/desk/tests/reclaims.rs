@@ -437,3 +437,22 @@ fn a_reclaim_of_nothing_open_is_over_at_once() {
     assert_eq!((bank.fates(&ask), open(&bank)), (vec![(0, 50, 'P')], 0));
     in_order(&bank);
 }
+
+/// Threats Y9: each piece comes with a chain that proves it, also where many redemptions above the key stand side by
+/// side.
+#[test]
+fn every_piece_is_shown_with_a_chain_over_it() {
+    let bank = Bank::new();
+    let (thief, alice, carol) = (bank.customer("T", 500), bank.customer("Alice", 0), bank.customer("C", 0));
+    let note = bank.note(&thief, 100);
+    let (to_alice, to_carol) = (note.to(&bank.signer()), note.to(&bank.signer()));
+    bank.ask(bank.deposit(&carol, &[&to_carol.part(0, 30)]));
+    bank.ask(bank.deposit(&carol, &[&to_carol.part(30, 60)]));
+    let ask = bank.reclaim(&alice, &[&to_alice]);
+    assert_eq!(bank.fates(&ask), [(0, 30, 'C'), (30, 60, 'C'), (60, 100, 'O')]);
+    for piece in bank.reclaimed(&ask).pieces.into_iter().flatten() {
+        let ReclaimFate::Clash(table) = piece.fate else { continue };
+        let shown = table.unpack().unwrap();
+        assert!(shown[0].holding().unwrap().range.contains(piece.range));
+    }
+}
