@@ -316,6 +316,7 @@ async fn the_open_bank_closes_reclaims_by_its_clock() {
     let note = Note::fresh(root).hand_on(range, sink, &Signer::from_secret(&secret_of(7))).unwrap();
     let asked = BankAsk::Reclaim(alice.owner.sign(reclaim), NoteTable::pack([&note]));
     assert!(matches!(bank.ask(asked).await, BankAnswer::Reclaim(_)));
+    bank.bulletin_if_due().await.expect("the first one is due, and lists it");
     let before = *bank.newest().borrow();
     assert!(bank.turn().await);
     assert_eq!(*bank.newest().borrow(), before);

@@ -183,11 +183,14 @@ fn a_torn_end_is_cut_off() {
     let media = Media::new();
     let bank = media.bank();
     busy(&bank);
+    // The day may have filled its segment to the brim.
+    let one_more = || Operation::PayIn(crate::ledger::AccountNumber(1001), units(1));
+    bank.order(None, one_more()).unwrap();
     let (before, whole) = (media.copied(), fs::read(media.last_segment()).unwrap());
     let heads = [media.place().data, media.place().log].map(|at| at.join(head::FILE));
     let said = heads.clone().map(|head| fs::read(head).unwrap());
     // What a crash leaves of the next frame: the books and the heads do not know of it.
-    bank.order(None, Operation::PayIn(crate::ledger::AccountNumber(1001), units(1))).unwrap();
+    bank.order(None, one_more()).unwrap();
     drop(bank);
     let longer = fs::read(media.last_segment()).unwrap();
     let media = media.with_books(before);
