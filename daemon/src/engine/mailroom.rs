@@ -122,6 +122,8 @@ impl Mailroom {
             if came {
                 // Whose letters these are, and the bank's keys of the day: the directory says it.
                 self.link.sync_directory().await;
+                // Whoever was off for days takes less until he has heard the bank, and his mail would be sent back.
+                super::bulletins::pull_all(&self.engine, &self.link).await;
             }
             if is_there && (came || due) {
                 let paid = self.collect().await;
