@@ -66,7 +66,11 @@ impl From<BackupError> for Failure {
             BackupError::Redo(error) => return error.into(),
             BackupError::Fault(Fault::Format { .. }) => Exit::Refused,
             BackupError::NotAbsolute(_) => Exit::Usage,
-            BackupError::Taken(_) | BackupError::UnderWay | BackupError::NoRedo { .. } | BackupError::Lost { .. } | BackupError::Behind { .. } => Exit::Refused,
+            BackupError::Taken(_)
+            | BackupError::UnderWay
+            | BackupError::NoRedo { .. }
+            | BackupError::Lost { .. }
+            | BackupError::Behind { .. } => Exit::Refused,
             _ => Exit::Failed,
         };
         Failure::new(exit, error.to_string())
@@ -137,7 +141,12 @@ pub(super) fn restored(desktop: &Desktop, asked: &Restore) -> Result<Exit, Failu
     };
     let at_home = Desktop { home: home.clone(), out: desktop.out, log: None, token: None };
     let home = home.with_redo(at_home.config(Vec::new())?.text("redo.path"));
-    let source = Source { backup: asked.from.clone(), redo: asked.redo.clone(), said: asked.said, lost: asked.what_followed_is_lost };
+    let source = Source {
+        backup: asked.from.clone(),
+        redo: asked.redo.clone(),
+        said: asked.said,
+        lost: asked.what_followed_is_lost,
+    };
     let home = Home { not_said: asked.not_said, ..home };
     let done = restore(&home, &source)?;
     desktop.out.tell(&done, || {

@@ -239,8 +239,11 @@ async fn operators_are_made_by_the_owner_only() {
     assert!(anna.operator_list(Empty {}).await.is_ok());
     scene.client.operator_end(OperatorName { name: "anna".to_owned() }).await.unwrap();
     assert!(anna.operator_list(Empty {}).await.is_err());
+    let made = scene.client.operator_add(OperatorName { name: "bea".to_owned() }).await.unwrap();
+    assert!(!format!("{made:?}").contains(&made.secret), "in no log");
+    scene.client.operator_end(OperatorName { name: "bea".to_owned() }).await.unwrap();
     let list = scene.client.operator_list(Empty {}).await.unwrap().operators;
-    assert!(matches!(list.as_slice(), [one] if one.name == "anna" && one.ended.is_some()));
+    assert!(matches!(list.as_slice(), [one, _] if one.name == "anna" && one.ended.is_some()));
 }
 
 /// Threats X2: an operator's token does not copy the books and the bank's keys to wherever he likes.

@@ -18,7 +18,8 @@ impl<B: Books> Bank<B> {
                 return;
             }
             // A bank that is busy or closed does it at the next look.
-            if let BankAnswer::Error(_) = self.hand_in(Work::Post(Box::new(PostWork::Sweep)), OWN_BYTES).await {
+            if let BankAnswer::Error(_) = self.hand_in(Work::Post(Box::new(PostWork::Sweep)), OWN_BYTES).await
+            {
                 return;
             }
         }

@@ -54,7 +54,14 @@ impl Media {
 
     fn place(&self) -> Place {
         let at = |name| self.folder.path().join(name);
-        Place { data: at("data"), log: at("log"), bank: Key([7; 32]), new: false, said: None, disowned: Disowned::default() }
+        Place {
+            data: at("data"),
+            log: at("log"),
+            bank: Key([7; 32]),
+            new: false,
+            said: None,
+            disowned: Disowned::default(),
+        }
     }
 
     fn open_as(&self, place: &Place) -> Result<Logged<Memory>, RedoError> {
@@ -334,7 +341,9 @@ fn a_letter_counts_as_long_as_its_key() {
     let folders = [media.place().data, media.place().log];
     let witness = |folder: &PathBuf| {
         let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
-        files.filter(|path| path.to_str().unwrap().contains(&format!("WITNESS-{}-", u64::MAX))).collect::<Vec<_>>()
+        files
+            .filter(|path| path.to_str().unwrap().contains(&format!("WITNESS-{}-", u64::MAX)))
+            .collect::<Vec<_>>()
     };
     for folder in &folders {
         let path = witness(folder).remove(0);
