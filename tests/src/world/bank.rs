@@ -1,6 +1,7 @@
 //! The bank of a world: the real desk on books in memory, which can die at the n-th write.
 
 use super::chance::Chance;
+use super::shelves::Shelves;
 use bank_node::desk::Desk;
 use bank_node::desk::activate::Attempts;
 use bank_node::desk::counter::{Prepared, Sign, prepare};
@@ -9,7 +10,7 @@ use bank_node::keys::{MasterKey, WorkingKeys, make_all};
 use bank_node::ledger::books::{Books, View};
 use bank_node::ledger::{Audit, CustomerKind, Fault, audit};
 use bank_node::store::shelf::{Pair, Shelf, ShelfMut, Store, Table};
-use bank_node::store::{Ledger, Memory};
+use bank_node::store::Ledger;
 use protocol::id::Key;
 use protocol::money::{Currency, Units};
 use protocol::note::Root;
@@ -49,7 +50,7 @@ impl Fuse {
 
 /// A store in memory that fails when its fuse has burnt: at a write, before the commit, or after it.
 struct Failing {
-    memory: Memory,
+    shelves: Shelves,
     fuse: Fuse,
 }
 
@@ -80,15 +81,15 @@ impl ShelfMut for Draft<'_> {
 }
 
 impl Store for Failing {
-    type Reader = <Memory as Store>::Reader;
+    type Reader = Shelves;
     type Writer<'w> = Draft<'w>;
 
     fn read(&self) -> Result<Self::Reader, Fault> {
-        self.memory.read()
+        self.shelves.read()
     }
 
     fn write<T>(&self, work: impl FnOnce(&mut Draft<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let done = self.memory.write(|shelf| {
+        let done = self.shelves.write(|shelf| {
             let done = work(&mut Draft { shelf, fuse: self.fuse.clone() })?;
             self.fuse.burn()?;
             Ok(done)
@@ -101,7 +102,8 @@ impl Store for Failing {
 
 /// The bank.
 pub struct Bank {
-    memory: Memory,
+    /// What its books lie on.
+    pub shelves: Shelves,
     ledger: Ledger<Failing>,
     keys: Rc<WorkingKeys>,
     sign: Sign,
@@ -112,20 +114,20 @@ pub struct Bank {
 }
 
 impl Bank {
-    /// A new bank on `now`'s day, with issue keys for a quarter.
-    pub fn new(now: Timestamp, chance: &mut Chance) -> Bank {
+    /// A new bank on `now`'s day, with issue keys for so many days.
+    pub fn new(now: Timestamp, days: u32, chance: &mut Chance) -> Bank {
         let master = MasterKey::from_secret(chance.bytes());
-        let made = make_all(&master, now.day(), 90, &mut || chance.bytes());
+        let made = make_all(&master, now.day(), days, &mut || chance.bytes());
         let keys = WorkingKeys::in_memory(&master, &made, chance.bytes()).expect("all four kinds were made");
-        Bank::on(Memory::new(), Rc::new(keys), now)
+        Bank::on(Shelves::default(), Rc::new(keys), now)
     }
 
-    fn on(memory: Memory, keys: Rc<WorkingKeys>, now: Timestamp) -> Bank {
+    fn on(shelves: Shelves, keys: Rc<WorkingKeys>, now: Timestamp) -> Bank {
         let fuse = Fuse(Arc::new(AtomicU64::new(NEVER)));
-        let ledger = Ledger::open(Failing { memory: memory.clone(), fuse: fuse.clone() });
+        let ledger = Ledger::open(Failing { shelves: shelves.clone(), fuse: fuse.clone() });
         Bank {
             ledger: ledger.expect("memory does not fail"),
-            memory,
+            shelves,
             keys,
             sign: Sign { name: "Bank of the world".to_owned(), currency: Currency::default() },
             attempts: Attempts::default(),
@@ -137,18 +139,7 @@ impl Bank {
 
     /// The same bank a second time, with books of its own.
     pub fn copy(&self) -> Bank {
-        let memory = Memory::new();
-        let from = self.memory.read().expect("memory does not fail");
-        let copied = memory.write(|to| {
-            for table in Table::ALL {
-                for (key, value) in from.from(table, b"", usize::MAX)? {
-                    to.put(table, &key, &value)?;
-                }
-            }
-            Ok(())
-        });
-        copied.expect("memory does not fail");
-        Bank::on(memory, Rc::clone(&self.keys), self.now.get())
+        Bank::on(self.shelves.copy(), Rc::clone(&self.keys), self.now.get())
     }
 
     /// Fails at the write after this many; the next question finds it open again.
@@ -173,8 +164,8 @@ impl Bank {
 
     fn open_again(&mut self) {
         self.deaths += 1;
-        let (deaths, memory, keys) = (self.deaths, self.memory.clone(), Rc::clone(&self.keys));
-        *self = Bank { deaths, ..Bank::on(memory, keys, self.now.get()) };
+        let (deaths, shelves, keys) = (self.deaths, self.shelves.clone(), Rc::clone(&self.keys));
+        *self = Bank { deaths, ..Bank::on(shelves, keys, self.now.get()) };
     }
 
     /// Answers, or dies over it and is opened again.

@@ -1,0 +1,172 @@
+//! Units in wallets: none is free twice, and what is free is owed; or somebody evil has signed twice.
+
+use super::{Holds, Truth, broken};
+use crate::world::{Who, World};
+use bank_node::ledger::books::View;
+use protocol::id::{Key, RequestId};
+use protocol::note::{Destination, Note};
+use protocol::range::{Range, RangeSet};
+use protocol::wire::{BankAnswer, Item};
+use std::collections::HashMap;
+
+/// Who believes which units to be his.
+#[derive(Default)]
+pub struct Holders(HashMap<u64, Vec<(Range, usize)>>);
+
+/// The key that signed twice where two chains over the same units part; none where one goes on from the other.
+pub fn parting(one: &Note, other: &Note) -> Option<Key> {
+    let parts = one.links.iter().zip(&other.links).position(|(a, b)| a.unverified() != b.unverified())?;
+    let before = parts.checked_sub(1).and_then(|at| one.links.get(at));
+    match before.map(|link| link.unverified().to) {
+        None => Some(one.root.unverified().to),
+        Some(Destination::Key(key)) => Some(key),
+        Some(Destination::Redeem(_) | Destination::Reclaim(_)) => None,
+    }
+}
+
+fn serial(note: &Note) -> u64 {
+    note.root.unverified().serial
+}
+
+impl Truth {
+    /// Whether two chains part at the key of somebody who keeps no rules.
+    fn is_evil_s(&self, one: &Note, other: &Note) -> bool {
+        self.evil_at(one, other).is_some()
+    }
+
+    fn evil_at(&self, one: &Note, other: &Note) -> Option<usize> {
+        let owner = self.owners.get(&parting(one, other)?)?;
+        (!self.is_honest(*owner)).then(|| self.root_of(*owner))
+    }
+
+    /// After somebody's wallet changed.
+    pub(super) fn check_units(&mut self, world: &World, who: Who) -> Holds {
+        let place = who.place();
+        let wallet = world.person(who).wallet();
+        let mut free = Vec::new();
+        for own in wallet.notes() {
+            let first = self.people.get(place).is_some_and(|person| person.notes < own.number);
+            if first && let Ok(holding) = own.note.holding()
+                && let Destination::Key(key) = holding.to
+            {
+                self.owners.insert(key, place);
+            }
+            free.extend(own.free.iter().map(|range| (serial(&own.note), range)));
+        }
+        let Some(person) = self.people.get_mut(place) else { return Ok(()) };
+        person.notes = wallet.notes().map(|own| own.number).max().unwrap_or(0).max(person.notes);
+        if !person.honest {
+            return Ok(());
+        }
+        let before = std::mem::replace(&mut person.free, free.clone());
+        for (serial, range) in &before {
+            if let Some(holders) = self.holders.0.get_mut(serial) {
+                holders.retain(|held| *held != (*range, place));
+            }
+        }
+        for (serial, range) in free {
+            if !before.contains(&(serial, range)) {
+                self.check_owed(world, who, serial, range)?;
+            }
+            let others = self.holders.0.entry(serial).or_default();
+            let other = others.iter().find(|(held, _)| held.overlaps(range)).copied();
+            others.push((range, place));
+            if let Some((held, other)) = other {
+                self.check_twice(world, who, Who::at(other), serial, held)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note_over(&self, world: &World, who: Who, at: u64, range: Range) -> Option<Note> {
+        let mut notes = world.person(who).wallet().notes();
+        notes.find(|own| serial(&own.note) == at && own.free.overlaps(range)).map(|own| own.note.clone())
+    }
+
+    fn check_twice(&self, world: &World, one: Who, other: Who, at: u64, range: Range) -> Holds {
+        let notes = (self.note_over(world, one, at, range), self.note_over(world, other, at, range));
+        if let (Some(mine), Some(his)) = notes
+            && one != other
+            && self.is_evil_s(&mine, &his)
+        {
+            return Ok(());
+        }
+        let (one, other) = (&world.person(one).name, &world.person(other).name);
+        broken("free-twice", format!("{one} and {other} both hold {range} of root {at}"))
+    }
+
+    fn check_owed(&self, world: &World, who: Who, at: u64, range: Range) -> Holds {
+        let Some(gone) = self.bank.redeemed_in(at, range) else { return Ok(()) };
+        if let Some(mine) = self.note_over(world, who, at, gone)
+            && let Ok(Some(redeemed)) = world.bank.shelves.redeemed_before(at, gone.end())
+            && self.is_evil_s(&mine, &redeemed.note(&mine.root))
+        {
+            return Ok(());
+        }
+        let name = &world.person(who).name;
+        broken("free-not-owed", format!("{name} holds {range} of root {at}; {gone} is redeemed"))
+    }
+
+    /// After the bank has redeemed something.
+    pub(super) fn check_redeemed(&self, world: &World, redeemed: &[(u64, Range)]) -> Holds {
+        for (serial, range) in redeemed {
+            for (held, place) in self.holders.0.get(serial).into_iter().flatten() {
+                if held.overlaps(*range) && !world.person(Who::at(*place)).is_down() {
+                    self.check_owed(world, Who::at(*place), *serial, *held)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Before an answer of the bank arrives: which units it shows to be lost, and to whom.
+    pub(in crate::sim) fn explain(
+        &mut self,
+        world: &World,
+        who: Who,
+        id: &RequestId,
+        answer: &BankAnswer,
+    ) -> Holds {
+        let faults: Vec<(usize, &Item)> = match answer {
+            BankAnswer::Denied(faults) => faults.iter().map(|(at, item)| (usize::from(*at), item)).collect(),
+            BankAnswer::Deposited(items, _) => items.iter().enumerate().collect(),
+            _ => return Ok(()),
+        };
+        let wallet = world.person(who).wallet();
+        if !self.is_honest(who.place()) || world.person(who).is_down() {
+            return Ok(());
+        }
+        let Some(op) = wallet.open_bank_op(id) else { return Ok(()) };
+        let mut found: HashMap<usize, u64> = HashMap::new();
+        for (at, item) in faults {
+            let (Item::Clash(winners), Some(piece)) = (item, op.uses.get(at)) else { continue };
+            let Some(own) = wallet.note(piece.note) else { continue };
+            let mut units: HashMap<usize, RangeSet> = HashMap::new();
+            for winner in winners.clone().unpack().unwrap_or_default() {
+                let shared = winner.holding().ok().and_then(|held| held.range.intersection(piece.range));
+                if let (Some(shared), Some(evil)) = (shared, self.evil_at(&own.note, &winner)) {
+                    units.entry(evil).or_default().insert(shared);
+                }
+            }
+            for (evil, ranges) in units {
+                *found.entry(evil).or_default() += ranges.units().get();
+            }
+        }
+        if !self.explained.insert(*id) {
+            return Ok(());
+        }
+        for (evil, units) in found {
+            let lost = self.lost_to.entry(evil).or_default();
+            *lost += units;
+            let most = self.signed_by_hand.get(&evil).copied().unwrap_or_default();
+            if *lost > most {
+                let lost = *lost;
+                return broken("uninsured", format!("{lost} lost to an offender who signed {most} by hand"));
+            }
+            if let Some(person) = self.people.get_mut(who.place()) {
+                person.may_lose += units;
+            }
+        }
+        Ok(())
+    }
+}
