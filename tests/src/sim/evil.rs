@@ -39,11 +39,13 @@ pub(super) struct Evil {
     notes: BTreeMap<usize, Vec<OwnNote>>,
     seen: BTreeMap<usize, BTreeSet<u64>>,
     copies: BTreeMap<usize, Who>,
+    settled: bool,
 }
 
 impl Evil {
     /// At the end nobody is silent any more: silence has no end without a rule for lost payees.
     pub(super) fn settles_down(&mut self) {
+        self.settled = true;
         for manners in self.manners.values_mut() {
             if matches!(manners, Manners::Swallow | Manners::FalseReceipt) {
                 *manners = Manners::KeepAndRefuse;
@@ -211,7 +213,14 @@ impl Life {
         let manners = self.evil.manners.get(&to.place()).copied().unwrap_or_default();
         let (now, digest) = (self.world.clock(to), payment.order.digest());
         let (payee, amount) = (payment.order.unverified().payee, payment.order.unverified().amount);
+        // Certified money can't be refused: whoever never says that he has it leaves his payer in doubt for ever.
+        let last_word = self.evil.settled && payment.order.unverified().mode == Mode::Certified;
+        let manners = if last_word { Manners::Good } else { manners };
         let Ok(honest) = self.world.person_mut(to).answer_payment(papers, payment, now) else { return };
+        if manners != Manners::Good {
+            // Whoever refuses what he keeps, and hands it on, has signed away what is his payer's again.
+            self.signs_by_hand(to, amount.get());
+        }
         let node = self.world.person(to).node.clone();
         let answer = match manners {
             Manners::Good => honest,

@@ -34,9 +34,38 @@ impl Truth {
         self.evil_at(one, other).is_some()
     }
 
+    /// Whose key two chains part at, for a failure to show: the owner's place, if his key is known.
+    fn parted(&self, one: &Note, other: &Note) -> (Option<usize>, usize, usize) {
+        let key = parting(one, other);
+        (key.and_then(|key| self.owners.get(&key).copied()), one.links.len(), other.links.len())
+    }
+
+    /// Who is to blame that two chains over the same units part: the one whose key signed twice. Somebody who keeps
+    /// the rules signs twice only to take back what his payee refused; then it is the payee, who handed it on.
     fn evil_at(&self, one: &Note, other: &Note) -> Option<usize> {
-        let owner = self.owners.get(&parting(one, other)?)?;
-        (!self.is_honest(*owner)).then(|| self.root_of(*owner))
+        let evil = |key: &Key| self.owners.get(key).filter(|owner| !self.is_honest(**owner));
+        if let Some(owner) = evil(&parting(one, other)?) {
+            return Some(self.root_of(*owner));
+        }
+        let at = one.links.iter().zip(&other.links).position(|(a, b)| a.unverified() != b.unverified())?;
+        let taken_back = |note: &Note| {
+            let to = note.links.get(at).map(|link| link.unverified().to);
+            matches!(to, Some(Destination::Redeem(_)))
+        };
+        let handed_on = |note: &Note| {
+            let to = note.links.get(at).map(|link| link.unverified().to);
+            let payee = matches!(to, Some(Destination::Key(key)) if evil(&key).is_some());
+            payee.then_some(to)
+        };
+        let payee = match (taken_back(one), taken_back(other)) {
+            (false, true) => handed_on(one)?,
+            (true, false) => handed_on(other)?,
+            _ => None,
+        };
+        match payee {
+            Some(Destination::Key(key)) => evil(&key).map(|owner| self.root_of(*owner)),
+            _ => None,
+        }
     }
 
     /// After somebody's wallet changed.
@@ -79,20 +108,24 @@ impl Truth {
     }
 
     fn note_over(&self, world: &World, who: Who, at: u64, range: Range) -> Option<Note> {
-        let mut notes = world.person(who).wallet().notes();
-        notes.find(|own| serial(&own.note) == at && own.free.overlaps(range)).map(|own| own.note.clone())
+        let over = || world.person(who).wallet().notes().filter(|own| serial(&own.note) == at);
+        let free = over().find(|own| own.free.overlaps(range));
+        // A wallet whose disk has just failed is ahead of it, and has promised what its disk has free.
+        let held = || over().find(|own| own.held.iter().any(|hold| hold.range.overlaps(range)));
+        free.or_else(held).map(|own| own.note.clone())
     }
 
     fn check_twice(&self, world: &World, one: Who, other: Who, at: u64, range: Range) -> Holds {
         let notes = (self.note_over(world, one, at, range), self.note_over(world, other, at, range));
-        if let (Some(mine), Some(his)) = notes
+        if let (Some(mine), Some(his)) = (&notes.0, &notes.1)
             && one != other
-            && self.is_evil_s(&mine, &his)
+            && self.is_evil_s(mine, his)
         {
             return Ok(());
         }
+        let why = notes.0.as_ref().zip(notes.1.as_ref()).map(|(mine, his)| self.parted(mine, his));
         let (one, other) = (&world.person(one).name, &world.person(other).name);
-        broken("free-twice", format!("{one} and {other} both hold {range} of root {at}"))
+        broken("free-twice", format!("{one} and {other} both hold {range} of root {at}: {why:?}"))
     }
 
     fn check_owed(&self, world: &World, who: Who, at: u64, range: Range) -> Holds {
@@ -104,7 +137,10 @@ impl Truth {
             return Ok(());
         }
         let name = &world.person(who).name;
-        broken("free-not-owed", format!("{name} holds {range} of root {at}; {gone} is redeemed"))
+        let mine = self.note_over(world, who, at, gone);
+        let winner = world.bank.shelves.redeemed_before(at, gone.end()).ok().flatten();
+        let why = mine.zip(winner).map(|(mine, winner)| self.parted(&mine, &winner.note(&mine.root)));
+        broken("free-not-owed", format!("{name} holds {range} of root {at}; {gone} is redeemed: {why:?}"))
     }
 
     /// After the bank has redeemed something.
