@@ -417,7 +417,7 @@ impl Life {
 
     /// Delivers and reminds until nothing is on its way.
     fn rests(&mut self) -> Result<(), Violation> {
-        for _ in 0..60 {
+        for round in 0..60 {
             while self.waiting() > 0 {
                 self.delivers(0)?;
                 self.truth.after_step(&self.world, &mut self.tally)?;
@@ -426,7 +426,10 @@ impl Life {
                 if self.world.person(who).is_down() {
                     self.world.crash(who, Kept::Everything);
                 }
-                self.world.remind(who);
+                // A copy that nobody knows of may ask for ever.
+                if who.place() < self.setting.honest() || round < 30 {
+                    self.world.remind(who);
+                }
             }
             self.truth.after_step(&self.world, &mut self.tally)?;
             if self.waiting() == 0 {

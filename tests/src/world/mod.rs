@@ -24,7 +24,7 @@ pub use post::{Mail, Post, Weather, Who};
 pub use shelves::Shelves;
 
 use bank_node::desk::office::Operation;
-use daemon::store::Store;
+use daemon::store::{DirectoryFlaw, Store};
 use daemon::wallet::banking::{BankOp, BankRefusal, Fresh, Operation as Asked};
 use daemon::wallet::change::Effect;
 use daemon::wallet::paying::{NewPayment, NotDone, Outgoing, PayRefusal, State, Terms};
@@ -650,7 +650,12 @@ impl World {
             };
             let keys = self.person(who).wallet.keys().clone();
             let store = self.person(who).store().expect("he is up");
-            if !store.take_directory(*page, &keys).expect("the bank's own directory") {
+            let more = match store.take_directory(*page, &keys) {
+                // He goes down over it, and asks again when he is back.
+                Err(DirectoryFlaw::Store(_)) => return,
+                more => more.expect("the bank's own directory"),
+            };
+            if !more {
                 self.person_mut(who).parties.clear();
                 return;
             }

@@ -3,6 +3,7 @@
 use super::{Holds, Truth, broken};
 use crate::world::{Who, World};
 use bank_node::ledger::books::View;
+use daemon::wallet::reserve::OwnNote;
 use protocol::id::{Key, RequestId};
 use protocol::note::{Destination, Note};
 use protocol::range::{Range, RangeSet};
@@ -29,11 +30,6 @@ fn serial(note: &Note) -> u64 {
 }
 
 impl Truth {
-    /// Whether two chains part at the key of somebody who keeps no rules.
-    fn is_evil_s(&self, one: &Note, other: &Note) -> bool {
-        self.evil_at(one, other).is_some()
-    }
-
     /// Whose key two chains part at, for a failure to show: the owner's place, if his key is known.
     fn parted(&self, one: &Note, other: &Note) -> (Option<usize>, usize, usize) {
         let key = parting(one, other);
@@ -43,29 +39,21 @@ impl Truth {
     /// Who is to blame that two chains over the same units part: the one whose key signed twice. Somebody who keeps
     /// the rules signs twice only to take back what his payee refused; then it is the payee, who handed it on.
     fn evil_at(&self, one: &Note, other: &Note) -> Option<usize> {
-        let evil = |key: &Key| self.owners.get(key).filter(|owner| !self.is_honest(**owner));
-        if let Some(owner) = evil(&parting(one, other)?) {
-            return Some(self.root_of(*owner));
+        if let Some(owner) = self.evil_owner(&parting(one, other)?) {
+            return Some(owner);
         }
         let at = one.links.iter().zip(&other.links).position(|(a, b)| a.unverified() != b.unverified())?;
-        let taken_back = |note: &Note| {
-            let to = note.links.get(at).map(|link| link.unverified().to);
-            matches!(to, Some(Destination::Redeem(_)))
-        };
-        let handed_on = |note: &Note| {
-            let to = note.links.get(at).map(|link| link.unverified().to);
-            let payee = matches!(to, Some(Destination::Key(key)) if evil(&key).is_some());
-            payee.then_some(to)
-        };
-        let payee = match (taken_back(one), taken_back(other)) {
-            (false, true) => handed_on(one)?,
-            (true, false) => handed_on(other)?,
-            _ => None,
-        };
-        match payee {
-            Some(Destination::Key(key)) => evil(&key).map(|owner| self.root_of(*owner)),
+        let to = |note: &Note| note.links.get(at).map(|link| link.unverified().to);
+        match (to(one), to(other)) {
+            (Some(Destination::Key(payee)), Some(Destination::Redeem(_)))
+            | (Some(Destination::Redeem(_)), Some(Destination::Key(payee))) => self.evil_owner(&payee),
             _ => None,
         }
+    }
+
+    fn evil_owner(&self, key: &Key) -> Option<usize> {
+        let owner = self.owners.get(key).filter(|owner| !self.is_honest(**owner))?;
+        Some(self.root_of(*owner))
     }
 
     /// After somebody's wallet changed.
@@ -107,39 +95,39 @@ impl Truth {
         Ok(())
     }
 
-    fn note_over(&self, world: &World, who: Who, at: u64, range: Range) -> Option<Note> {
-        let over = || world.person(who).wallet().notes().filter(|own| serial(&own.note) == at);
-        let free = over().find(|own| own.free.overlaps(range));
+    /// Somebody's notes in which units may be free.
+    fn notes_over(&self, world: &World, who: Who, at: u64, range: Range) -> Vec<Note> {
+        let person = world.person(who);
         // A wallet whose disk has just failed is ahead of it, and has promised what its disk has free.
-        let held = || over().find(|own| own.held.iter().any(|hold| hold.range.overlaps(range)));
-        free.or_else(held).map(|own| own.note.clone())
+        let held = |own: &OwnNote| {
+            person.is_down() && own.held.iter().any(|hold| hold.range.overlaps(range))
+        };
+        let over = person.wallet().notes().filter(|own| serial(&own.note) == at);
+        over.filter(|own| own.free.overlaps(range) || held(own)).map(|own| own.note.clone()).collect()
     }
 
     fn check_twice(&self, world: &World, one: Who, other: Who, at: u64, range: Range) -> Holds {
-        let notes = (self.note_over(world, one, at, range), self.note_over(world, other, at, range));
-        if let (Some(mine), Some(his)) = (&notes.0, &notes.1)
-            && one != other
-            && self.is_evil_s(mine, his)
-        {
+        let (mine, his) = (self.notes_over(world, one, at, range), self.notes_over(world, other, at, range));
+        let parts = |my: &Note| his.iter().any(|his| self.evil_at(my, his).is_some());
+        if one != other && mine.iter().any(parts) {
             return Ok(());
         }
-        let why = notes.0.as_ref().zip(notes.1.as_ref()).map(|(mine, his)| self.parted(mine, his));
+        let why: Vec<_> = mine.iter().zip(&his).map(|(mine, his)| self.parted(mine, his)).collect();
         let (one, other) = (&world.person(one).name, &world.person(other).name);
         broken("free-twice", format!("{one} and {other} both hold {range} of root {at}: {why:?}"))
     }
 
     fn check_owed(&self, world: &World, who: Who, at: u64, range: Range) -> Holds {
         let Some(gone) = self.bank.redeemed_in(at, range) else { return Ok(()) };
-        if let Some(mine) = self.note_over(world, who, at, gone)
-            && let Ok(Some(redeemed)) = world.bank.shelves.redeemed_before(at, gone.end())
-            && self.is_evil_s(&mine, &redeemed.note(&mine.root))
-        {
+        let winner = world.bank.shelves.redeemed_before(at, gone.end()).ok().flatten();
+        let mine = self.notes_over(world, who, at, gone);
+        let winner = |my: &Note| winner.as_ref().map(|winner| winner.note(&my.root));
+        let parts = |my: &Note| winner(my).is_some_and(|winner| self.evil_at(my, &winner).is_some());
+        if mine.iter().any(parts) {
             return Ok(());
         }
+        let why: Vec<_> = mine.iter().map(|my| winner(my).map(|winner| self.parted(my, &winner))).collect();
         let name = &world.person(who).name;
-        let mine = self.note_over(world, who, at, gone);
-        let winner = world.bank.shelves.redeemed_before(at, gone.end()).ok().flatten();
-        let why = mine.zip(winner).map(|(mine, winner)| self.parted(&mine, &winner.note(&mine.root)));
         broken("free-not-owed", format!("{name} holds {range} of root {at}; {gone} is redeemed: {why:?}"))
     }
 
