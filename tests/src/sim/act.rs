@@ -148,8 +148,8 @@ kinds! {
     FreeAgain "free-again" 0 Sabotage;
     /// A line of a history is edited.
     EditHistory "edit-history" 0 Sabotage;
-    /// A payee's receipt is not on his disk.
-    ForgetReceived "forget-received" 0 Sabotage;
+    /// A wallet takes more for free than its note ever had.
+    StretchNote "stretch-note" 0 Sabotage;
 }
 
 /// One act.

@@ -52,8 +52,8 @@ pub(super) fn happens(life: &mut Life, act: &Act) {
                 commit(life, who, &[Change::History(line)]);
             }
         }
-        Kind::ForgetReceived => {
-            // A note that stretches over units it never had.
+        Kind::StretchNote => {
+            // One unit more than the chain hands over.
             let person = life.world.person(who);
             let own = person.wallet().notes().find(|own| !own.free.is_empty()).cloned();
             if let Some(mut own) = own

@@ -8,6 +8,7 @@ mod crashes;
 mod hostile;
 mod link2;
 mod openrpc;
+mod simulation;
 mod tidy;
 mod wire;
 mod world;

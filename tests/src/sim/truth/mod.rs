@@ -118,9 +118,10 @@ impl Truth {
         for who in &changed {
             self.read_history(world, *who, tally)?;
         }
-        for who in &changed {
+        let fresh: Vec<_> = changed.iter().map(|who| self.read_units(world, *who)).collect();
+        for (who, fresh) in changed.iter().zip(&fresh) {
             self.check_person(world, *who, tally)?;
-            self.check_units(world, *who)?;
+            self.check_units(world, *who, fresh)?;
         }
         if !news.is_empty() {
             self.check_redeemed(world, &news.redeemed)?;

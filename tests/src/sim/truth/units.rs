@@ -56,24 +56,24 @@ impl Truth {
         Some(self.root_of(*owner))
     }
 
-    /// After somebody's wallet changed.
-    pub(super) fn check_units(&mut self, world: &World, who: Who) -> Holds {
+    /// After somebody's wallet changed: which units are free that were not.
+    pub(super) fn read_units(&mut self, world: &World, who: Who) -> Vec<(u64, Range)> {
         let place = who.place();
         let wallet = world.person(who).wallet();
+        let Some(person) = self.people.get_mut(place) else { return Vec::new() };
         let mut free = Vec::new();
         for own in wallet.notes() {
-            let first = self.people.get(place).is_some_and(|person| person.notes < own.number);
-            if first && let Ok(holding) = own.note.holding()
+            if person.notes < own.number
+                && let Ok(holding) = own.note.holding()
                 && let Destination::Key(key) = holding.to
             {
                 self.owners.insert(key, place);
             }
             free.extend(own.free.iter().map(|range| (serial(&own.note), range)));
         }
-        let Some(person) = self.people.get_mut(place) else { return Ok(()) };
         person.notes = wallet.notes().map(|own| own.number).max().unwrap_or(0).max(person.notes);
         if !person.honest {
-            return Ok(());
+            return Vec::new();
         }
         let before = std::mem::replace(&mut person.free, free.clone());
         for (serial, range) in &before {
@@ -81,15 +81,28 @@ impl Truth {
                 holders.retain(|held| *held != (*range, place));
             }
         }
-        for (serial, range) in free {
-            if !before.contains(&(serial, range)) {
-                self.check_owed(world, who, serial, range)?;
+        for (serial, range) in &free {
+            self.holders.0.entry(*serial).or_default().push((*range, place));
+        }
+        free.retain(|units| !before.contains(units));
+        free
+    }
+
+    /// Units that are free now: nobody else has them free, and the bank owes them.
+    pub(super) fn check_units(&self, world: &World, who: Who, fresh: &[(u64, Range)]) -> Holds {
+        for (serial, range) in fresh {
+            self.check_owed(world, who, *serial, *range)?;
+            let holders = self.holders.0.get(serial).into_iter().flatten();
+            let mut mine = 0;
+            for (held, other) in holders.filter(|(held, _)| held.overlaps(*range)) {
+                match *other == who.place() {
+                    true => mine += 1,
+                    false => self.check_twice(world, who, Who::at(*other), *serial, *held)?,
+                }
             }
-            let others = self.holders.0.entry(serial).or_default();
-            let other = others.iter().find(|(held, _)| held.overlaps(range)).copied();
-            others.push((range, place));
-            if let Some((held, other)) = other {
-                self.check_twice(world, who, Who::at(other), serial, held)?;
+            if mine > 1 {
+                let name = &world.person(who).name;
+                return broken("free-twice", format!("{name} holds {range} of root {serial} twice"));
             }
         }
         Ok(())
