@@ -55,7 +55,9 @@ fn main() -> ExitCode {
         if shown.fetch_max(seconds / 5, Ordering::Relaxed) < seconds / 5 {
             let speed = report.steps / seconds.max(1);
             let (steps, seeds, violations) = (report.steps, report.seeds, report.violations);
-            eprintln!("{seconds:>5} s  {steps:>10} acts  {seeds:>6} worlds  {speed:>6}/s  {violations} broken");
+            eprintln!(
+                "{seconds:>5} s  {steps:>10} acts  {seeds:>6} worlds  {speed:>6}/s  {violations} broken"
+            );
         }
     });
     let seconds = clock.now_seconds().saturating_sub(began).max(1);

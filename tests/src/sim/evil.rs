@@ -99,7 +99,7 @@ impl Life {
             }
             Kind::CopyBanks => {
                 if let Some(copy) = self.evil.copies.get(&who.place()).copied() {
-                    if act.other % 2 == 0 {
+                    if act.other.is_multiple_of(2) {
                         tries(self.world.deposit(copy, u64::from(act.much)));
                     } else {
                         self.world.remind(copy);
@@ -230,9 +230,11 @@ impl Life {
                 match digest.0.first().map_or(0, |byte| byte % 3) {
                     0 => PayAnswer::Error(ErrorCode::Expired),
                     1 => PayAnswer::Error(ErrorCode::NeedCertified),
-                    _ => {
-                        PayAnswer::Refused(node.sign(Refusal { order: digest, code: ErrorCode::Fork, at: now }))
-                    }
+                    _ => PayAnswer::Refused(node.sign(Refusal {
+                        order: digest,
+                        code: ErrorCode::Fork,
+                        at: now,
+                    })),
                 }
             }
             Manners::FalseReceipt => {

@@ -158,7 +158,8 @@ impl Life {
             Kind::Days => self.waits(much * 4_000),
             Kind::Skew => {
                 // Honest clocks differ by ten minutes at most: five to this side and five to that.
-                self.world.person_mut(who).skew = i64::from(act.much % 301) * if act.other % 2 == 0 { 1 } else { -1 };
+                self.world.person_mut(who).skew =
+                    i64::from(act.much % 301) * if act.other.is_multiple_of(2) { 1 } else { -1 };
             }
             Kind::Leave => self.cuts.off_line |= 1 << who.place(),
             Kind::Return => self.cuts.off_line &= !(1 << who.place()),
@@ -244,7 +245,8 @@ impl Life {
         let at = usize::try_from(act.number).unwrap_or(0).checked_rem(self.requests.len());
         let Some(request) = at.and_then(|at| self.requests.get(at)).cloned() else { return };
         let (who, body) = (self.one(act.who), request.unverified());
-        let runs = !self.world.clock(who).is_past(body.expires) && !self.world.clock(who).is_before(body.created);
+        let runs =
+            !self.world.clock(who).is_past(body.expires) && !self.world.clock(who).is_before(body.created);
         if runs && body.payee() != self.world.person(who).key() {
             tries(self.world.pay_request(who, &request, u64::from(act.much)));
         }
@@ -267,7 +269,9 @@ impl Life {
         let policy = match act.other % 4 {
             0 => Policy { refresh: !wallet.policy().refresh, ..wallet.policy().clone() },
             1 => Policy { direct_max: units(20 + u64::from(act.much)), ..wallet.policy().clone() },
-            2 => Policy { unconfirmed_per_payer: units(100 + u64::from(act.much)), ..wallet.policy().clone() },
+            2 => {
+                Policy { unconfirmed_per_payer: units(100 + u64::from(act.much)), ..wallet.policy().clone() }
+            }
             _ => Policy { refresh: true, ..Policy::of(&wallet.owner().currency) },
         };
         let decision = wallet.set_policy(policy, now);

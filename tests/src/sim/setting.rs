@@ -82,7 +82,8 @@ fn nursery(people: usize, paper: Paper) -> World {
     }
     world.settles();
     // Bob takes little directly, Dora and Emil go to the bank only when somebody makes them.
-    let cautious = |policy: Policy| Policy { direct_max: units(50), unconfirmed_per_payer: units(60), ..policy };
+    let cautious =
+        |policy: Policy| Policy { direct_max: units(50), unconfirmed_per_payer: units(60), ..policy };
     let at_ease = |policy: Policy| Policy { refresh: false, ..policy };
     let policies: [(usize, &dyn Fn(Policy) -> Policy); 3] = [(1, &cautious), (3, &at_ease), (4, &at_ease)];
     for (place, change) in policies {

@@ -39,7 +39,9 @@ fn a_seed_lives_the_same_life_twice() {
 /// A schedule is read back or refused; it never panics.
 #[test]
 fn a_schedule_that_is_none_is_refused() {
-    for text in ["", "x", "7 deliver", "7 deliver.1.2.3", "7 dance.1.2.3.4", "7 pay.1.2.3.g", "7 pay.300.1.1.1"] {
+    for text in
+        ["", "x", "7 deliver", "7 deliver.1.2.3", "7 dance.1.2.3.4", "7 pay.1.2.3.g", "7 pay.300.1.1.1"]
+    {
         assert!(read(text, Features::TODAY).is_err(), "«{text}»");
     }
     assert!(read("7 pay.1.2.3.ff", Features::TODAY).is_ok());

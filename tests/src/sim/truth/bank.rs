@@ -188,7 +188,8 @@ impl BankTruth {
         let found = view.account(bank_node::ledger::AccountNumber(account)).map_err(fault)?;
         let Some(found) = found else { return broken("account", format!("{account} is gone")) };
         // Cash grows by debits.
-        let booked = i128::try_from(found.credits).unwrap_or(i128::MAX) - i128::try_from(found.debits).unwrap_or(0);
+        let booked =
+            i128::try_from(found.credits).unwrap_or(i128::MAX) - i128::try_from(found.debits).unwrap_or(0);
         let posted = self.balances.get(&account).copied().unwrap_or_default();
         if booked != posted {
             return broken("account", format!("{account} shows {booked}, its postings say {posted}"));

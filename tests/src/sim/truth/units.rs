@@ -112,9 +112,7 @@ impl Truth {
     fn notes_over(&self, world: &World, who: Who, at: u64, range: Range) -> Vec<Note> {
         let person = world.person(who);
         // A wallet whose disk has just failed is ahead of it, and has promised what its disk has free.
-        let held = |own: &OwnNote| {
-            person.is_down() && own.held.iter().any(|hold| hold.range.overlaps(range))
-        };
+        let held = |own: &OwnNote| person.is_down() && own.held.iter().any(|hold| hold.range.overlaps(range));
         let over = person.wallet().notes().filter(|own| serial(&own.note) == at);
         over.filter(|own| own.free.overlaps(range) || held(own)).map(|own| own.note.clone()).collect()
     }
