@@ -134,11 +134,13 @@ kinds! {
     CopyPays "copy-pays" 4 Evil;
     /// The copy goes to the bank.
     CopyBanks "copy-banks" 2 Evil;
-    /// A workstation comes back with an older disk.
-    RollBack "roll-back" 2 Restore;
-    /// A workstation is lost with its disk.
-    Vanish "vanish" 2 Restore;
-    /// An honest workstation runs twice.
+    /// A workstation's disk is copied aside.
+    Backup "backup" 2 Restore;
+    /// A workstation comes back with the disk that was copied aside.
+    RollBack "roll-back" 1 Restore;
+    /// A workstation comes back with an empty disk.
+    Vanish "vanish" 1 Restore;
+    /// The disk that was copied aside runs in a second workstation.
     Twin "twin" 1 Restore;
     /// The bank forgets what it has redeemed.
     ForgetRedeemed "forget-redeemed" 0 Sabotage;

@@ -5,7 +5,7 @@ use super::evil::Evil;
 use super::setting::{DAYS, Nurseries, Setting};
 use super::tally::Tally;
 use super::truth::{Truth, Violation};
-use crate::world::{Cannot, Chance, Kept, Mail, NOON, Paper, Weather, Who, World, units};
+use crate::world::{Cannot, Chance, Kept, Mail, NOON, Paper, Person, Weather, Who, World, units};
 use bank_node::desk::office::Operation;
 use bank_node::ledger::AccountNumber;
 use daemon::wallet::paying::{NotDone, State};
@@ -16,6 +16,7 @@ use protocol::pay::{AmountRule, Mode, Request};
 use protocol::sign::Signed;
 use protocol::time::DAY_SECONDS;
 use protocol::wire::{self, BankAnswer, ErrorCode, Letterhead, PayAnswer, PayAsk};
+use std::collections::BTreeMap;
 
 /// Mail kept to be sent again much later.
 const OLD_MAIL: usize = 96;
@@ -62,6 +63,8 @@ pub struct Life {
     cuts: Cuts,
     old_mail: Vec<Mail>,
     requests: Vec<Signed<Request>>,
+    /// Disks that were copied aside.
+    backups: BTreeMap<usize, Person>,
     steps: usize,
 }
 
@@ -79,7 +82,18 @@ impl Life {
         }
         let (cuts, old_mail, requests) = (Cuts::default(), Vec::new(), Vec::new());
         let evil = Evil::default();
-        Ok(Life { world, setting, tally, truth, evil, cuts, old_mail, requests, steps: 0 })
+        Ok(Life {
+            world,
+            setting,
+            tally,
+            truth,
+            evil,
+            cuts,
+            old_mail,
+            requests,
+            backups: BTreeMap::new(),
+            steps: 0,
+        })
     }
 
     /// How much mail is on its way.
@@ -198,10 +212,38 @@ impl Life {
             Kind::FailBank => self.world.bank.fail_after(act.number % 40),
             kind if kind.need() == Need::Evil => self.does_evil(act),
             kind if kind.need() == Need::Sabotage => super::sabotage::happens(self, act),
-            // Nothing can be restored yet.
-            _ => {}
+            _ => self.disk_comes_back(who, act),
         }
         Ok(())
+    }
+
+    /// Disks that are older than what their owners have signed.
+    fn disk_comes_back(&mut self, who: Who, act: &Act) {
+        let place = who.place();
+        match act.kind {
+            Kind::Backup if !self.world.person(who).is_down() => {
+                self.backups.insert(place, self.world.person(who).copy());
+            }
+            Kind::RollBack => {
+                if let Some(older) = self.backups.get(&place).map(Person::copy) {
+                    self.world.replace(who, older);
+                    self.tally.count("rolled-back");
+                }
+            }
+            Kind::Vanish => {
+                let new = self.world.person(who).emptied();
+                self.world.replace(who, new);
+                self.tally.count("vanished");
+            }
+            Kind::Twin if self.world.everybody().len() < 20 => {
+                if let Some(older) = self.backups.remove(&place) {
+                    let twin = self.world.add(older);
+                    self.truth.second_copy(&self.world, who, twin);
+                    self.tally.count("twinned");
+                }
+            }
+            _ => {}
+        }
     }
 
     fn account(&self, who: Who) -> AccountNumber {

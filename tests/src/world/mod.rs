@@ -203,10 +203,21 @@ impl World {
         self.paid_in
     }
 
+    /// Somebody's workstation is another one from now on.
+    pub fn replace(&mut self, who: Who, person: Person) {
+        let changes = self.person(who).changes.max(person.changes) + 1;
+        *self.person_mut(who) = Person { changes, ..person };
+    }
+
     /// A second workstation with somebody's keys and a copy of his disk, and nobody's mail.
     pub fn second_copy(&mut self, who: Who) -> Who {
         let copy = self.person(who).copy();
-        self.people.push(copy);
+        self.add(copy)
+    }
+
+    /// One workstation more, which gets nobody's mail.
+    pub fn add(&mut self, person: Person) -> Who {
+        self.people.push(person);
         Who(self.people.len() - 1)
     }
 

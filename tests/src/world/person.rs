@@ -146,6 +146,18 @@ impl Person {
         }
     }
 
+    /// The same person on a machine with nothing on it but his keys.
+    pub fn emptied(&self) -> Person {
+        let newcomer = Newcomer { keys: self.keys.clone(), node: self.node.clone(), view: self.view.clone() };
+        let paper = match self.store {
+            Some(Books::Memory(_)) => Paper::Memory,
+            _ => Paper::Redb,
+        };
+        let (owner, keys) = (self.wallet.owner().clone(), BankKeys::pinned(self.wallet.keys().master()));
+        let person = Person::new(newcomer, owner, keys, self.introduction.clone(), paper);
+        Person { restarts: self.restarts + 1, changes: self.changes + 1, ..person }
+    }
+
     /// His owner key.
     pub fn key(&self) -> Key {
         self.wallet.owner().key

@@ -107,3 +107,21 @@ fn an_edited_history_is_caught() {
     assert_ne!(violation.rule, "panic", "{violation:?}");
     assert!(shrunk.len() <= 6, "{violation:?}: {}", shrunk.len());
 }
+
+/// Threats X6: a disk that comes back older than what its owner has signed is caught, as long as nothing restores it.
+#[test]
+fn a_disk_that_comes_back_older_is_caught() {
+    let nurseries = &mut Nurseries::default();
+    let setting = Setting::of(2, Features { restore: true, ..Features::TODAY });
+    let act = |kind, number| Act { kind, who: 0, other: 1, much: 7, number };
+    let mut acts = vec![act(Kind::Backup, 1), act(Kind::Withdraw, 2)];
+    acts.extend((3..9).map(|number| act(Kind::Deliver, number)));
+    let honest = again(setting, &acts, nurseries);
+    assert_eq!(honest.violation, None);
+    for kind in [Kind::RollBack, Kind::Vanish] {
+        let mut acts = acts.clone();
+        acts.push(act(kind, 20));
+        let violation = again(setting, &acts, nurseries).violation.unwrap();
+        assert_eq!(violation.rule, "history", "{violation:?}");
+    }
+}
