@@ -8,6 +8,7 @@
 //! | [`demo`] | the day that `cargo demo` plays |
 //! | [`figures`] | what `cargo figures` measures |
 //! | [`patience`] | waiting for something that another process does, with an end |
+//! | [`sim`] | the simulation: lives of small worlds, act by act, and what must be true after each |
 //! | [`stranger`] | a peer that keeps no rules |
 //! | [`world`] | bank and wallets in one thread, with bad disks and bad post: no process, no network, no clock |
 
@@ -17,5 +18,6 @@ pub mod figures;
 pub mod patience;
 pub mod people;
 pub mod process;
+pub mod sim;
 pub mod stranger;
 pub mod world;

@@ -1,6 +1,7 @@
 //! The bank of a world: the real desk on books in memory, which can die at the n-th write.
 
 use super::chance::Chance;
+use super::shelves::Shelves;
 use bank_node::desk::activate::Attempts;
 use bank_node::desk::counter::{Prepared, Sign, prepare};
 use bank_node::desk::office::{Done, Objection, Opening, Operation, Order};
@@ -10,8 +11,8 @@ use bank_node::ledger::books::{Books, View};
 use bank_node::ledger::bulletin::DayRoots;
 use bank_node::ledger::post::PostView as _;
 use bank_node::ledger::{AccountNumber, Audit, CustomerKind, Fault, audit};
+use bank_node::store::Ledger;
 use bank_node::store::shelf::{Pair, Shelf, ShelfMut, Store, Table};
-use bank_node::store::{Ledger, Memory};
 use protocol::bank::Bulletin;
 use protocol::id::Key;
 use protocol::key::bank::{Revocation, Usage};
@@ -53,7 +54,7 @@ impl Fuse {
 
 /// A store in memory that fails when its fuse has burnt: at a write, before the commit, or after it.
 struct Failing {
-    memory: Memory,
+    shelves: Shelves,
     fuse: Fuse,
 }
 
@@ -89,15 +90,15 @@ impl ShelfMut for Draft<'_> {
 }
 
 impl Store for Failing {
-    type Reader = <Memory as Store>::Reader;
+    type Reader = Shelves;
     type Writer<'w> = Draft<'w>;
 
     fn read(&self) -> Result<Self::Reader, Fault> {
-        self.memory.read()
+        self.shelves.read()
     }
 
     fn write<T>(&self, work: impl FnOnce(&mut Draft<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let done = self.memory.write(|shelf| {
+        let done = self.shelves.write(|shelf| {
             let done = work(&mut Draft { shelf, fuse: self.fuse.clone() })?;
             self.fuse.burn()?;
             Ok(done)
@@ -130,7 +131,8 @@ impl Safe {
 /// The bank.
 pub struct Bank {
     safe: Rc<RefCell<Safe>>,
-    memory: Memory,
+    /// What its books lie on.
+    pub shelves: Shelves,
     ledger: Ledger<Failing>,
     keys: Rc<WorkingKeys>,
     sign: Sign,
@@ -141,22 +143,22 @@ pub struct Bank {
 }
 
 impl Bank {
-    /// A new bank on `now`'s day, with issue keys for a quarter.
-    pub fn new(now: Timestamp, chance: &mut Chance) -> Bank {
+    /// A new bank on `now`'s day, with issue keys for so many days.
+    pub fn new(now: Timestamp, days: u32, chance: &mut Chance) -> Bank {
         let master = MasterKey::from_secret(chance.bytes());
-        let made = make_all(&master, now.day(), 90, &mut || chance.bytes());
+        let made = make_all(&master, now.day(), days, &mut || chance.bytes());
         let safe = Safe { master, made, letters: chance.bytes(), revoked: Vec::new() };
         let keys = Rc::new(safe.working());
-        Bank::on(Memory::new(), (Rc::new(RefCell::new(safe)), keys), now)
+        Bank::on(Shelves::default(), (Rc::new(RefCell::new(safe)), keys), now)
     }
 
-    fn on(memory: Memory, (safe, keys): (Rc<RefCell<Safe>>, Rc<WorkingKeys>), now: Timestamp) -> Bank {
+    fn on(shelves: Shelves, (safe, keys): (Rc<RefCell<Safe>>, Rc<WorkingKeys>), now: Timestamp) -> Bank {
         let fuse = Fuse(Arc::new(AtomicU64::new(NEVER)));
-        let ledger = Ledger::open(Failing { memory: memory.clone(), fuse: fuse.clone() });
+        let ledger = Ledger::open(Failing { shelves: shelves.clone(), fuse: fuse.clone() });
         Bank {
             safe,
             ledger: ledger.expect("memory does not fail"),
-            memory,
+            shelves,
             keys,
             sign: Sign { name: "Bank of the world".to_owned(), currency: Currency::default() },
             attempts: Attempts::default(),
@@ -168,18 +170,7 @@ impl Bank {
 
     /// The same bank a second time, with books of its own.
     pub fn copy(&self) -> Bank {
-        let memory = Memory::new();
-        let from = self.memory.read().expect("memory does not fail");
-        let copied = memory.write(|to| {
-            for table in Table::ALL {
-                for (key, value) in from.from(table, b"", usize::MAX)? {
-                    to.put(table, &key, &value)?;
-                }
-            }
-            Ok(())
-        });
-        copied.expect("memory does not fail");
-        Bank::on(memory, (Rc::clone(&self.safe), Rc::clone(&self.keys)), self.now.get())
+        Bank::on(self.shelves.copy(), (Rc::clone(&self.safe), Rc::clone(&self.keys)), self.now.get())
     }
 
     /// Fails at the write after this many; the next question finds it open again.
@@ -240,9 +231,9 @@ impl Bank {
 
     fn open_again(&mut self) {
         self.deaths += 1;
-        let (deaths, memory) = (self.deaths, self.memory.clone());
+        let (deaths, shelves) = (self.deaths, self.shelves.clone());
         let keys = (Rc::clone(&self.safe), Rc::clone(&self.keys));
-        *self = Bank { deaths, ..Bank::on(memory, keys, self.now.get()) };
+        *self = Bank { deaths, ..Bank::on(shelves, keys, self.now.get()) };
     }
 
     /// Answers, or dies over it and is opened again.
