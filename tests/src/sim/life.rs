@@ -7,6 +7,7 @@ use super::tally::Tally;
 use super::truth::{Truth, Violation};
 use crate::world::{Cannot, Chance, Kept, Mail, NOON, Paper, Person, Weather, Who, World, units};
 use bank_node::desk::office::Operation;
+use bank_node::desk::standing::Change;
 use bank_node::ledger::AccountNumber;
 use daemon::wallet::paying::{NotDone, State};
 use daemon::wallet::policy::Policy;
@@ -188,8 +189,8 @@ impl Life {
                     self.world.copy_directory(who);
                 }
             }
-            Kind::Suspend => self.orders(Operation::Suspend(self.account(who), "a reason".to_owned())),
-            Kind::Reinstate => self.orders(Operation::Reinstate(self.account(who), "a reason".to_owned())),
+            Kind::Suspend => self.decides(who, Change::Suspend),
+            Kind::Reinstate => self.decides(who, Change::Reinstate),
             Kind::PayIn => self.orders(Operation::PayIn(self.account(who), units(much))),
             Kind::PayOut => self.orders(Operation::PayOut(self.account(who), units(much))),
             Kind::Policy => self.changes_policy(who, act),
@@ -254,6 +255,14 @@ impl Life {
         self.world.bank.mend();
         // An order that can't be carried out, such as a second suspension, changes nothing.
         drop(self.world.bank.order(operation));
+    }
+
+    /// Two operators decide on somebody's standing.
+    fn decides(&mut self, who: Who, change: Change) {
+        let account = self.account(who);
+        let by = |name: &str| name.to_owned();
+        self.orders(Operation::Propose { account, change, by: by("anna"), reason: by("a reason") });
+        self.orders(Operation::Confirm { account, change, by: by("bruno") });
     }
 
     fn waits(&mut self, seconds: u64) {
@@ -419,7 +428,7 @@ impl Life {
         for who in self.people() {
             let person = self.world.person_mut(who);
             (person.locked, person.skew) = (false, 0);
-            self.orders(Operation::Reinstate(self.account(who), "the end".to_owned()));
+            self.decides(who, Change::Reinstate);
         }
         self.world.wait(1);
         self.rests()?;

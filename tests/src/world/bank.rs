@@ -140,6 +140,8 @@ pub struct Bank {
     fuse: Fuse,
     now: Cell<Timestamp>,
     deaths: u64,
+    /// Deadlines and caps.
+    pub rules: Rules,
 }
 
 impl Bank {
@@ -165,12 +167,14 @@ impl Bank {
             fuse,
             now: Cell::new(now),
             deaths: 0,
+            rules: Rules::default(),
         }
     }
 
     /// The same bank a second time, with books of its own.
     pub fn copy(&self) -> Bank {
-        Bank::on(self.shelves.copy(), (Rc::clone(&self.safe), Rc::clone(&self.keys)), self.now.get())
+        let keys = (Rc::clone(&self.safe), Rc::clone(&self.keys));
+        Bank { rules: self.rules, ..Bank::on(self.shelves.copy(), keys, self.now.get()) }
     }
 
     /// Fails at the write after this many; the next question finds it open again.
@@ -191,7 +195,7 @@ impl Bank {
     /// What is due: reclaims to close, answers that did not come, debts to collect.
     pub fn turn(&mut self) {
         loop {
-            let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+            let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
             match self.ledger.in_one_commit(|tx| desk.turn(tx)) {
                 Ok(true) => {}
                 Ok(false) => return,
@@ -211,7 +215,7 @@ impl Bank {
         let view = self.ledger.snapshot().expect("memory does not fail");
         let account = view.account_of(owner).expect("memory does not fail").expect("he has an account");
         let key = account.number.0.to_be_bytes().to_vec();
-        let shelf = self.memory.read().expect("memory does not fail");
+        let shelf = self.shelves.read().expect("memory does not fail");
         let head = shelf.get(Table::Vaults, &key).expect("memory does not fail").expect("he has a vault");
         vec![(Table::Vaults, key, head)]
     }
@@ -219,7 +223,7 @@ impl Bank {
     /// Writes what no rule would write.
     pub(super) fn write_raw(&mut self, rows: Vec<(Table, Vec<u8>, Vec<u8>)>) {
         let written = self
-            .memory
+            .shelves
             .write(|shelf| rows.iter().try_for_each(|(table, key, value)| shelf.put(*table, key, value)));
         written.expect("memory does not fail");
     }
@@ -231,9 +235,9 @@ impl Bank {
 
     fn open_again(&mut self) {
         self.deaths += 1;
-        let (deaths, shelves) = (self.deaths, self.shelves.clone());
+        let (deaths, shelves, rules) = (self.deaths, self.shelves.clone(), self.rules);
         let keys = (Rc::clone(&self.safe), Rc::clone(&self.keys));
-        *self = Bank { deaths, ..Bank::on(shelves, keys, self.now.get()) };
+        *self = Bank { deaths, rules, ..Bank::on(shelves, keys, self.now.get()) };
     }
 
     /// Answers, or dies over it and is opened again.
@@ -246,7 +250,7 @@ impl Bank {
     }
 
     fn try_ask(&mut self, ask: BankAsk) -> Result<BankAnswer, Fault> {
-        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
         match prepare(desk, &self.sign, &self.ledger.snapshot()?, ask)? {
             Prepared::Answer(answer) => Ok(*answer),
             Prepared::Work(work) => {
@@ -266,13 +270,13 @@ impl Bank {
 
     /// What the calendar does with mail whose time is over.
     pub fn sweep_post(&self) {
-        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
         self.ledger.in_one_commit(|tx| desk.sweep_post(tx)).expect("nobody lets the bank fail at sweeping");
     }
 
     /// Carries out an operator's order.
     pub fn order(&self, operation: Operation) -> Result<Done, Objection> {
-        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
         let order = Order { key: None, operation };
         self.ledger.in_one_commit(|tx| desk.order(tx, &order)).expect("nobody lets the bank fail at orders")
     }
@@ -286,7 +290,7 @@ impl Bank {
     /// Makes the next bulletin.
     pub fn bulletin(&self) -> Signed<Bulletin> {
         let now = self.now.get();
-        let desk = Desk { keys: &self.keys, now, rules: Rules::default() };
+        let desk = Desk { keys: &self.keys, now, rules: self.rules };
         let day = Day(now.day().0 - 1);
         let roots = DayRoots::of(&self.ledger.snapshot().expect("memory does not fail"), day);
         let roots = (day, roots.expect("memory does not fail").top());
@@ -307,7 +311,7 @@ impl Bank {
             word
         };
         self.keys = Rc::new(self.safe.borrow().working());
-        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
         let mut next = Some(AccountNumber(0));
         while let Some(after) = next {
             let renewed = self.ledger.in_one_commit(|tx| desk.renew_certificates(tx, after));

@@ -1,25 +1,25 @@
 //! A wallet's store: the real one on a disk that may be bad, or a quick one in memory.
-//!
-//! The quick one keeps the wallet as the last commit left it, and the records that are looked up by name. It
-//! forgets nothing that was committed; it only spares the bytes. What bytes do, the real one shows.
+//! What bytes do, the real one shows.
 
-use super::disk::Disk;
-use daemon::store::{Contact, DirectoryFlaw, Page, RedbStore, Store, StoreFault};
+use super::memory::Memory;
+use daemon::store::{Contact, DirectoryFlaw, Page, RedbStore, Store, StoreFault, Waiting};
 use daemon::wallet::banking::BankOp;
 use daemon::wallet::change::{Answered, Change, Event};
+use daemon::wallet::claiming::{CaseRecord, Claiming, Papers};
+use daemon::wallet::defending::{Kept, Question};
+use daemon::wallet::forks::ForkRecord;
 use daemon::wallet::history::{Entry, HistoryFlaw, HistoryHead};
 use daemon::wallet::paying::Outgoing;
 use daemon::wallet::policy::Policy;
 use daemon::wallet::receiving::{Incoming, RequestRecord};
 use daemon::wallet::reserve::OwnNote;
 use daemon::wallet::{Owner, Wallet};
-use protocol::bank::{DirectoryEntry, Letter};
+use daemon::wallet::vault::Origin;
+use protocol::bank::{Letter, VaultHead};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::bank::BankKeys;
 use protocol::sign::Signed;
 use protocol::wire::DirectoryPage;
-use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Which of the two.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,206 +39,12 @@ pub enum Books {
     Memory(Memory),
 }
 
-/// Records in memory; clones are the same ones.
-#[derive(Clone, Debug)]
-pub struct Memory {
-    disk: Disk,
-    records: Arc<Mutex<Records>>,
-}
-
-#[derive(Clone, Debug)]
-struct Records {
-    wallet: Wallet,
-    answered: HashMap<(String, String), Answered>,
-    outgoing: HashMap<PaymentId, Outgoing>,
-    incoming: HashMap<(Key, PaymentId), Incoming>,
-    requests: HashMap<RequestId, RequestRecord>,
-    ops: HashMap<RequestId, BankOp>,
-    notes: BTreeMap<u64, OwnNote>,
-    by_root: HashMap<Digest, Vec<u64>>,
-    history: Vec<Entry>,
-    events: Vec<Event>,
-    letters: BTreeMap<u64, Signed<Letter>>,
-    contacts: HashMap<Key, Contact>,
-    directory: (u64, Digest),
-}
-
-impl Memory {
-    /// An empty store for this wallet.
-    pub fn new(disk: Disk, wallet: Wallet) -> Memory {
-        let records = Records {
-            wallet,
-            answered: HashMap::new(),
-            outgoing: HashMap::new(),
-            incoming: HashMap::new(),
-            requests: HashMap::new(),
-            ops: HashMap::new(),
-            notes: BTreeMap::new(),
-            by_root: HashMap::new(),
-            history: Vec::new(),
-            events: Vec::new(),
-            letters: BTreeMap::new(),
-            contacts: HashMap::new(),
-            directory: (0, Digest::default()),
-        };
-        Memory { disk, records: Arc::new(Mutex::new(records)) }
-    }
-
-    fn records(&self) -> MutexGuard<'_, Records> {
-        self.records.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Another store with the same records, on another disk.
-    pub fn copy(&self, disk: Disk) -> Memory {
-        Memory { disk, records: Arc::new(Mutex::new(self.records().clone())) }
-    }
-
-    fn burn(&self) -> Result<(), StoreFault> {
-        self.disk.burn().map_err(|why| StoreFault::Broken(why.to_string()))
-    }
-}
-
-impl Records {
-    fn write(&mut self, change: &Change) {
-        self.wallet.apply(change);
-        match change {
-            Change::Note(own) => {
-                if self.notes.insert(own.number, own.clone()).is_none() {
-                    self.by_root.entry(own.note.root.digest()).or_default().push(own.number);
-                }
-            }
-            Change::Outgoing(payment) => drop(self.outgoing.insert(payment.id, payment.clone())),
-            Change::Incoming(payment) => {
-                self.incoming.insert((payment.payer, payment.payment), payment.clone());
-            }
-            Change::Request(record) => {
-                self.requests.insert(record.request.unverified().id, record.clone());
-            }
-            Change::BankOp(op) => drop(self.ops.insert(op.id, op.clone())),
-            Change::History(entry) => self.history.push(entry.clone()),
-            Change::Event(event) => self.events.push(event.clone()),
-            Change::Answered(answered) => {
-                let name = (answered.method.clone(), answered.key.clone());
-                self.answered.insert(name, answered.clone());
-            }
-            Change::Letter(letter) => drop(self.letters.insert(letter.unverified().number, letter.clone())),
-            // The wallet has all there is to know of these.
-            Change::Ticket(..)
-            | Change::TicketsTaken(_)
-            | Change::BankKey(_)
-            | Change::Account(_)
-            | Change::Policy(_)
-            | Change::Token(_)
-            | Change::TokenRevoked(_) => {}
-        }
-    }
-}
-
-fn newest<'a, T: 'a>(rows: impl DoubleEndedIterator<Item = (u64, &'a T)>, page: Page) -> Vec<&'a T> {
-    let wanted = |row: &(u64, &'a T)| page.before.is_none_or(|before| row.0 < before);
-    rows.rev().filter(wanted).map(|(_, row)| row).take(page.limit).collect()
-}
-
-impl Store for Memory {
-    fn commit(&self, changes: &[Change]) -> Result<(), StoreFault> {
-        self.burn()?;
-        {
-            let mut records = self.records();
-            changes.iter().for_each(|change| records.write(change));
-        }
-        // Durable, and yet nobody hears of it.
-        self.burn()
-    }
-
-    fn answered(&self, method: &str, key: &str) -> Result<Option<Answered>, StoreFault> {
-        Ok(self.records().answered.get(&(method.to_owned(), key.to_owned())).cloned())
-    }
-
-    fn outgoing(&self, id: &PaymentId) -> Result<Option<Outgoing>, StoreFault> {
-        Ok(self.records().outgoing.get(id).cloned())
-    }
-
-    fn incoming(&self, payer: &Key, id: &PaymentId) -> Result<Option<Incoming>, StoreFault> {
-        Ok(self.records().incoming.get(&(*payer, *id)).cloned())
-    }
-
-    fn request(&self, id: &RequestId) -> Result<Option<RequestRecord>, StoreFault> {
-        Ok(self.records().requests.get(id).cloned())
-    }
-
-    fn bank_op(&self, id: &RequestId) -> Result<Option<BankOp>, StoreFault> {
-        Ok(self.records().ops.get(id).cloned())
-    }
-
-    fn notes_over(&self, root: &Digest) -> Result<Vec<OwnNote>, StoreFault> {
-        let records = self.records();
-        let numbers = records.by_root.get(root).into_iter().flatten();
-        Ok(numbers.filter_map(|number| records.notes.get(number).cloned()).collect())
-    }
-
-    fn history(&self, page: Page) -> Result<Vec<Entry>, StoreFault> {
-        let records = self.records();
-        let rows = records.history.iter().map(|entry| (entry.seq, entry));
-        Ok(newest(rows, page).into_iter().cloned().collect())
-    }
-
-    fn events(&self, since: u64, limit: usize) -> Result<Vec<Event>, StoreFault> {
-        let records = self.records();
-        Ok(records.events.iter().filter(|event| event.seq > since).take(limit).cloned().collect())
-    }
-
-    fn letter(&self, number: u64) -> Result<Option<Signed<Letter>>, StoreFault> {
-        Ok(self.records().letters.get(&number).cloned())
-    }
-
-    fn letters(&self, page: Page) -> Result<Vec<Signed<Letter>>, StoreFault> {
-        let records = self.records();
-        let rows = records.letters.iter().map(|(number, letter)| (*number, letter));
-        Ok(newest(rows, page).into_iter().cloned().collect())
-    }
-}
-
-impl Memory {
-    fn check_history(&self) -> Result<HistoryHead, HistoryFlaw> {
-        let records = self.records();
-        records.history.iter().try_fold(HistoryHead::default(), |head, entry| entry.follows(&head))
-    }
-
-    /// The bank's own page, straight from the bank: the real store shows what becomes of another's.
-    fn take_directory(&self, page: DirectoryPage) -> bool {
-        let head = page.head.unverified();
-        let mut records = self.records();
-        for entry in page.entries {
-            records.directory.1 = protocol::bank::next_head(&records.directory.1, &entry);
-            records.directory.0 += 1;
-            match entry {
-                DirectoryEntry::Certificate(certificate) => {
-                    let owner = certificate.unverified().owner;
-                    let identity = records.contacts.get(&owner).and_then(|known| known.identity.clone());
-                    records.contacts.insert(owner, Contact { certificate, identity });
-                }
-                DirectoryEntry::Identity(identity) => {
-                    let owner = identity.unverified().owner;
-                    if let Some(known) = records.contacts.get_mut(&owner) {
-                        known.identity = Some(identity);
-                    }
-                }
-            }
-        }
-        assert!(
-            records.directory.0 < head.sequence || records.directory == (head.sequence, head.digest),
-            "the bank's directory leads to its head"
-        );
-        records.directory.0 < head.sequence
-    }
-}
-
 impl Books {
     /// The wallet as the last commit left it.
     pub fn load(&self, owner: Owner, keys: BankKeys, policy: Policy) -> Result<Wallet, StoreFault> {
         match self {
             Books::Redb(redb) => redb.load(owner, keys, policy),
-            Books::Memory(memory) => Ok(memory.records().wallet.clone()),
+            Books::Memory(memory) => Ok(memory.load()),
         }
     }
 
@@ -254,7 +60,7 @@ impl Books {
     pub fn contact(&self, owner: &Key) -> Result<Option<Contact>, StoreFault> {
         match self {
             Books::Redb(redb) => redb.contact(owner),
-            Books::Memory(memory) => Ok(memory.records().contacts.get(owner).cloned()),
+            Books::Memory(memory) => Ok(memory.contact(owner)),
         }
     }
 
@@ -262,7 +68,7 @@ impl Books {
     pub fn directory_head(&self) -> Result<(u64, Digest), StoreFault> {
         match self {
             Books::Redb(redb) => redb.directory_head(),
-            Books::Memory(memory) => Ok(memory.records().directory),
+            Books::Memory(memory) => Ok(memory.directory_head()),
         }
     }
 
@@ -271,6 +77,139 @@ impl Books {
         match self {
             Books::Redb(redb) => redb.take_directory(page, keys),
             Books::Memory(memory) => Ok(memory.take_directory(page)),
+        }
+    }
+
+    /// All claims that were ever made here.
+    pub fn claims(&self) -> Result<Vec<Claiming>, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.claims(),
+            Books::Memory(memory) => Ok(memory.claims()),
+        }
+    }
+
+    /// All cases in which its owner had a part.
+    pub fn cases(&self) -> Result<Vec<CaseRecord>, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.cases(),
+            Books::Memory(memory) => Ok(memory.cases()),
+        }
+    }
+
+    /// Cases by number.
+    pub fn cases_numbered(&self, numbers: impl Iterator<Item = u64>) -> Result<Vec<CaseRecord>, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.cases_numbered(numbers),
+            Books::Memory(memory) => Ok(memory.cases_numbered(numbers)),
+        }
+    }
+
+    /// Forks that were seen over a root.
+    pub fn forks_over(&self, root: &Digest) -> Result<Vec<ForkRecord>, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.forks_over(root),
+            Books::Memory(memory) => Ok(memory.forks_over(root)),
+        }
+    }
+
+    /// The papers of a payment that came in.
+    pub fn papers(&self, payer: &Key, payment: &PaymentId) -> Result<Option<Papers>, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.papers(payer, payment),
+            Books::Memory(memory) => Ok(memory.papers(payer, payment)),
+        }
+    }
+
+    /// Payments that hand on to a note key.
+    pub fn payments_to(&self, key: &Key) -> Result<Vec<Outgoing>, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.payments_to(key),
+            Books::Memory(memory) => Ok(memory.payments_to(key)),
+        }
+    }
+
+    /// Payments with a receipt that says nothing of the bank yet.
+    pub fn receipted(&self, limit: usize) -> Result<Vec<PaymentId>, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.receipted(limit),
+            Books::Memory(memory) => Ok(memory.receipted(limit)),
+        }
+    }
+
+    /// Payments that are safe, and whose payers do not know it yet.
+    pub fn to_tell(&self, limit: usize) -> Result<Vec<Incoming>, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.to_tell(limit),
+            Books::Memory(memory) => Ok(memory.to_tell(limit)),
+        }
+    }
+
+    /// The key that records are sealed to.
+    pub fn vault_key(&self) -> Result<Option<Key>, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.vault_key(),
+            Books::Memory(memory) => Ok(memory.vault_key()),
+        }
+    }
+
+    /// How far the vault goes with what still waits here.
+    pub fn vault_head(&self) -> Result<VaultHead, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.vault_head(),
+            Books::Memory(memory) => Ok(memory.vault_head()),
+        }
+    }
+
+    /// How far the bank has it, as last noted.
+    pub fn vault_sent(&self) -> Result<VaultHead, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.vault_sent(),
+            Books::Memory(memory) => Ok(memory.vault_sent()),
+        }
+    }
+
+    /// What the bank does not have after `sent`.
+    pub fn vault_waiting(&self, sent: VaultHead) -> Result<Option<Waiting>, StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.vault_waiting(sent),
+            Books::Memory(memory) => Ok(memory.vault_waiting(sent)),
+        }
+    }
+
+    /// The bank has lost records that it had taken.
+    pub fn vault_again(&self, there: VaultHead) -> Result<(), StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.vault_again(there),
+            Books::Memory(memory) => memory.vault_again(there),
+        }
+    }
+
+    /// What is kept about a case's question.
+    pub fn kept_about(&self, question: &Question) -> Result<Kept, StoreFault> {
+        let notes = self.notes_over(&question.root)?;
+        let from = match question.note(&notes).and_then(|own| own.from) {
+            Some((payer, payment)) => self.papers(&payer, &payment)?,
+            None => None,
+        };
+        Ok(Kept { from, paid: self.payments_to(&question.to)? })
+    }
+
+    /// From now on, every commit goes into the vault, too.
+    pub fn begin_vault(&self, key: Key, origin: &Origin) -> Result<(), StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.begin_vault(key, origin),
+            Books::Memory(memory) => memory.begin_vault(key),
+        }
+    }
+
+    /// The bank has everything up to `sent`.
+    pub fn vault_was_sent(&self, sent: VaultHead) -> Result<(), StoreFault> {
+        match self {
+            Books::Redb(redb) => redb.vault_was_sent(sent),
+            Books::Memory(memory) => {
+                memory.vault_was_sent(sent);
+                Ok(())
+            }
         }
     }
 }

@@ -12,6 +12,7 @@ mod cases;
 mod chance;
 mod disk;
 mod mailbox;
+mod memory;
 mod person;
 mod post;
 mod shelves;
@@ -241,6 +242,11 @@ impl World {
         let by = |name: &str| name.to_owned();
         self.order(Operation::Propose { account, change, by: by("anna"), reason: "a case".to_owned() });
         self.order(Operation::Confirm { account, change, by: by("bruno") });
+    }
+
+    /// Asks the bank at once, if somebody reaches it.
+    pub fn ask_bank(&mut self, who: Who, ask: BankAsk) -> Option<BankAnswer> {
+        if self.person(who).cut_off { None } else { self.bank.ask(ask) }
     }
 
     // ---- what people begin ----
@@ -695,7 +701,7 @@ impl World {
 
     /// Asks the bank for its keys.
     pub fn learn_keys(&mut self, who: Who) -> Result<(), Cannot> {
-        let Some(BankAnswer::Terms(terms)) = self.bank.ask(BankAsk::Terms) else {
+        let Some(BankAnswer::Terms(terms)) = self.ask_bank(who, BankAsk::Terms) else {
             return Ok(());
         };
         let decision = self.person(who).wallet.learn_keys(terms.keys, self.clock(who));

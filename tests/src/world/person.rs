@@ -3,9 +3,10 @@
 //! Everything that is decided goes through a batch and its commit; only then are there effects. When the
 //! disk fails, the workstation is down until it is started again, and then knows what the disk knows.
 
-use super::books::{Books, Memory, Paper};
+use super::books::{Books, Paper};
 use super::chance::Chance;
 use super::disk::{Disk, Kept};
+use super::memory::Memory;
 use daemon::store::{RedbStore, Store, StoreFault};
 use daemon::wallet::change::{Batch, Decision, Effect};
 use daemon::wallet::policy::Policy;
@@ -53,6 +54,8 @@ pub struct Person {
     pub locked: bool,
     /// Whether his workstation is switched off, as far as others see it.
     pub off: bool,
+    /// Whether he can't reach the bank.
+    pub cut_off: bool,
     /// Something is worth a way to the bank.
     pub refresh_due: bool,
     /// It is time to ask the bank again for what takes days there.
@@ -111,6 +114,7 @@ impl Person {
             disk,
             locked: false,
             off: false,
+            cut_off: false,
             refresh_due: false,
             slow_due: true,
             restarts: 0,
@@ -142,6 +146,7 @@ impl Person {
             disk,
             locked: self.locked,
             off: self.off,
+            cut_off: self.cut_off,
             refresh_due: self.refresh_due,
             slow_due: self.slow_due,
             restarts: self.restarts,

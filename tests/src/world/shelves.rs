@@ -108,6 +108,13 @@ impl ShelfMut for Draft<'_> {
         self.undo.push((name, before));
         Ok(())
     }
+
+    fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault> {
+        let name = (table, key.to_vec());
+        let before = self.rows.rows.remove(&name);
+        self.undo.push((name, before));
+        Ok(())
+    }
 }
 
 impl Store for Shelves {

@@ -3,7 +3,8 @@
 use super::{Holds, Violation, broken};
 use crate::world::Bank;
 use bank_node::ledger::books::{Fault, View};
-use bank_node::ledger::{Asked, CASH, Entry, EntryKind, OUTSTANDING};
+use bank_node::ledger::cases::Stage;
+use bank_node::ledger::{Asked, CASH, Entry, EntryKind, GUARANTEE, OUTSTANDING};
 use bank_node::store::shelf::Table;
 use protocol::id::RequestId;
 use protocol::range::Range;
@@ -22,6 +23,21 @@ struct Done {
     withdrawn: u64,
     deposited: u64,
     paid_in: i128,
+    charged: u64,
+    recovered: u64,
+}
+
+/// A case that has come to an end against somebody.
+#[derive(Clone, Copy, Debug)]
+pub struct Judged {
+    /// The liable party's account.
+    pub liable: u64,
+    /// Whether he is said to have signed two payments.
+    pub offence: bool,
+    /// What he has paid.
+    pub from_liable: u64,
+    /// What the guarantee paid in his stead and has not got back.
+    pub guaranteed: u64,
 }
 
 /// The bank's books.
@@ -35,6 +51,12 @@ pub struct BankTruth {
     redeemed: i128,
     /// Withdrawals and deposits that the bank has done: of which account, how much.
     moves: HashMap<RequestId, (EntryKind, u64, u64)>,
+    /// Reclaims that were filed, and from which account.
+    reclaims: HashMap<RequestId, u64>,
+    /// Judged cases.
+    pub judged: BTreeMap<u64, Judged>,
+    /// What happened at the bank since somebody asked.
+    pub happened: Vec<&'static str>,
 }
 
 /// What is new at the bank.
@@ -112,6 +134,7 @@ impl BankTruth {
                         news.redeemed.push((serial, redeemed.range));
                     }
                 }
+                Table::Cases => self.case(view, number(key))?,
                 _ => {}
             }
         }
@@ -136,6 +159,32 @@ impl BankTruth {
             let moved = i128::from(posting.units.get());
             *self.balances.entry(posting.debit.0).or_default() -= moved;
             *self.balances.entry(posting.credit.0).or_default() += moved;
+            news.accounts.extend([posting.debit.0, posting.credit.0]);
+            match entry.kind {
+                EntryKind::Charge => {
+                    self.done.entry(posting.debit.0).or_default().charged += units;
+                    self.done.entry(posting.credit.0).or_default().recovered += units;
+                }
+                EntryKind::Reclaim => self.done.entry(posting.credit.0).or_default().deposited += units,
+                _ => {}
+            }
+        }
+        let event = match entry.kind {
+            EntryKind::ReclaimFiled => "reclaim-filed",
+            EntryKind::Contest => "reclaim-contested",
+            EntryKind::Reclaim => "reclaim-closed",
+            EntryKind::Claim => "claim-filed",
+            EntryKind::Heard => "case-walked-up",
+            EntryKind::Judged => "claim-judged",
+            EntryKind::Dismissed => "claim-dismissed",
+            EntryKind::Charge if entry.account == Some(GUARANTEE) => "guarantee-paid",
+            EntryKind::Charge => "charged",
+            EntryKind::Suspend => "suspended",
+            EntryKind::Reinstate => "reinstated",
+            _ => "",
+        };
+        if !event.is_empty() {
+            self.happened.push(event);
         }
         let Some(account) = entry.account.map(|account| account.0) else { return Ok(()) };
         news.accounts.push(account);
@@ -143,15 +192,29 @@ impl BankTruth {
         match entry.kind {
             EntryKind::Withdraw => done.withdrawn += units,
             EntryKind::Deposit => done.deposited += units,
-            EntryKind::Open | EntryKind::PayIn => done.paid_in += i128::from(units),
+            EntryKind::Open | EntryKind::PayIn | EntryKind::GuaranteeIn => done.paid_in += i128::from(units),
             EntryKind::PayOut => done.paid_in -= i128::from(units),
             _ => {}
+        }
+        if let (EntryKind::ReclaimFiled, Asked::Customer(id)) = (entry.kind, &entry.asked) {
+            self.reclaims.insert(*id, account);
         }
         if let (EntryKind::Withdraw | EntryKind::Deposit, Asked::Customer(id)) = (entry.kind, &entry.asked)
             && self.moves.insert(*id, (entry.kind, account, units)).is_some()
         {
             return broken("request-done-twice", format!("entry {} repeats a request", entry.number));
         }
+        Ok(())
+    }
+
+    fn case(&mut self, view: &impl View, number: u64) -> Holds {
+        let case = view.case(number).map_err(fault)?;
+        let Some((case, Stage::Judged(debt))) = case.map(|case| (case.number, case.stage)) else {
+            return Ok(());
+        };
+        let (liable, offence) = (debt.liable.0, debt.offence);
+        let (from_liable, guaranteed) = (debt.from_liable.get(), debt.guaranteed().get());
+        self.judged.insert(case, Judged { liable, offence, from_liable, guaranteed });
         Ok(())
     }
 
@@ -234,6 +297,16 @@ impl BankTruth {
     /// Withdrawals and deposits done for an account's owner.
     pub fn moved(&self, account: u64) -> (u64, u64) {
         self.done.get(&account).map_or((0, 0), |done| (done.withdrawn, done.deposited))
+    }
+
+    /// What cases took from an account, and what they brought to it.
+    pub fn judged_for(&self, account: u64) -> (u64, u64) {
+        self.done.get(&account).map_or((0, 0), |done| (done.charged, done.recovered))
+    }
+
+    /// Whether an account's owner has filed this reclaim.
+    pub fn is_reclaim(&self, id: &RequestId, account: u64) -> bool {
+        self.reclaims.get(id) == Some(&account)
     }
 
     /// A withdrawal or deposit that was done: whose and how much.

@@ -52,10 +52,8 @@ pub struct Truth {
     pub(super) signed_by_hand: BTreeMap<usize, u64>,
     /// Units that honest people have lost to each evil person.
     lost_to: BTreeMap<usize, u64>,
-    /// Everybody whom the machinery has named liable. Claims fill it.
-    pub(super) named: Vec<Key>,
-    /// Units paid out of the guarantee account. Claims fill it.
-    pub(super) guaranteed: u64,
+    /// The most that the guarantee pays in one offender's stead.
+    pub(super) cap: u64,
 }
 
 impl Truth {
@@ -71,8 +69,7 @@ impl Truth {
             explained: HashSet::new(),
             signed_by_hand: BTreeMap::new(),
             lost_to: BTreeMap::new(),
-            named: Vec::new(),
-            guaranteed: 0,
+            cap: world.bank.rules.guarantee_cap.get(),
         };
         truth.after_step(world, tally)?;
         Ok(truth)
@@ -107,6 +104,9 @@ impl Truth {
     /// True after every step.
     pub fn after_step(&mut self, world: &World, tally: &mut Tally) -> Holds {
         let news = self.bank.absorb(&world.bank)?;
+        for event in self.bank.happened.drain(..) {
+            tally.count(event);
+        }
         let changed: Vec<Who> = world
             .everybody()
             .into_iter()
@@ -158,30 +158,62 @@ impl Truth {
         Ok(())
     }
 
-    /// Nobody honest is named liable.
+    /// Nobody honest is named an offender, nor owes more than he took back; the guarantee keeps to its cap.
     fn check_named(&self) -> Holds {
-        let honest = |key: &&Key| self.place_of(key).is_some_and(|place| self.is_honest(place));
-        match self.named.iter().find(honest) {
-            Some(key) => broken("blamed-honest", format!("{key} is named liable and has kept every rule")),
-            None => Ok(()),
+        let mut guaranteed: HashMap<u64, u64> = HashMap::new();
+        let mut paid: HashMap<u64, u64> = HashMap::new();
+        for (number, case) in &self.bank.judged {
+            *guaranteed.entry(case.liable).or_default() += case.guaranteed;
+            *paid.entry(case.liable).or_default() += case.from_liable;
+            if case.offence && self.person_of(case.liable).is_some_and(|person| person.honest) {
+                let what = format!("account {} is an offender in case {number}: {case:?}", case.liable);
+                return broken("blamed-honest", what);
+            }
         }
+        if let Some((account, units)) = guaranteed.iter().find(|(_, units)| **units > self.cap) {
+            return broken("guarantee-cap", format!("{units} paid for account {account}"));
+        }
+        for (account, paid) in paid {
+            if let Some(person) = self.person_of(account).filter(|person| person.honest)
+                && paid > person.took_back()
+            {
+                let most = person.took_back();
+                return broken("owes-too-much", format!("account {account} paid {paid}, took back {most}"));
+            }
+        }
+        Ok(())
     }
 
-    /// How many honest people were named.
+    fn person_of(&self, account: u64) -> Option<&PersonTruth> {
+        self.people.iter().find(|person| person.account == account)
+    }
+
+    /// What honest people have accepted from others: id, payer, units.
+    fn accepted_by(&self, place: usize) -> Vec<([u8; 16], Key, u64)> {
+        let all = self.accepted.iter().filter(|(_, accepted)| accepted.payee == place);
+        all.map(|(id, accepted)| (*id, accepted.payer, accepted.units)).collect()
+    }
+
+    /// How often honest people were named offenders.
     pub fn blamed_honest(&self) -> u64 {
-        let honest = |key: &&Key| self.place_of(key).is_some_and(|place| self.is_honest(place));
-        u64::try_from(self.named.iter().filter(honest).count()).unwrap_or(u64::MAX)
+        let honest = |case: &&bank::Judged| {
+            case.offence && self.person_of(case.liable).is_some_and(|person| person.honest)
+        };
+        u64::try_from(self.bank.judged.values().filter(honest).count()).unwrap_or(u64::MAX)
     }
 
-    /// Those who keep no rules have no more on their accounts than they paid in, what honest people paid them, and
-    /// what a guarantee paid.
+    /// Those who keep no rules have no more on their accounts than they paid in, what honest people paid them, what
+    /// honest people owed them, and what a guarantee paid.
     fn check_coalition(&self) -> Holds {
         let evil = |person: &&PersonTruth| !person.honest && person.copy_of.is_none();
         let there: i128 = self.people.iter().filter(evil).map(|p| self.bank.balance(p.account)).sum();
-        let put_in: i128 = self.people.iter().filter(evil).map(|p| self.bank.paid_in(p.account)).sum();
-        let honest = self.people.iter().filter(|person| person.honest);
-        let paid: u64 = honest.map(|person| person.to_evil()).sum();
-        let most = put_in + i128::from(paid) + i128::from(self.guaranteed);
+        let put_in: i128 =
+            self.people.iter().filter(evil).map(|p| self.bank.paid_in(p.account) + p.own).sum();
+        let honest = || self.people.iter().filter(|person| person.honest);
+        let paid: u64 = honest().map(PersonTruth::to_evil).sum();
+        let charged: u64 = honest().map(|person| self.bank.judged_for(person.account).0).sum();
+        let guaranteed: u64 = self.bank.judged.values().map(|case| case.guaranteed).sum();
+        let most = put_in + i128::from(paid + charged + guaranteed);
         if there > most {
             return broken("coalition", format!("evil people have {there}, and may have {most} at most"));
         }

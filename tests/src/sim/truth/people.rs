@@ -14,7 +14,9 @@ use std::collections::HashMap;
 /// A payment that a payee has accepted.
 #[derive(Clone, Copy, Debug)]
 pub struct Accepted {
-    payee: usize,
+    pub(super) payee: usize,
+    pub(super) payer: Key,
+    pub(super) units: u64,
 }
 
 /// A payment that has left a reserve and has no outcome that the simulation knows.
@@ -49,6 +51,24 @@ pub struct PersonTruth {
     accepted_in: u64,
     accepted_out: u64,
     out_to_evil: u64,
+    /// Payments of his that honest payees have accepted: for ever, whatever his machine remembers.
+    accepted: HashMap<[u8; 16], u64>,
+    /// What he took back or reclaimed, by payment.
+    back: HashMap<[u8; 16], u64>,
+    /// What he took back or reclaimed in all: nobody can charge him for more.
+    took_back: u64,
+    /// Payments that came in and that a restored machine knows nothing of.
+    missing: HashMap<[u8; 16], u64>,
+    /// Units that somebody has accepted from his lost machine and that the new one does not know to be gone.
+    forgotten: u64,
+    /// Units that his lost machine sent to somebody evil: nobody says what became of them.
+    perhaps: u64,
+    passed: u64,
+    /// How often his machine was restored.
+    pub(super) restored: u64,
+    rereading: bool,
+    /// What he had when he ceased to be careful: his own, like what was paid in.
+    pub(super) own: i128,
     /// Units he lost to evil payers.
     pub lost: u64,
 }
@@ -64,6 +84,11 @@ impl PersonTruth {
     /// Units that went, or may have gone, to people who keep no rules.
     pub fn to_evil(&self) -> u64 {
         self.out_to_evil
+    }
+
+    /// Units he took back or reclaimed.
+    pub fn took_back(&self) -> u64 {
+        self.took_back
     }
 
     /// Payments without an outcome.
@@ -99,6 +124,10 @@ impl Truth {
                 Movement::Received => "received",
                 Movement::Returned => "returned",
                 Movement::Lost => "lost",
+                Movement::Reclaimed => "reclaimed",
+                Movement::Recovered => "recovered",
+                Movement::Charged => "told-of-charge",
+                Movement::Passed => "passed",
             });
             self.read_line(world, who, line)?;
         }
@@ -117,7 +146,11 @@ impl Truth {
                     _ => EntryKind::Deposit,
                 };
                 let done = self.bank.done(&RequestId(line.id));
-                if done != Some((kind, person.account, units)) {
+                let reclaimed = kind == EntryKind::Deposit
+                    && self.bank.is_reclaim(&RequestId(line.id), person.account);
+                if reclaimed {
+                    person.took_back += units;
+                } else if done != Some((kind, person.account, units)) {
                     let what = format!("{name} has {} {units}, the bank {done:?}", line.movement.word());
                     return broken("moved-at-bank", what);
                 }
@@ -139,6 +172,8 @@ impl Truth {
             Movement::Returned => match person.sent.get_mut(&line.id) {
                 Some(sent) if sent.returned + units <= sent.units => {
                     sent.returned += units;
+                    person.took_back += units;
+                    *person.back.entry(line.id).or_default() += units;
                     if to_evil {
                         person.out_to_evil -= units;
                     }
@@ -150,6 +185,25 @@ impl Truth {
                     return broken("accepted-and-returned", what);
                 }
             },
+            Movement::Reclaimed => {
+                person.deposited += units;
+                person.took_back += units;
+                *person.back.entry(line.id).or_default() += units;
+                if to_evil {
+                    person.out_to_evil -= units;
+                }
+                match (person.sent.get_mut(&line.id), person.closed.get_mut(&line.id)) {
+                    (Some(sent), _) if sent.returned + units <= sent.units => sent.returned += units,
+                    // His payee has it and came too late: the payer has it back, and owes it.
+                    (None, Some(kept)) if units <= *kept => {
+                        *kept -= units;
+                        person.accepted_out -= units;
+                    }
+                    _ => return broken("reclaimed-too-much", format!("{name}, {}", PaymentId(line.id))),
+                }
+            }
+            Movement::Recovered | Movement::Charged => {}
+            Movement::Passed => person.passed += units,
             Movement::Lost => {
                 person.lost += units;
                 if person.honest && person.lost > person.may_lose {
@@ -168,6 +222,10 @@ impl Truth {
         let payer = self.place_of(&line.party);
         if let Some(person) = self.people.get_mut(place) {
             person.accepted_in += units;
+            // A restored machine is paid once more what the lost one had taken.
+            if person.missing.remove(&line.id).is_some() || person.rereading {
+                return Ok(());
+            }
         }
         let Some(payer) = payer else { return broken("stranger", format!("{name} was paid by nobody")) };
         if !self.is_honest(place) {
@@ -175,16 +233,25 @@ impl Truth {
         }
         // Somebody evil may use an id twice, as long as each payee takes it once.
         let id = line.id;
-        let twice = self.accepted.insert(id, Accepted { payee: place });
+        let twice = self.accepted.insert(id, Accepted { payee: place, payer: line.party, units });
         if let Some(twice) = twice.filter(|twice| self.is_honest(payer) || twice.payee == place) {
             let what = format!("{name} and earlier {twice:?} received {}", PaymentId(id));
             return broken("received-twice", what);
         }
         let Some(payer) = self.people.get_mut(payer).filter(|payer| payer.honest) else { return Ok(()) };
+        payer.accepted.insert(id, units);
+        let back = payer.back.get(&id).copied().unwrap_or(0);
         match payer.sent.remove(&id) {
-            Some(sent) if sent.units == units && sent.returned == 0 => {
-                payer.accepted_out += units;
-                payer.closed.insert(id, units);
+            Some(sent) if sent.units == units && sent.returned == back => {
+                payer.accepted_out += units - back;
+                payer.closed.insert(id, units - back);
+                Ok(())
+            }
+            // Reclaimed, as nobody had answered: now the payer owes it.
+            None if back > 0 => Ok(()),
+            // His machine was lost with the payment in it.
+            None if payer.restored > 0 && !payer.closed.contains_key(&id) => {
+                payer.forgotten += units;
                 Ok(())
             }
             other => {
@@ -194,6 +261,49 @@ impl Truth {
         }
     }
 
+    /// Somebody's machine was restored: what it remembers is read anew, and compared with what others have seen.
+    pub(in crate::sim) fn restored(&mut self, world: &World, who: Who) -> Holds {
+        let Some(before) = self.people.get(who.place()).cloned() else { return Ok(()) };
+        let fresh = PersonTruth {
+            accepted: before.accepted.clone(),
+            restored: before.restored + 1,
+            rereading: true,
+            may_lose: before.may_lose,
+            perhaps: before.perhaps,
+            notes: 0,
+            free: before.free.clone(),
+            ..PersonTruth::new(world.person(who), before.honest)
+        };
+        if let Some(person) = self.people.get_mut(who.place()) {
+            *person = fresh;
+        }
+        self.read_history(world, who, &mut Tally::default())?;
+        let evil = |payee: &Key| self.place_of(payee).is_none_or(|place| !self.is_honest(place));
+        let perhaps: u64 = before.sent.values().filter(|sent| evil(&sent.payee)).map(|sent| sent.units).sum();
+        let received = self.accepted_by(who.place());
+        let Some(person) = self.people.get_mut(who.place()) else { return Ok(()) };
+        person.rereading = false;
+        person.perhaps += perhaps + before.out_to_evil;
+        for (id, units) in person.accepted.clone() {
+            match person.sent.remove(&id) {
+                Some(sent) => {
+                    person.accepted_out += units - sent.returned;
+                    person.closed.insert(id, units - sent.returned);
+                }
+                None if person.back.contains_key(&id) || person.closed.contains_key(&id) => {}
+                None => person.forgotten += units,
+            }
+        }
+        let known = world.person(who).store().ok();
+        for (id, payer, units) in received {
+            let there = known.and_then(|store| store.incoming(&payer, &PaymentId(id)).ok().flatten());
+            if there.is_none() {
+                person.missing.insert(id, units);
+            }
+        }
+        Ok(())
+    }
+
     /// After somebody's wallet changed.
     pub(super) fn check_person(&mut self, world: &World, who: Who, tally: &mut Tally) -> Holds {
         if !self.is_honest(who.place()) {
@@ -201,7 +311,7 @@ impl Truth {
         }
         let person = world.person(who);
         let holdings = person.wallet().holdings();
-        let reserve = holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get();
+        let reserve = holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get() + holdings.fenced.get();
         let told = person.wallet().history().reserve.get();
         if told != reserve {
             let what = format!("{}'s history says {told}, the notes {reserve}", person.name);
@@ -231,7 +341,7 @@ impl Truth {
             let kept = sent.units - sent.returned;
             let fits = match outcome {
                 // Whoever is honest and has it was ticked off when he accepted it.
-                Some(PaymentOutcome::Done) => !honest && sent.returned == 0,
+                Some(PaymentOutcome::Done) => !honest,
                 // Part of what somebody evil refused may be redeemed by him.
                 Some(PaymentOutcome::NotDone) => kept == 0 || !honest,
                 _ => false,
@@ -245,6 +355,8 @@ impl Truth {
                 (Some(State::Returned(_)), 0) => "not-done-taken-back",
                 (Some(State::Returned(_)), _) => "not-done-partly-taken",
                 (Some(State::NotDone(_)), _) => "not-done-bank-refused",
+                (Some(State::Reclaimed), _) => "not-done-reclaimed",
+                (Some(State::Passed), _) => "done-passed",
                 _ => "done-evil-payee",
             });
             if let Some(seen) = self.people.get_mut(who.place()) {
@@ -260,7 +372,7 @@ impl Truth {
         let Some(seen) = self.people.get(who.place()).filter(|seen| seen.honest) else { return Ok(()) };
         let person = world.person(who);
         let holdings = person.wallet().holdings();
-        let reserve = holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get();
+        let reserve = holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get() + holdings.fenced.get();
         let in_doubt: u64 = seen.sent.values().map(|sent| sent.units - sent.returned).sum();
         // What the bank has done and the wallet has not heard of.
         let (withdrawn, deposited) = self.bank.moved(seen.account);
@@ -268,8 +380,11 @@ impl Truth {
         let unheard = moved(withdrawn, seen.withdrawn) - moved(deposited, seen.deposited);
         let has = self.bank.balance(seen.account) + i128::from(reserve + in_doubt) + unheard;
         let paid = i128::from(seen.accepted_in) - i128::from(seen.accepted_out + seen.lost);
-        let due = self.bank.paid_in(seen.account) + paid;
-        if has != due {
+        let (charged, recovered) = self.bank.judged_for(seen.account);
+        let forgotten = i128::from(seen.forgotten) - i128::from(seen.passed);
+        let cases = i128::from(recovered) - i128::from(charged);
+        let due = self.bank.paid_in(seen.account) + paid + cases + forgotten;
+        if has > due || has < due - i128::from(seen.perhaps) {
             let name = &person.name;
             let what = format!(
                 "{name} has {has} (reserve {reserve}, in doubt {in_doubt}, unheard {unheard}), due is {due}: {seen:?}"
@@ -284,6 +399,13 @@ impl Truth {
         for who in world.everybody() {
             let Some(seen) = self.people.get(who.place()).filter(|seen| seen.honest) else { continue };
             let person = world.person(who);
+            if person.off {
+                continue;
+            }
+            if !seen.missing.is_empty() {
+                let what = format!("{} was paid {:?} and does not know it", person.name, seen.missing);
+                return broken("lost-by-restore", what);
+            }
             let waiting = person.wallet().open_payments().count() + person.wallet().open_bank_ops().count();
             if waiting > 0 || seen.is_waiting() {
                 let open = world.open_things();
@@ -304,6 +426,10 @@ impl Truth {
             let Some(seen) = self.people.get(who.place()).filter(|seen| seen.honest) else { continue };
             let (reserve, account) = (world.reserve(who), self.bank.balance(seen.account));
             let told = world.person(who).wallet().account().map(|told| i128::from(told.units.get()));
+            if world.person(who).off {
+                honest += account + i128::from(reserve);
+                continue;
+            }
             if reserve != 0 || told.is_some_and(|told| told > self.bank.cash()) {
                 return broken("cash-in", format!("{} keeps {reserve}", world.person(who).name));
             }
@@ -311,32 +437,20 @@ impl Truth {
         }
         let evil = |seen: &&PersonTruth| !seen.honest && seen.copy_of.is_none();
         let there: i128 = self.people.iter().filter(evil).map(|seen| self.bank.balance(seen.account)).sum();
-        if honest + there + self.bank.outstanding() != self.bank.cash() {
+        let guarantee = self.bank.balance(bank_node::ledger::GUARANTEE.0);
+        if honest + there + guarantee + self.bank.outstanding() != self.bank.cash() {
             return broken("cash-in", "accounts and notes are not what was paid in".to_owned());
-        }
-        self.check_gain(there)
-    }
-
-    /// What evil people have won in all is what honest people lost to them, and no more.
-    fn check_gain(&self, there: i128) -> Holds {
-        let evil = |seen: &&PersonTruth| !seen.honest && seen.copy_of.is_none();
-        let put_in: i128 = self.people.iter().filter(evil).map(|p| self.bank.paid_in(p.account)).sum();
-        let honest = || self.people.iter().filter(|seen| seen.honest);
-        let to_evil: u64 = honest().map(PersonTruth::to_evil).sum();
-        let accepted: i128 = honest().map(|p| i128::from(p.accepted_in) - i128::from(p.accepted_out)).sum();
-        let lost: u64 = honest().map(|person| person.lost).sum();
-        // Among honest people in and out cancel: what is left came from, or went to, evil ones.
-        let from_evil = accepted + i128::from(to_evil);
-        let most = put_in + i128::from(to_evil) - from_evil + i128::from(lost + self.guaranteed);
-        let theirs = there + self.bank.outstanding();
-        if theirs > most {
-            return broken("coalition", format!("evil people have {theirs} in the end, and may have {most}"));
         }
         Ok(())
     }
 
     /// Units that honest people lost to evil ones.
     pub fn uninsured(&self) -> u64 {
-        self.people.iter().filter(|person| person.honest).map(|person| person.lost).sum()
+        let honest = self.people.iter().filter(|person| person.honest);
+        let uncovered = |person: &PersonTruth| {
+            let (charged, recovered) = self.bank.judged_for(person.account);
+            (person.lost + charged.saturating_sub(person.took_back)).saturating_sub(recovered)
+        };
+        honest.map(uncovered).sum()
     }
 }

@@ -5,9 +5,9 @@ use crate::world::{Who, World};
 use bank_node::ledger::books::View;
 use daemon::wallet::reserve::OwnNote;
 use protocol::id::{Key, RequestId};
-use protocol::note::{Destination, Note};
+use protocol::note::{Destination, Note, NoteTable};
 use protocol::range::{Range, RangeSet};
-use protocol::wire::{BankAnswer, Item};
+use protocol::wire::{BankAnswer, Item, ReclaimFate};
 use std::collections::HashMap;
 
 /// Who believes which units to be his.
@@ -51,6 +51,16 @@ impl Truth {
         }
     }
 
+    /// Whether two chains part because somebody has reclaimed what his payee has after all: a debt, no offence.
+    fn reclaimed_at(&self, one: &Note, other: &Note) -> bool {
+        let at = one.links.iter().zip(&other.links).position(|(a, b)| a.unverified() != b.unverified());
+        let is_reclaim = |note: &Note| {
+            let to = at.and_then(|at| note.links.get(at)).map(|link| link.unverified().to);
+            matches!(to, Some(Destination::Reclaim(_)))
+        };
+        is_reclaim(one) || is_reclaim(other)
+    }
+
     fn evil_owner(&self, key: &Key) -> Option<usize> {
         let owner = self.owners.get(key).filter(|owner| !self.is_honest(**owner))?;
         Some(self.root_of(*owner))
@@ -68,6 +78,9 @@ impl Truth {
                 && let Destination::Key(key) = holding.to
             {
                 self.owners.insert(key, place);
+            }
+            if wallet.fence().is_some_and(|fence| fence.holds(own)) {
+                continue;
             }
             free.extend(own.free.iter().map(|range| (serial(&own.note), range)));
         }
@@ -133,7 +146,9 @@ impl Truth {
         let winner = world.bank.shelves.redeemed_before(at, gone.end()).ok().flatten();
         let mine = self.notes_over(world, who, at, gone);
         let winner = |my: &Note| winner.as_ref().map(|winner| winner.note(&my.root));
-        let parts = |my: &Note| winner(my).is_some_and(|winner| self.evil_at(my, &winner).is_some());
+        let parts = |my: &Note| {
+            winner(my).is_some_and(|won| self.evil_at(my, &won).is_some() || self.reclaimed_at(my, &won))
+        };
         if mine.iter().any(parts) {
             return Ok(());
         }
@@ -162,9 +177,24 @@ impl Truth {
         id: &RequestId,
         answer: &BankAnswer,
     ) -> Holds {
-        let faults: Vec<(usize, &Item)> = match answer {
-            BankAnswer::Denied(faults) => faults.iter().map(|(at, item)| (usize::from(*at), item)).collect(),
-            BankAnswer::Deposited(items, _) => items.iter().enumerate().collect(),
+        let clash = |(at, item): (usize, &Item)| match item {
+            Item::Clash(winners) => Some((at, winners.clone())),
+            _ => None,
+        };
+        let faults: Vec<(usize, NoteTable)> = match answer {
+            BankAnswer::Denied(faults) => {
+                faults.iter().map(|(at, item)| (usize::from(*at), item)).filter_map(clash).collect()
+            }
+            BankAnswer::Deposited(items, _) => items.iter().enumerate().filter_map(clash).collect(),
+            BankAnswer::Reclaim(state) if state.letter.is_some() => {
+                let pieces = state.pieces.iter().enumerate();
+                let fates = pieces.flat_map(|(at, pieces)| pieces.iter().map(move |piece| (at, &piece.fate)));
+                let clash = |(at, fate): (usize, &ReclaimFate)| match fate {
+                    ReclaimFate::Clash(winners) => Some((at, winners.clone())),
+                    _ => None,
+                };
+                fates.filter_map(clash).collect()
+            }
             _ => return Ok(()),
         };
         let wallet = world.person(who).wallet();
@@ -173,22 +203,32 @@ impl Truth {
         }
         let Some(op) = wallet.open_bank_op(id) else { return Ok(()) };
         let mut found: HashMap<usize, u64> = HashMap::new();
-        for (at, item) in faults {
-            let (Item::Clash(winners), Some(piece)) = (item, op.uses.get(at)) else { continue };
+        let mut to_reclaim = 0;
+        for (at, winners) in &faults {
+            let at = *at;
+            let Some(piece) = op.uses.get(at) else { continue };
             let Some(own) = wallet.note(piece.note) else { continue };
             let mut units: HashMap<usize, RangeSet> = HashMap::new();
+            let mut owed = RangeSet::default();
             for winner in winners.clone().unpack().unwrap_or_default() {
                 let shared = winner.holding().ok().and_then(|held| held.range.intersection(piece.range));
-                if let (Some(shared), Some(evil)) = (shared, self.evil_at(&own.note, &winner)) {
-                    units.entry(evil).or_default().insert(shared);
+                let Some(shared) = shared else { continue };
+                match self.evil_at(&own.note, &winner) {
+                    Some(evil) => units.entry(evil).or_default().insert(shared),
+                    None if self.reclaimed_at(&own.note, &winner) => owed.insert(shared),
+                    None => {}
                 }
             }
+            to_reclaim += owed.units().get();
             for (evil, ranges) in units {
                 *found.entry(evil).or_default() += ranges.units().get();
             }
         }
         if !self.explained.insert(*id) {
             return Ok(());
+        }
+        if let Some(person) = self.people.get_mut(who.place()) {
+            person.may_lose += to_reclaim;
         }
         for (evil, units) in found {
             let lost = self.lost_to.entry(evil).or_default();
