@@ -134,14 +134,30 @@ kinds! {
     CopyPays "copy-pays" 4 Evil;
     /// The copy goes to the bank.
     CopyBanks "copy-banks" 2 Evil;
+    /// Somebody asks for a payment back that nobody answers.
+    Reclaim "reclaim" 2 Nothing;
+    /// The bank's next bulletin: whoever reaches the bank reads it, and objects to reclaims.
+    Bulletin "bulletin" 3 Nothing;
+    /// Somebody reads the bulletins.
+    Pull "pull" 1 Nothing;
+    /// Somebody leaves requests at the bank.
+    LeaveRequests "leave-requests" 4 Nothing;
+    /// Somebody pays into a mailbox.
+    PayByMail "pay-by-mail" 6 Nothing;
+    /// Somebody wants a payment back out of a mailbox.
+    Cancel "cancel" 2 Nothing;
+    /// Somebody collects his mail.
+    Collect "collect" 5 Nothing;
+    /// Somebody's machine is gone; a new one is made of his phrase and the vault.
+    LoseMachine "lose-machine" 1 Nothing;
     /// A workstation's disk is copied aside.
-    Backup "backup" 2 Restore;
+    Backup "backup" 1 Restore;
     /// A workstation comes back with the disk that was copied aside.
     RollBack "roll-back" 1 Restore;
-    /// A workstation comes back with an empty disk.
-    Vanish "vanish" 1 Restore;
     /// The disk that was copied aside runs in a second workstation.
     Twin "twin" 1 Restore;
+    /// The second workstation pays.
+    TwinPays "twin-pays" 2 Restore;
     /// The bank forgets what it has redeemed.
     ForgetRedeemed "forget-redeemed" 0 Sabotage;
     /// The bank credits an account with nothing behind it.

@@ -43,14 +43,9 @@ pub(super) struct Evil {
 }
 
 impl Evil {
-    /// At the end nobody is silent any more: silence has no end without a rule for lost payees.
+    /// At the end nobody is silent about certified money any more: nobody but he can have it.
     pub(super) fn settles_down(&mut self) {
         self.settled = true;
-        for manners in self.manners.values_mut() {
-            if matches!(manners, Manners::Swallow | Manners::FalseReceipt) {
-                *manners = Manners::KeepAndRefuse;
-            }
-        }
     }
 
     fn remember(&mut self, life: &Life, who: Who) {

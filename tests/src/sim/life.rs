@@ -5,7 +5,9 @@ use super::evil::Evil;
 use super::setting::{DAYS, Nurseries, Setting};
 use super::tally::Tally;
 use super::truth::{Truth, Violation};
-use crate::world::{Cannot, Chance, Kept, Mail, NOON, Paper, Person, Weather, Who, World, units};
+use crate::world::{
+    Cannot, Chance, Kept, Mail, NOON, Paper, Person, Weather, Who, World, forget_vaults, units,
+};
 use bank_node::desk::office::Operation;
 use bank_node::desk::standing::Change;
 use bank_node::ledger::AccountNumber;
@@ -25,6 +27,14 @@ const OLD_MAIL: usize = 96;
 const MAIL_MAX: usize = 400;
 /// Steps between two looks at everything.
 const AUDIT_EVERY: usize = 750;
+
+/// The most that the guarantee pays in one offender's stead, and what there is of it.
+const CAP: u64 = 150;
+const FUND: u64 = 400;
+/// Everybody is on line and up once in so many seconds: who is asked in a case has to answer in time.
+const AWAY_MAX: u64 = 3 * DAY_SECONDS;
+/// Days at the end in which reclaims close and cases end.
+const LAST_DAYS: u64 = 60;
 
 /// Where the network is cut.
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,12 +77,22 @@ pub struct Life {
     /// Disks that were copied aside.
     backups: BTreeMap<usize, Person>,
     steps: usize,
+    /// Second workstations of people who keep the rules.
+    twins: Vec<Who>,
+    /// Seconds since everybody was on line.
+    away: u64,
 }
 
 impl Life {
     /// A new life.
     pub fn begin(setting: Setting, nurseries: &mut Nurseries) -> Result<Life, Violation> {
-        let world = nurseries.world(&setting);
+        forget_vaults();
+        let mut world = nurseries.world(&setting);
+        world.bank.rules.guarantee_cap = units(CAP);
+        world.order(Operation::Guarantee(units(FUND), "the operators".to_owned()));
+        if setting.features.restore {
+            world.everybody().into_iter().for_each(|who| world.keep_vault(who));
+        }
         let mut tally = Tally::default();
         let truth = Truth::of(&world, setting.honest(), &mut tally)?;
         if setting.paper == Paper::Redb {
@@ -94,6 +114,8 @@ impl Life {
             requests,
             backups: BTreeMap::new(),
             steps: 0,
+            twins: Vec::new(),
+            away: 0,
         })
     }
 
@@ -108,6 +130,7 @@ impl Life {
         self.steps += 1;
         let before = self.world.bank.deaths();
         self.happens(act)?;
+        self.tell_cuts();
         self.tally.add("bank-crashed", self.world.bank.deaths() - before);
         self.truth.after_step(&self.world, &mut self.tally)?;
         if self.steps.is_multiple_of(AUDIT_EVERY) {
@@ -165,7 +188,16 @@ impl Life {
             Kind::Withdraw => tries(self.world.withdraw(who, much * 3)),
             Kind::Deposit => tries(self.world.deposit(who, much)),
             Kind::Refresh => tries(self.world.refresh(who)),
-            Kind::Remind => self.world.remind(who),
+            Kind::Remind => self.reminds(who),
+            Kind::Reclaim => self.reclaims(who),
+            Kind::Bulletin => self.bulletin(),
+            Kind::Pull => self.reads_bulletins(who),
+            Kind::LeaveRequests if self.is_up(who) => tries(self.world.leaves_requests(who)),
+            Kind::PayByMail if self.is_up(who) => tries(self.world.pay_by_mail(who, other, much)),
+            Kind::Cancel => self.cancels(who),
+            Kind::Collect if self.is_up(who) => tries(self.world.collect(who)),
+            Kind::LeaveRequests | Kind::PayByMail | Kind::Collect => {}
+            Kind::LoseMachine => self.loses_machine(who)?,
             Kind::Lock => self.world.person_mut(who).locked = true,
             Kind::Unlock => self.world.person_mut(who).locked = false,
             Kind::Moment => self.waits(much * 7),
@@ -225,26 +257,46 @@ impl Life {
             Kind::Backup if !self.world.person(who).is_down() => {
                 self.backups.insert(place, self.world.person(who).copy());
             }
-            Kind::RollBack => {
-                if let Some(older) = self.backups.get(&place).map(Person::copy) {
+            Kind::RollBack if place < self.setting.honest() => {
+                if let Some(older) = self.backups.remove(&place) {
+                    self.uses_old_disk(who, &older);
                     self.world.replace(who, older);
                     self.tally.count("rolled-back");
                 }
             }
-            Kind::Vanish => {
-                let new = self.world.person(who).emptied();
-                self.world.replace(who, new);
-                self.tally.count("vanished");
-            }
-            Kind::Twin if self.world.everybody().len() < 20 => {
+            Kind::Twin if place < self.setting.honest() && self.world.everybody().len() < 20 => {
                 if let Some(older) = self.backups.remove(&place) {
+                    self.uses_old_disk(who, &older);
                     let twin = self.world.add(older);
                     self.truth.second_copy(&self.world, who, twin);
+                    self.twins.push(twin);
                     self.tally.count("twinned");
+                }
+            }
+            Kind::TwinPays => {
+                let at = usize::try_from(act.number).unwrap_or(0).checked_rem(self.twins.len());
+                let payee = self.one(act.other);
+                if let Some(twin) = at.and_then(|at| self.twins.get(at)).copied()
+                    && payee.place() < self.setting.honest()
+                    && self.world.person(payee).key() != self.world.person(twin).key()
+                {
+                    tries(self.world.pay(twin, payee, u64::from(act.much)));
+                    self.world.remind(twin);
                 }
             }
             _ => {}
         }
+    }
+
+    /// Whatever is on an old disk may be signed twice by its owner's key.
+    fn uses_old_disk(&mut self, who: Who, older: &Person) {
+        self.truth.careless(&self.world, who);
+        let units = |person: &Person| -> u64 {
+            let notes = person.wallet().notes();
+            notes.map(|own| own.note.holding().map_or(0, |held| held.range.units().get())).sum()
+        };
+        let all = units(older) + units(self.world.person(who));
+        *self.truth.signed_by_hand.entry(who.place()).or_default() += 2 * all;
     }
 
     fn account(&self, who: Who) -> AccountNumber {
@@ -266,12 +318,118 @@ impl Life {
     }
 
     fn waits(&mut self, seconds: u64) {
-        let end = NOON.plus_seconds(u64::from(DAYS - 4) * DAY_SECONDS);
-        if self.world.now.plus_seconds(seconds) < end {
-            let before = self.world.now.day();
-            self.world.wait(seconds);
-            self.tally.add("day-passed", u64::from(self.world.now.day().0 - before.0));
+        let end = NOON.plus_seconds((u64::from(DAYS) - LAST_DAYS - 10) * DAY_SECONDS);
+        let mut left = seconds;
+        while left > 0 && self.world.now.plus_seconds(left) < end {
+            let slice = left.min(AWAY_MAX);
+            left -= slice;
+            self.passes(slice);
         }
+    }
+
+    /// Some time passes, and with it what the bank does by the calendar.
+    fn passes(&mut self, seconds: u64) {
+        let before = self.world.now.day();
+        self.world.wait(seconds);
+        self.away += seconds;
+        let days = self.world.now.day().0 - before.0;
+        if days > 0 {
+            self.world.bank.mend();
+            self.world.bank.sweep_post();
+        }
+        self.tally.add("day-passed", u64::from(days));
+        if self.away > AWAY_MAX {
+            self.away = 0;
+            self.keeps_up();
+        }
+    }
+
+    /// Honest workstations are never away for longer than a case waits for them.
+    fn keeps_up(&mut self) {
+        self.world.bank.mend();
+        let honest = self.setting.honest();
+        for who in self.people().into_iter().take(honest) {
+            if self.world.person(who).is_down() {
+                self.world.crash(who, Kept::Everything);
+            }
+            let cut = std::mem::replace(&mut self.world.person_mut(who).cut_off, false);
+            self.world.person(who).disk.mend();
+            tries(self.world.ask_for_cases(who));
+            self.world.person_mut(who).cut_off = cut;
+        }
+    }
+
+    fn tell_cuts(&mut self) {
+        for who in self.world.everybody() {
+            self.world.person_mut(who).cut_off = self.cuts.parts(Some(who), None);
+        }
+    }
+
+    fn is_up(&self, who: Who) -> bool {
+        !self.world.person(who).is_down()
+    }
+
+    fn reminds(&mut self, who: Who) {
+        self.world.remind(who);
+        if self.is_up(who) && self.world.is_in_vault(who) {
+            self.tally.count("in-vault");
+        }
+    }
+
+    fn reclaims(&mut self, who: Who) {
+        let sent = self.sent(who);
+        if let Some(id) = sent.first()
+            && self.world.reclaim(who, id).is_ok()
+        {
+            self.tally.count("reclaim-asked");
+        }
+    }
+
+    /// The bank's next bulletin, for everybody who reaches it.
+    fn bulletin(&mut self) {
+        self.world.bank.mend();
+        drop(self.world.bank.bulletin());
+        for who in self.world.everybody() {
+            self.reads_bulletins(who);
+        }
+    }
+
+    fn reads_bulletins(&mut self, who: Who) {
+        if !self.is_up(who) || self.world.person(who).cut_off || self.world.person(who).off {
+            return;
+        }
+        self.world.bank.mend();
+        tries(self.world.pull_bulletins(who));
+        self.tally.count("bulletin-read");
+        let list = self.world.bank.reclaimed();
+        if !list.is_empty() && self.is_up(who) && !self.world.contest(who, &list).is_zero() {
+            self.tally.count("contested");
+        }
+    }
+
+    fn cancels(&mut self, who: Who) {
+        let posted = |payment: &&daemon::wallet::paying::Outgoing| payment.state == State::Posted;
+        let id = self.world.person(who).wallet().open_payments().find(posted).map(|payment| payment.id);
+        if let Some(id) = id
+            && let Ok(true) = self.world.cancel(who, &id)
+        {
+            self.tally.count("mail-wanted-back");
+        }
+    }
+
+    /// A machine is lost, and made anew from the vault: nothing is spent that the lost one may have spent.
+    fn loses_machine(&mut self, who: Who) -> Result<(), Violation> {
+        let honest = who.place() < self.setting.honest();
+        if !honest || !self.setting.features.restore || self.world.person(who).cut_off {
+            return Ok(());
+        }
+        self.world.bank.mend();
+        self.world.restore(who);
+        self.tally.count("restored");
+        if self.world.person(who).wallet().quarantine().is_some() {
+            return super::truth::broken("quarantine", "a restored machine is quarantined".to_owned());
+        }
+        self.truth.restored(&self.world, who)
     }
 
     fn starts(&mut self, who: Who, number: u64) {
@@ -298,6 +456,9 @@ impl Life {
         let (who, body) = (self.one(act.who), request.unverified());
         let runs =
             !self.world.clock(who).is_past(body.expires) && !self.world.clock(who).is_before(body.created);
+        // Requests of a machine that is gone are paid by nobody: the directory names another one.
+        let payee = self.people().into_iter().find(|who| self.world.person(*who).key() == body.payee());
+        let runs = runs && payee.is_some_and(|payee| self.world.person(payee).node.key() == body.node);
         if runs && body.payee() != self.world.person(who).key() {
             tries(self.world.pay_request(who, &request, u64::from(act.much)));
         }
@@ -430,8 +591,10 @@ impl Life {
             (person.locked, person.skew) = (false, 0);
             self.decides(who, Change::Reinstate);
         }
+        self.tell_cuts();
         self.world.wait(1);
         self.rests()?;
+        self.last_days()?;
         self.truth.check_settled(&self.world)?;
         self.truth.audit(&self.world, &mut self.tally)?;
         for _ in 0..12 {
@@ -448,6 +611,44 @@ impl Life {
         self.truth.check_cashed_in(&self.world)?;
         self.truth.audit(&self.world, &mut self.tally)?;
         self.tally.add("uninsured", self.truth.uninsured());
+        Ok(())
+    }
+
+    /// What nobody answers is reclaimed, and time passes until all of it has ended. In some worlds somebody is away
+    /// meanwhile, and finds his money reclaimed.
+    fn last_days(&mut self) -> Result<(), Violation> {
+        let away = (self.setting.seed % 3 == 0).then(|| Who::at(0));
+        if let Some(who) = away {
+            self.world.person_mut(who).off = true;
+        }
+        for day in 0..LAST_DAYS {
+            if day == 9 && away.is_some() {
+                self.world.person_mut(Who::at(0)).off = false;
+            }
+            for who in self.people() {
+                if self.world.person(who).off {
+                    continue;
+                }
+                for id in self.sent(who) {
+                    if self.world.reclaim(who, &id).is_ok() {
+                        self.tally.count("reclaim-asked");
+                    }
+                }
+            }
+            self.bulletin();
+            self.rests()?;
+            let open = |who: &Who| {
+                let wallet = self.world.person(*who).wallet();
+                wallet.open_payments().count() + wallet.open_bank_ops().count() > 0
+            };
+            let honest = self.people().into_iter().take(self.setting.honest());
+            if day > 9 && !honest.into_iter().any(|who| open(&who)) && !self.truth.bank.has_open_cases() {
+                return Ok(());
+            }
+            if day > 9 || self.people().iter().any(open) || away.is_some() {
+                self.passes(DAY_SECONDS);
+            }
+        }
         Ok(())
     }
 
@@ -473,6 +674,7 @@ impl Life {
 
     /// Delivers and reminds until nothing is on its way.
     fn rests(&mut self) -> Result<(), Violation> {
+        let mut before = None;
         for round in 0..60 {
             while self.waiting() > 0 {
                 self.delivers(0)?;
@@ -482,15 +684,22 @@ impl Life {
                 if self.world.person(who).is_down() {
                     self.world.crash(who, Kept::Everything);
                 }
+            }
+            // What is asked again and answered as before changes nothing any more.
+            let changes = |who: Who| self.world.person(who).changes;
+            let now: u64 = self.people().into_iter().take(self.setting.honest()).map(changes).sum();
+            let now = Some((now, self.truth.bank.entries()));
+            if now == before {
+                return Ok(());
+            }
+            before = now;
+            for who in self.world.everybody() {
                 // A copy that nobody knows of may ask for ever.
                 if who.place() < self.setting.honest() || round < 30 {
                     self.world.remind(who);
                 }
             }
             self.truth.after_step(&self.world, &mut self.tally)?;
-            if self.waiting() == 0 {
-                return Ok(());
-            }
         }
         super::truth::broken("no-rest", format!("mail without end: {:?}", self.world.open_things()))
     }

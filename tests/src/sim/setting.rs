@@ -5,7 +5,7 @@ use daemon::wallet::policy::Policy;
 use std::collections::HashMap;
 
 /// Days for which the bank can issue: no life is longer.
-pub const DAYS: u32 = 130;
+pub const DAYS: u32 = 160;
 /// What everybody has paid in.
 const PAID_IN: u64 = 4_000;
 
@@ -27,7 +27,7 @@ pub struct Features {
 impl Features {
     /// What the product can do today.
     pub const TODAY: Features =
-        Features { restore: false, mailbox: false, claims: false, reclaim: false, bulletins: false };
+        Features { restore: true, mailbox: true, claims: true, reclaim: true, bulletins: true };
 }
 
 /// What a life begins with; follows from its seed.

@@ -33,7 +33,7 @@ thread_local! {
 }
 
 /// Forgets what vaults stood for: another world begins.
-pub(super) fn forget_vaults() {
+pub fn forget_vaults() {
     LIBRARY.with_borrow_mut(Vec::clear);
 }
 

@@ -22,6 +22,7 @@ mod vault;
 
 pub use bank::Bank;
 pub use books::{Books, Paper};
+pub use memory::forget_vaults;
 pub use chance::Chance;
 pub use disk::{Disk, Kept};
 pub use person::{Down, Newcomer, Person};

@@ -34,7 +34,8 @@ impl World {
                     let behind = self.person(who).wallet().bank_is_behind(bulletin, self.clock(who));
                     self.settle_decision(who, behind)?;
                 } else {
-                    more = self.hear(who, bulletin, Source::Bank) == Worth::Taken;
+                    let decision = self.person(who).wallet().hear(bulletin, Source::Bank, self.clock(who));
+                    more = self.settle_decision(who, decision)? == Worth::Taken;
                 }
             }
             if !more {

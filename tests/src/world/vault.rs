@@ -168,7 +168,7 @@ impl World {
         let person = self.person_mut(who);
         let owner = person.wallet.owner().clone();
         let policy = Policy::of(&owner.currency);
-        let keys = protocol::key::bank::BankKeys::pinned(master);
+        let keys = BankKeys::pinned(master);
         person.wallet = store.load(owner, keys, policy).expect("what was replayed can be read");
         (person.store, person.disk) = (Some(store), disk);
         person.node = Signer::from_secret(&person.keys.seed().node(generation));

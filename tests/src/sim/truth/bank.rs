@@ -8,7 +8,7 @@ use bank_node::ledger::{Asked, CASH, Entry, EntryKind, GUARANTEE, OUTSTANDING};
 use bank_node::store::shelf::Table;
 use protocol::id::RequestId;
 use protocol::range::Range;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Redeemed intervals of a root.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +53,7 @@ pub struct BankTruth {
     moves: HashMap<RequestId, (EntryKind, u64, u64)>,
     /// Reclaims that were filed, and from which account.
     reclaims: HashMap<RequestId, u64>,
+    open_cases: BTreeSet<u64>,
     /// Judged cases.
     pub judged: BTreeMap<u64, Judged>,
     /// What happened at the bank since somebody asked.
@@ -127,7 +128,8 @@ impl BankTruth {
                     for redeemed in view.redeemed_from(serial, start, 1).map_err(fault)? {
                         let shown = view.issued(serial).map_err(fault)?;
                         let chain = shown.and_then(|issued| redeemed.note(&issued.root).holding().ok());
-                        if chain.is_none_or(|holding| holding.range != redeemed.range) {
+                        // A reclaim redeems what nobody has shown to be handed on: parts of its chain's last range.
+                        if chain.is_none_or(|holding| !holding.range.contains(redeemed.range)) {
                             return broken("redeemed-without-chain", format!("root {serial} at {start}"));
                         }
                         self.interval(serial, redeemed.range)?;
@@ -209,6 +211,10 @@ impl BankTruth {
 
     fn case(&mut self, view: &impl View, number: u64) -> Holds {
         let case = view.case(number).map_err(fault)?;
+        match case.as_ref().is_some_and(|case| case.is_open()) {
+            true => self.open_cases.insert(number),
+            false => self.open_cases.remove(&number),
+        };
         let Some((case, Stage::Judged(debt))) = case.map(|case| (case.number, case.stage)) else {
             return Ok(());
         };
@@ -302,6 +308,16 @@ impl BankTruth {
     /// What cases took from an account, and what they brought to it.
     pub fn judged_for(&self, account: u64) -> (u64, u64) {
         self.done.get(&account).map_or((0, 0), |done| (done.charged, done.recovered))
+    }
+
+    /// How many lines the journal has.
+    pub fn entries(&self) -> u64 {
+        self.entries
+    }
+
+    /// Whether somebody is asked in a case.
+    pub fn has_open_cases(&self) -> bool {
+        !self.open_cases.is_empty()
     }
 
     /// Whether an account's owner has filed this reclaim.

@@ -32,6 +32,8 @@ struct Sent {
 pub struct PersonTruth {
     /// Whether he keeps the rules.
     pub honest: bool,
+    /// Whether he kept the rules until he used an older copy of his disk: what his keys signed twice is his.
+    pub careless: bool,
     /// Whose second workstation it is.
     pub copy_of: Option<usize>,
     /// His account's number.
@@ -63,7 +65,6 @@ pub struct PersonTruth {
     forgotten: u64,
     /// Units that his lost machine sent to somebody evil: nobody says what became of them.
     perhaps: u64,
-    passed: u64,
     /// How often his machine was restored.
     pub(super) restored: u64,
     rereading: bool,
@@ -104,6 +105,9 @@ impl Truth {
         let Some(seen) = self.people.get_mut(who.place()) else { return Ok(()) };
         seen.changes = person.changes;
         let head = person.wallet().history().seq;
+        if seen.careless {
+            return Ok(());
+        }
         let Some(new) = head.checked_sub(seen.lines) else {
             return broken("history", format!("{}'s history went back to line {head}", person.name));
         };
@@ -202,8 +206,7 @@ impl Truth {
                     _ => return broken("reclaimed-too-much", format!("{name}, {}", PaymentId(line.id))),
                 }
             }
-            Movement::Recovered | Movement::Charged => {}
-            Movement::Passed => person.passed += units,
+            Movement::Recovered | Movement::Charged | Movement::Passed => {}
             Movement::Lost => {
                 person.lost += units;
                 if person.honest && person.lost > person.may_lose {
@@ -261,9 +264,30 @@ impl Truth {
         }
     }
 
+    /// Somebody goes on with an older copy of his disk: what he signs twice from now on is counted apart.
+    pub(in crate::sim) fn careless(&mut self, world: &World, who: Who) {
+        let Some(seen) = self.people.get_mut(who.place()).filter(|seen| seen.honest) else { return };
+        let holdings = world.person(who).wallet().holdings();
+        let reserve = holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get();
+        let has = self.bank.balance(seen.account) + i128::from(reserve + holdings.in_doubt.get());
+        (seen.honest, seen.careless) = (false, true);
+        seen.own = has - self.bank.paid_in(seen.account);
+        let (key, free) = (seen.key, std::mem::take(&mut seen.free));
+        for (serial, range) in free {
+            self.holders.forget(serial, range, who.place());
+        }
+        for other in self.people.iter_mut().filter(|other| other.honest) {
+            let to_him = other.sent.values().filter(|sent| sent.payee == key);
+            other.out_to_evil += to_him.map(|sent| sent.units - sent.returned).sum::<u64>();
+        }
+    }
+
     /// Somebody's machine was restored: what it remembers is read anew, and compared with what others have seen.
     pub(in crate::sim) fn restored(&mut self, world: &World, who: Who) -> Holds {
         let Some(before) = self.people.get(who.place()).cloned() else { return Ok(()) };
+        if !before.honest {
+            return Ok(());
+        }
         let fresh = PersonTruth {
             accepted: before.accepted.clone(),
             restored: before.restored + 1,
@@ -381,10 +405,11 @@ impl Truth {
         let has = self.bank.balance(seen.account) + i128::from(reserve + in_doubt) + unheard;
         let paid = i128::from(seen.accepted_in) - i128::from(seen.accepted_out + seen.lost);
         let (charged, recovered) = self.bank.judged_for(seen.account);
-        let forgotten = i128::from(seen.forgotten) - i128::from(seen.passed);
         let cases = i128::from(recovered) - i128::from(charged);
-        let due = self.bank.paid_in(seen.account) + paid + cases + forgotten;
-        if has > due || has < due - i128::from(seen.perhaps) {
+        // A restored machine believes to have what the lost one had paid, and knows nothing of what it had received.
+        let (forgotten, missing) = (i128::from(seen.forgotten), i128::from(seen.missing.values().sum::<u64>()));
+        let due = self.bank.paid_in(seen.account) + paid + cases + missing - forgotten;
+        if has > due + forgotten || has < due - i128::from(seen.perhaps) - missing {
             let name = &person.name;
             let what = format!(
                 "{name} has {has} (reserve {reserve}, in doubt {in_doubt}, unheard {unheard}), due is {due}: {seen:?}"
@@ -402,7 +427,11 @@ impl Truth {
             if person.off {
                 continue;
             }
-            if !seen.missing.is_empty() {
+            let by_honest = |id: &&[u8; 16]| {
+                let payer = self.accepted.get(*id).and_then(|accepted| self.place_of(&accepted.payer));
+                payer.is_some_and(|payer| self.is_honest(payer))
+            };
+            if seen.missing.keys().find(by_honest).is_some() {
                 let what = format!("{} was paid {:?} and does not know it", person.name, seen.missing);
                 return broken("lost-by-restore", what);
             }

@@ -14,6 +14,15 @@ use std::collections::HashMap;
 #[derive(Default)]
 pub struct Holders(HashMap<u64, Vec<(Range, usize)>>);
 
+impl Holders {
+    /// He is not asked any more.
+    pub(super) fn forget(&mut self, serial: u64, range: Range, place: usize) {
+        if let Some(holders) = self.0.get_mut(&serial) {
+            holders.retain(|held| *held != (range, place));
+        }
+    }
+}
+
 /// The key that signed twice where two chains over the same units part; none where one goes on from the other.
 pub fn parting(one: &Note, other: &Note) -> Option<Key> {
     let parts = one.links.iter().zip(&other.links).position(|(a, b)| a.unverified() != b.unverified())?;
