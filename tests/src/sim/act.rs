@@ -128,6 +128,8 @@ kinds! {
     Manners "manners" 3 Evil;
     /// Somebody evil shows a receipt that is none.
     FalseReceipt "false-receipt" 2 Evil;
+    /// Somebody evil takes all he has from his account in cash.
+    EmptyAccount "empty-account" 2 Evil;
     /// Somebody evil copies his workstation and runs both.
     Copy "copy" 1 Evil;
     /// The copy pays.

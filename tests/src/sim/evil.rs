@@ -5,7 +5,8 @@
 
 use super::act::{Act, Kind};
 use super::life::{Life, tries};
-use crate::world::{Mail, Who};
+use crate::world::{Mail, Who, units};
+use bank_node::desk::office::Operation;
 use daemon::wallet::reserve::OwnNote;
 use protocol::bank::{Introduction, Outcome, RedeemKind, Redemption};
 use protocol::body::Body;
@@ -81,6 +82,10 @@ impl Life {
                 self.evil.manners.insert(who.place(), manners);
             }
             Kind::FalseReceipt => self.shows_false_receipt(who, act),
+            Kind::EmptyAccount => {
+                let left = self.world.account(who);
+                self.orders(Operation::PayOut(self.account(who), units(left)));
+            }
             Kind::Copy => self.copies_himself(who),
             Kind::CopyPays => {
                 if let Some(copy) = self.evil.copies.get(&who.place()).copied() {

@@ -195,7 +195,12 @@ impl Life {
             Kind::LeaveRequests if self.is_up(who) => tries(self.world.leaves_requests(who)),
             Kind::PayByMail if self.is_up(who) => tries(self.world.pay_by_mail(who, other, much)),
             Kind::Cancel => self.cancels(who),
-            Kind::Collect if self.is_up(who) => tries(self.world.collect(who)),
+            Kind::Collect if self.is_up(who) => {
+                let there = !self.world.person(who).cut_off
+                    && self.world.bank.has_mail(&self.world.person(who).key());
+                self.tally.add("mail-collected", u64::from(there));
+                tries(self.world.collect(who));
+            }
             Kind::LeaveRequests | Kind::PayByMail | Kind::Collect => {}
             Kind::LoseMachine => self.loses_machine(who)?,
             Kind::Lock => self.world.person_mut(who).locked = true,
@@ -299,11 +304,11 @@ impl Life {
         *self.truth.signed_by_hand.entry(who.place()).or_default() += 2 * all;
     }
 
-    fn account(&self, who: Who) -> AccountNumber {
+    pub(super) fn account(&self, who: Who) -> AccountNumber {
         AccountNumber(self.world.person(who).wallet().owner().account)
     }
 
-    fn orders(&mut self, operation: Operation) {
+    pub(super) fn orders(&mut self, operation: Operation) {
         self.world.bank.mend();
         // An order that can't be carried out, such as a second suspension, changes nothing.
         drop(self.world.bank.order(operation));
@@ -371,8 +376,14 @@ impl Life {
 
     fn reminds(&mut self, who: Who) {
         self.world.remind(who);
-        if self.is_up(who) && self.world.is_in_vault(who) {
-            self.tally.count("in-vault");
+        if self.is_up(who) {
+            match self.world.is_in_vault(who) {
+                true => self.tally.count("in-vault"),
+                false if self.world.person(who).wallet().quarantine().is_some() => {
+                    self.tally.count("quarantined");
+                }
+                false => {}
+            }
         }
     }
 
@@ -593,6 +604,13 @@ impl Life {
         }
         self.tell_cuts();
         self.world.wait(1);
+        for who in self.world.everybody() {
+            if self.world.person(who).is_down() {
+                self.world.crash(who, Kept::Everything);
+            }
+            // Who was suspended is so no longer.
+            self.world.copy_directory(who);
+        }
         self.rests()?;
         self.last_days()?;
         self.truth.check_settled(&self.world)?;

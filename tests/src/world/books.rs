@@ -13,8 +13,8 @@ use daemon::wallet::paying::Outgoing;
 use daemon::wallet::policy::Policy;
 use daemon::wallet::receiving::{Incoming, RequestRecord};
 use daemon::wallet::reserve::OwnNote;
-use daemon::wallet::{Owner, Wallet};
 use daemon::wallet::vault::Origin;
+use daemon::wallet::{Owner, Wallet};
 use protocol::bank::{Letter, VaultHead};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::bank::BankKeys;
@@ -40,6 +40,14 @@ pub enum Books {
 }
 
 impl Books {
+    /// The real one, if it is that.
+    pub fn real(&self) -> Option<&RedbStore> {
+        match self {
+            Books::Redb(redb) => Some(redb),
+            Books::Memory(_) => None,
+        }
+    }
+
     /// The wallet as the last commit left it.
     pub fn load(&self, owner: Owner, keys: BankKeys, policy: Policy) -> Result<Wallet, StoreFault> {
         match self {

@@ -98,7 +98,9 @@ impl World {
         let mut after = 0;
         loop {
             let query = self.signed_query(who, Purpose::Cases, after);
-            let Some(BankAnswer::Cases(states)) = self.ask_bank(who, BankAsk::Cases(query)) else { return Ok(()) };
+            let Some(BankAnswer::Cases(states)) = self.ask_bank(who, BankAsk::Cases(query)) else {
+                return Ok(());
+            };
             let last = states.iter().map(|state| state.case).max().unwrap_or(0);
             self.cases_told(who, states)?;
             if last <= after {

@@ -18,7 +18,8 @@ const LEFT_OF_EACH: usize = 2;
 impl World {
     /// A question to the bank in somebody's name, signed by his node key.
     pub fn query(&mut self, who: Who, purpose: Purpose, number: u64, subject: Digest) -> NodeQuery {
-        let (request, bank, created) = (RequestId(self.chance.bytes()), self.bank.keys().bank(), self.clock(who));
+        let (request, bank, created) =
+            (RequestId(self.chance.bytes()), self.bank.keys().bank(), self.clock(who));
         let person = self.person(who);
         let (owner, node) = (person.key(), person.node.key());
         NodeQuery { bank, request, owner, node, purpose, number, subject, created }
@@ -79,7 +80,9 @@ impl World {
         let query = self.query(payer, Purpose::Take, payment.amount.get(), Digest(payment.payee.0));
         let query = NodeQuery { request: RequestId(id.0), ..query };
         let asked = BankAsk::TakeRequest(self.signed(payer, query));
-        let Some(BankAnswer::OpenRequest(Some(request))) = self.ask_bank(payer, asked) else { return Ok(false) };
+        let Some(BankAnswer::OpenRequest(Some(request))) = self.ask_bank(payer, asked) else {
+            return Ok(false);
+        };
         self.accepts(payer, &payment, *request)
     }
 
@@ -91,7 +94,8 @@ impl World {
         let person = self.person(payer);
         let keys = person.open_keys().ok_or(Cannot::Locked)?;
         let terms = Terms { request: &verified, certified: false, name: payment.name.clone(), post: true };
-        let decision = person.wallet().offer_accepted(&payment.id, terms, keys, bank_request, self.clock(payer));
+        let decision =
+            person.wallet().offer_accepted(&payment.id, terms, keys, bank_request, self.clock(payer));
         self.settle_decision(payer, decision)?;
         Ok(true)
     }

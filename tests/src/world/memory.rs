@@ -12,11 +12,11 @@ use daemon::wallet::claiming::{CaseRecord, Claiming, Papers};
 use daemon::wallet::forks::ForkRecord;
 use daemon::wallet::history::{Entry, HistoryFlaw, HistoryHead};
 use daemon::wallet::paying::{Outgoing, State};
+use daemon::wallet::policy::Policy;
 use daemon::wallet::receiving::{Incoming, RequestRecord};
 use daemon::wallet::reserve::OwnNote;
 use daemon::wallet::vault::belongs_in_vault;
 use daemon::wallet::{Owner, Wallet};
-use daemon::wallet::policy::Policy;
 use protocol::bank::{DirectoryEntry, Letter, RECORDS_MAX, VaultHead};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::bank::BankKeys;
@@ -294,7 +294,6 @@ impl Memory {
         records.directory.0 < head.sequence
     }
 }
-
 
 impl Records {
     /// Puts into the vault's queue what belongs there.

@@ -150,8 +150,8 @@ impl Truth {
                     _ => EntryKind::Deposit,
                 };
                 let done = self.bank.done(&RequestId(line.id));
-                let reclaimed = kind == EntryKind::Deposit
-                    && self.bank.is_reclaim(&RequestId(line.id), person.account);
+                let reclaimed =
+                    kind == EntryKind::Deposit && self.bank.is_reclaim(&RequestId(line.id), person.account);
                 if reclaimed {
                     person.took_back += units;
                 } else if done != Some((kind, person.account, units)) {
@@ -269,7 +269,8 @@ impl Truth {
         let Some(seen) = self.people.get_mut(who.place()).filter(|seen| seen.honest) else { return };
         let holdings = world.person(who).wallet().holdings();
         let reserve = holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get();
-        let has = self.bank.balance(seen.account) + i128::from(reserve + holdings.in_doubt.get());
+        let rest = holdings.fenced.get() + holdings.in_doubt.get();
+        let has = self.bank.balance(seen.account) + i128::from(reserve + rest);
         (seen.honest, seen.careless) = (false, true);
         seen.own = has - self.bank.paid_in(seen.account);
         let (key, free) = (seen.key, std::mem::take(&mut seen.free));
@@ -335,7 +336,10 @@ impl Truth {
         }
         let person = world.person(who);
         let holdings = person.wallet().holdings();
-        let reserve = holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get() + holdings.fenced.get();
+        let reserve = holdings.confirmed.get()
+            + holdings.unconfirmed.get()
+            + holdings.at_bank.get()
+            + holdings.fenced.get();
         let told = person.wallet().history().reserve.get();
         if told != reserve {
             let what = format!("{}'s history says {told}, the notes {reserve}", person.name);
@@ -396,7 +400,10 @@ impl Truth {
         let Some(seen) = self.people.get(who.place()).filter(|seen| seen.honest) else { return Ok(()) };
         let person = world.person(who);
         let holdings = person.wallet().holdings();
-        let reserve = holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get() + holdings.fenced.get();
+        let reserve = holdings.confirmed.get()
+            + holdings.unconfirmed.get()
+            + holdings.at_bank.get()
+            + holdings.fenced.get();
         let in_doubt: u64 = seen.sent.values().map(|sent| sent.units - sent.returned).sum();
         // What the bank has done and the wallet has not heard of.
         let (withdrawn, deposited) = self.bank.moved(seen.account);
@@ -407,7 +414,8 @@ impl Truth {
         let (charged, recovered) = self.bank.judged_for(seen.account);
         let cases = i128::from(recovered) - i128::from(charged);
         // A restored machine believes to have what the lost one had paid, and knows nothing of what it had received.
-        let (forgotten, missing) = (i128::from(seen.forgotten), i128::from(seen.missing.values().sum::<u64>()));
+        let (forgotten, missing) =
+            (i128::from(seen.forgotten), i128::from(seen.missing.values().sum::<u64>()));
         let due = self.bank.paid_in(seen.account) + paid + cases + missing - forgotten;
         if has > due + forgotten || has < due - i128::from(seen.perhaps) - missing {
             let name = &person.name;
@@ -429,7 +437,9 @@ impl Truth {
             }
             let by_honest = |id: &&[u8; 16]| {
                 let payer = self.accepted.get(*id).and_then(|accepted| self.place_of(&accepted.payer));
-                payer.is_some_and(|payer| self.is_honest(payer))
+                // If both machines were lost before the vaults had it, nobody knows of the payment: it never was.
+                let knows = |payer: usize| world.payment(Who::at(payer), &PaymentId(**id)).ok().flatten();
+                payer.is_some_and(|payer| self.is_honest(payer) && knows(payer).is_some())
             };
             if seen.missing.keys().find(by_honest).is_some() {
                 let what = format!("{} was paid {:?} and does not know it", person.name, seen.missing);
