@@ -7,10 +7,13 @@
 //! Everything up to the profile can be done again: whoever kills it at any point runs the same command once more. What
 //! was had is not spent: the workstation reclaims it when it is started and unlocked.
 
+mod begun;
+
+use self::begun::{Begun, Chosen, letter_of};
 use crate::head::HEAD_FILE;
 use crate::join::{AskBank, JoinFault, Remote, Terms};
-use crate::keyring::{Keyring, UnlockRefusal};
-use crate::profile::{FIRST_GENERATION, NewProfile, Profile, ProfileFault};
+use crate::keyring::UnlockRefusal;
+use crate::profile::{NewProfile, Profile, ProfileFault};
 use crate::store::{Contact, DirectoryFlaw, Page, RedbStore, ReplayFlaw, STORE_FILE, Store as _, StoreFault};
 use crate::wallet::change::Batch;
 use crate::wallet::policy::Policy;
@@ -20,17 +23,16 @@ use protocol::bank::{
 };
 use protocol::code::PublicCode;
 use protocol::id::{Hint, Key, RequestId};
-use protocol::key::lock::{GuessCost, LockFlaw, SealedSeed};
-use protocol::key::{BadPhrase, Seed};
+use protocol::key::BadPhrase;
+use protocol::key::lock::{GuessCost, LockFlaw};
 use protocol::money::{Currency, Units};
-use protocol::node::chance::{chance, chance_bytes};
+use protocol::node::chance::chance_bytes;
 use protocol::node::host::lock::{InstanceLock, LockError};
 use protocol::node::host::paths::{Paths, PathsError};
-use protocol::node::host::private_file::{self, PrivateFileError};
+use protocol::node::host::private_file::PrivateFileError;
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
-use serde::{Deserialize, Serialize};
 use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -39,7 +41,6 @@ use zeroize::Zeroizing;
 pub const BEGUN_FILE: &str = "restoring";
 /// The new wallet's file while it is being filled.
 const NEW_STORE: &str = "wallet.restoring";
-const BEGUN_MAX: u64 = 4096;
 /// Tickets that are made at once, before the first unlock makes more.
 const FIRST_TICKETS: usize = 64;
 /// Files of an older generation; the last of them says that there is a profile.
@@ -287,122 +288,6 @@ pub async fn restore_at(
     Profile::create(paths, new)?;
     remove(&paths.data.join(BEGUN_FILE))?;
     Ok(restored)
-}
-
-/// What was begun, kept until the profile is complete.
-#[derive(Serialize, Deserialize)]
-struct Begun {
-    version: u8,
-    sealed: SealedSeed,
-    #[serde(with = "serde_bytes")]
-    letter: Vec<u8>,
-    chosen: Option<Chosen>,
-    /// The old files are out of the way: what is there now is new.
-    aside: bool,
-}
-
-/// Which workstation it will be: chosen once, however often the restore is begun again.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Chosen {
-    generation: u32,
-    sequence: u64,
-    at: Timestamp,
-}
-
-impl Chosen {
-    fn after(contact: &Contact, now: Timestamp) -> Chosen {
-        let newest = contact.identity.as_ref().map(Signed::unverified);
-        let generation = newest.map_or(FIRST_GENERATION, |record| record.generation.saturating_add(1));
-        let sequence = newest.map_or(now.0, |record| now.0.max(record.sequence.saturating_add(1)));
-        Chosen { generation, sequence, at: now }
-    }
-}
-
-impl Begun {
-    fn read(folder: &Path) -> Result<Option<Begun>, RestoreFault> {
-        let file = folder.join(BEGUN_FILE);
-        let bytes = match private_file::read(&file, BEGUN_MAX) {
-            Ok(bytes) => bytes,
-            Err(PrivateFileError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-                return Ok(None);
-            }
-            Err(fault) => return Err(fault.into()),
-        };
-        match rmp_serde::from_slice::<Begun>(&bytes) {
-            Ok(begun) if begun.version == 1 => Ok(Some(begun)),
-            _ => Err(RestoreFault::Damaged(file)),
-        }
-    }
-
-    fn keep(&self, folder: &Path) -> Result<(), RestoreFault> {
-        let path = folder.join(BEGUN_FILE);
-        let bytes = rmp_serde::to_vec(self).expect("numbers and bytes");
-        private_file::write(&path, &bytes).map_err(|source| RestoreFault::Disk { path, source })
-    }
-
-    fn letter(&self) -> Result<ActivationLetter, RestoreFault> {
-        let letter = <ActivationLetter as protocol::body::Body>::from_bytes(&self.letter);
-        letter.map_err(|_| RestoreFault::Damaged(PathBuf::from(BEGUN_FILE)))
-    }
-
-    /// What was begun before with this code, else a beginning that is not on disk yet.
-    fn take_up(
-        paths: &Paths,
-        source: Source,
-        code: &str,
-        options: &RestoreOptions,
-    ) -> Result<(Begun, OpenKeys), RestoreFault> {
-        if let Some(begun) = Begun::read(&paths.data)? {
-            let other = |what| RestoreFault::OtherSecret { what, file: paths.data.join(BEGUN_FILE) };
-            let seed = begun.sealed.open(code).map_err(|_| other("private code"))?;
-            if let Source::Phrase { phrase, .. } = &source
-                && Seed::from_phrase(phrase)?.as_bytes() != seed.as_bytes()
-            {
-                return Err(other("recovery phrase"));
-            }
-            return Ok((begun, OpenKeys::of(seed)));
-        }
-        let (letter, sealed, keys) = match source {
-            Source::Phrase { letter, phrase } => {
-                let seed = Seed::from_phrase(&phrase)?;
-                let sealed = SealedSeed::close(&seed, code, options.cost, &mut chance())
-                    .map_err(RestoreFault::NewCode)?;
-                (*letter, sealed, OpenKeys::of(seed))
-            }
-            Source::Profile => {
-                let profile = Profile::load(paths)?;
-                let sealed = profile.sealed_seed();
-                let mut keyring = Keyring::new(sealed.clone(), Profile::attempts_file(paths));
-                keyring.unlock(code, options.now, 1)?;
-                let keys = keyring.open(options.now).cloned().ok_or(UnlockRefusal::Damaged)?;
-                (letter_of(&profile)?, sealed, keys)
-            }
-        };
-        if Profile::exists(paths) {
-            // A profile that can't be read says nothing: its files are kept aside, whosever they are.
-            match Profile::load(paths) {
-                Ok(there) if there.owner().key != keys.owner().key() => {
-                    return Err(RestoreFault::AnotherAccount(PublicCode::of(there.owner().key)));
-                }
-                _ => {}
-            }
-        }
-        let letter = protocol::body::Body::to_bytes(&letter);
-        Ok((Begun { version: 1, sealed, letter, chosen: None, aside: false }, keys))
-    }
-}
-
-/// Where the bank is and what its key is, as the profile has it.
-fn letter_of(profile: &Profile) -> Result<ActivationLetter, RestoreFault> {
-    let text = |address: &String| protocol::body::Text::new(address, 128).ok();
-    let addresses: Vec<_> = profile.bank_addresses().iter().filter_map(text).take(4).collect();
-    Ok(ActivationLetter {
-        master: profile.bank_keys().master(),
-        node: profile.bank_node(),
-        account: profile.owner().account,
-        code: [0; 16],
-        addresses,
-    })
 }
 
 /// A restore under way.

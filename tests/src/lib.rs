@@ -7,6 +7,7 @@
 //! | [`people`] | a community with its bank and residents, each with a workstation of real processes |
 //! | [`demo`] | the day that `cargo demo` plays |
 //! | [`figures`] | what `cargo figures` measures |
+//! | [`gone`] | a workstation whose folder is gone, and its restore |
 //! | [`patience`] | waiting for something that another process does, with an end |
 //! | [`sim`] | the simulation: lives of small worlds, act by act, and what must be true after each |
 //! | [`stranger`] | a peer that keeps no rules |
@@ -15,6 +16,7 @@
 pub mod chaos;
 pub mod demo;
 pub mod figures;
+pub mod gone;
 pub mod patience;
 pub mod people;
 pub mod process;

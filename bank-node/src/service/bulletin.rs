@@ -65,9 +65,10 @@ impl<B: Books> Bank<B> {
         // Taken back before the books are read: what comes now is in the next one at the latest.
         news.pending.store(false, Ordering::Release);
         match self.chore(Chore::Bulletin(roots.day, roots.top())).await {
-            // It is durable, and nobody was told of it by us: a log on a second medium notes
-            // its `journal` here (`said`), so that the bank never opens behind it.
-            Some(Done::Bulletin(Some(bulletin))) => Some(*bulletin),
+            // Noted beside books and log before anybody hears it: the bank never opens behind its own bulletin.
+            Some(Done::Bulletin(Some(bulletin))) => {
+                self.said(bulletin.unverified().journal).await.then_some(*bulletin)
+            }
             Some(Done::Bulletin(None)) => {
                 tracing::error!("no key may sign a bulletin today: bank-node keys list");
                 None

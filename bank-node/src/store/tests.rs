@@ -88,6 +88,12 @@ pub(super) fn perform<S: Store>(bank: &Bank<S>, step: &Step) -> Result<Vec<u8>, 
     }
 }
 
+/// Whether a repeat is told how things stand, and not what was answered first.
+pub(super) fn tells_what_is(step: &Step) -> bool {
+    let Step::Ask(ask) = step else { return false };
+    matches!(**ask, BankAsk::Reclaim(..) | BankAsk::Claim(..) | BankAsk::Defend(..))
+}
+
 /// A day at the bank: every kind of request, with repeats.
 pub(super) fn a_day() -> Vec<(Step, Vec<u8>)> {
     let bank = Bank::new();

@@ -152,6 +152,22 @@ impl Core {
         })
     }
 
+    /// What is told no for a reason that may pass is told no for good, durably before it is said.
+    pub(super) fn refuse(
+        &mut self,
+        request: &Signed<Request>,
+        order: Digest,
+        reply: Reply<()>,
+    ) -> Result<(), StoreFault> {
+        let id = request.unverified().id;
+        self.settle(&[Touched::Request(id)])?;
+        let known = self.store.request(&id)?;
+        let decision = self.wallet.refuse_for_good(request, order, known, self.now());
+        let done = self.take(decision);
+        self.reply_after(done, reply, |()| ());
+        Ok(())
+    }
+
     pub(super) fn paid(
         &mut self,
         payment: &VerifiedPayment,

@@ -189,6 +189,7 @@ impl Inbox {
         let shared = self.engine.shared.clone();
         let order = payment.order.unverified();
         let order_digest = payment.order.digest();
+        let (request, signed) = (payment.request.clone(), payment.order.clone());
         // An order that was answered gets the same answer before anything else is looked at.
         match shared.store.incoming(&order.payer, &order.payment) {
             Ok(Some(earlier)) => {
@@ -223,6 +224,10 @@ impl Inbox {
             Ok(verified) => verified,
             Err(flaw) => {
                 tracing::info!(?peer, code = flaw.code().word(), "a payment is refused");
+                if flaw.is_for_good(&signed) {
+                    let refused = |reply| Input::Refuse(Box::new(request), order_digest, reply);
+                    self.engine.ask(refused).await.ok()?;
+                }
                 return Some(self.refuse(order_digest, &flaw));
             }
         };

@@ -173,6 +173,8 @@ pub enum Input {
     Offer(Box<Party>, Offer, Reply<PayAnswer>),
     /// Somebody pays us; everything that needs no state has been checked.
     Paid(Box<VerifiedPayment>, Reply<PayAnswer>),
+    /// A direct order on this request of ours is about to be told no.
+    Refuse(Box<Signed<Request>>, Digest, Reply<()>),
     /// Withdraw or deposit.
     Bank(BankCall, CallKey, Reply<Result<RequestId, CallFault>>),
     /// The bank has answered.

@@ -155,6 +155,7 @@ impl Core {
             Input::Reclaimed(list) => self.contest(&list)?,
             Input::Offer(party, offer, reply) => self.offer(&party, &offer, reply)?,
             Input::Paid(payment, reply) => self.paid(&payment, reply)?,
+            Input::Refuse(request, order, reply) => self.refuse(&request, order, reply)?,
             Input::Bank(call, key, reply) => self.bank(call, key, reply)?,
             Input::BankAnswered(id, answer) => self.bank_answered(&id, answer)?,
             Input::SignQuery(reply) => self.sign_query(reply),

@@ -550,7 +550,7 @@ mod tests {
             (1..).zip(kinds).map(|(seq, what)| Event { seq, at: Timestamp(seq), what }).collect();
         let changes: Vec<Change> = events.iter().cloned().map(Change::Event).collect();
         store.commit(&changes).unwrap();
-        assert_eq!(store.events(0, 10).unwrap(), events);
+        assert_eq!(store.events(0, 100).unwrap(), events);
         assert_eq!(store.events(3, 1).unwrap(), events[3..4]);
         let owner = Owner { key: payer, name: "Alice".to_owned(), account: 1, currency: Currency::default() };
         let wallet = store.load(owner, BankKeys::pinned(payer), Policy::of(&Currency::default())).unwrap();

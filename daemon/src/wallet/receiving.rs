@@ -164,6 +164,11 @@ impl Wallet {
                 return Decision::reply(Verdict::Error(code));
             }
             let mut draft = Draft::at(self, now);
+            let mut record = known.record(payment);
+            if direct && record.takes_directly(&order) {
+                record.refused.push(order);
+                draft.put(Change::Request(record));
+            }
             if let Some(fork) = fork_of(own, theirs, payment, known, now) {
                 draft.put_fork(fork, known);
             }
@@ -173,6 +178,24 @@ impl Wallet {
             return self.want_certified(payment, order, known, now);
         }
         self.credit(payment, order, known, node, now)
+    }
+
+    /// A direct order on a request of ours is told no for a reason that may pass. It stays refused: its payer takes
+    /// the units back, and the same order, shown once more, would bring what the bank has redeemed (threats X2, H2).
+    pub fn refuse_for_good(
+        &self,
+        request: &Signed<Request>,
+        order: Digest,
+        known: Option<RequestRecord>,
+        now: Timestamp,
+    ) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        let mut record = known.unwrap_or_else(|| RequestRecord::open(request.clone()));
+        if record.takes_directly(&order) {
+            record.refused.push(order);
+            draft.put(Change::Request(record));
+        }
+        Decision::new(draft, ())
     }
 
     /// What we would take from somebody: asked when he offers, and again when the money comes.

@@ -129,6 +129,19 @@ impl PaymentFlaw {
         }
     }
 
+    /// Whether the no has to be remembered, and stays: the order is a direct one of its payer's on a request of ours,
+    /// and shown once more it might be found good. A suspension ends, a key is learned, a clock is set right; or the
+    /// notes come whole the second time, when the payer holds our signed refusal already (threats H2).
+    pub fn is_for_good(&self, order: &Signed<Order>) -> bool {
+        let body = order.unverified();
+        if body.mode != Mode::Direct {
+            return false;
+        }
+        // These are found before the order's signature is looked at.
+        let early = matches!(self, PaymentFlaw::Expired | PaymentFlaw::Payer(_) | PaymentFlaw::Suspended);
+        self.after_notes_were_opened() || (early && order.check_by(&body.payer).is_ok())
+    }
+
     /// Whether it was found in the notes themselves: then the payee answers with a signed refusal.
     pub fn after_notes_were_opened(&self) -> bool {
         matches!(

@@ -1,18 +1,13 @@
 //! A wire that can be cut: a forwarder in front of a program, which tells others the forwarder's address as its own.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::sleep;
 
 use crate::patience::{runtime, wait};
 use crate::process::{Setting, free_port};
-
-/// How often a dead wire looks whether it is whole again.
-const LOOK: Duration = Duration::from_millis(20);
 
 /// The wire of one program.
 #[derive(Debug)]
@@ -57,11 +52,9 @@ impl Wire {
 
 async fn forward(listener: TcpListener, inside: u16, seen: watch::Receiver<bool>) {
     while let Ok((outer, _)) = listener.accept().await {
+        // Over a cut wire nobody gets through: the connection ends here.
         if *seen.borrow() {
             tokio::spawn(carry(outer, inside, seen.clone()));
-        } else {
-            drop(outer);
-            sleep(LOOK).await;
         }
     }
 }

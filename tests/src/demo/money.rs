@@ -111,7 +111,7 @@ fn agree(alice: &Resident, bob: &Resident) {
 }
 
 /// The table: what was paid in is what everybody holds.
-fn prove(stage: &Stage) -> bool {
+pub(super) fn prove(stage: &Stage) -> bool {
     let mut table = Table::new();
     table
         .load_style(presets::UTF8_BORDERS_ONLY)

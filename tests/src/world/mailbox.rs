@@ -179,6 +179,11 @@ impl World {
     /// Collects and handles what lies in somebody's mailbox; acknowledges what is answered.
     pub fn collect(&mut self, who: Who) -> Result<(), Cannot> {
         self.person(who).store()?;
+        // As the engine does: whoever was off for days hears the bank first, or he would take less than he asked for.
+        if self.person(who).wallet().is_stale(self.now) {
+            let _told = self.bank.bulletin();
+            self.pull_bulletins(who)?;
+        }
         let mut safe = 0;
         loop {
             let parcels = self.parcels(who, safe);

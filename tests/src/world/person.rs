@@ -373,13 +373,22 @@ impl Person {
             checked: self.parties.get(&payer).filter(|p| p.shows(&from) && p.runs(now)).cloned(),
             now,
         };
+        let (request, signed) = (payment.request.clone(), payment.order.clone());
         let verified = match payment.verify(from, &reader) {
             Ok(verified) => verified,
-            Err(flaw) if flaw.after_notes_were_opened() => {
-                let refusal = Refusal { order: digest, code: flaw.code(), at: now };
-                return Ok(PayAnswer::Refused(self.node.sign(refusal)));
+            Err(flaw) => {
+                if flaw.is_for_good(&signed) {
+                    let known = self.store()?.request(&request.unverified().id)?;
+                    let decision = self.wallet.refuse_for_good(&request, digest, known, now);
+                    self.commit(decision)?;
+                }
+                let code = flaw.code();
+                return Ok(if flaw.after_notes_were_opened() {
+                    PayAnswer::Refused(self.node.sign(Refusal { order: digest, code, at: now }))
+                } else {
+                    PayAnswer::Error(code)
+                });
             }
-            Err(flaw) => return Ok(PayAnswer::Error(flaw.code())),
         };
         let known = self.known(&verified)?;
         let decision = self.wallet.receive(&verified, &known, &self.node, now);

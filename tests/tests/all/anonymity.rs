@@ -224,7 +224,7 @@ fn a_re_issue_does_not_say_who_asks_or_who_gets_it() {
     }
 }
 
-/// LA0, and not hidden: the bank knows who withdraws and who deposits, and matches the two for a payment of one hop.
+/// Threats H8, LA0, and not hidden: the bank knows who withdraws and who deposits, and matches the two for a payment of one hop.
 #[test]
 fn the_bank_matches_a_withdrawal_with_the_deposit_after_one_hop() {
     let (mut world, [alice, bob, _]) = three();

@@ -26,7 +26,7 @@ use protocol::pay::Refusal;
 use protocol::sign::Signed;
 use protocol::wire::{ErrorCode, PayAnswer};
 use tests::patience::wait;
-use tests::people::{Community, Resident};
+use tests::people::{Bank, Community, Resident};
 use tests::stranger::draft::Draft;
 use tests::stranger::{Purse, Stranger, Target};
 
@@ -74,6 +74,28 @@ fn state(resident: &Resident) -> (u64, usize, u64) {
     let connection = resident.program().connection();
     let events = wait(connection.events(&EventsList::default())).unwrap();
     (resident.reserve(), resident.history().len(), events.newest)
+}
+
+/// Two operators of a bank, by the secrets of their tokens: one alone decides nothing.
+struct Operators([String; 2]);
+
+impl Operators {
+    fn of(bank: &Bank) -> Operators {
+        Operators(["anna", "bruno"].map(|name| {
+            let made = bank.cli(&["--json", "operator", "add", name]).expect_ok("operator add").json();
+            made["secret"].as_str().unwrap().to_owned()
+        }))
+    }
+
+    /// `suspend` or `reinstate`, as two of them do it.
+    fn decide(&self, bank: &Bank, change: &str, account: u64) {
+        let (Operators([anna, bruno]), account) = (self, account.to_string());
+        let propose = ["--token", anna, change, "propose", &account, "--reason", "case 7"];
+        bank.cli(&propose).expect_ok("propose");
+        let alone = bank.cli(&["--token", anna, change, "confirm", &account]);
+        assert!(!alone.ok(), "one operator alone: {alone:?}");
+        bank.cli(&["--token", bruno, change, "confirm", &account]).expect_ok("confirm");
+    }
 }
 
 /// Plays something that must leave no trace at the payee.

@@ -95,7 +95,7 @@ fn only_the_last_letter_counts() {
     assert!(bank.audit().ok);
 }
 
-/// An identity record is replaced by a newer one only, and its generation never goes down.
+/// Threats Y7: an identity record is replaced by a newer one only, and its generation never goes down.
 #[test]
 fn the_newest_identity_record_counts() {
     let bank = Bank::new();

@@ -22,7 +22,8 @@ fn verified(bank: &Bank, note: Note) -> VerifiedNote {
     note.verify(keys, &mut Checked::default()).unwrap()
 }
 
-/// N4, M1, M3: the account becomes notes that the bank owes, and the payment letter states what is left.
+/// N4, M1, M3: the account becomes notes that the bank owes, and the payment letter states what is left. Threats Y5: a
+/// root is named after the request, never by chance.
 #[test]
 fn a_withdrawal_becomes_notes_that_everybody_can_check() {
     let bank = Bank::new();

@@ -154,7 +154,8 @@ fn only_the_newest_workstation_adds_and_only_what_fits() {
     assert_eq!(reads(&bank, &alice, 0), (vec![], start));
 }
 
-/// X6: from the moment at which a restored workstation is published, the older one adds nothing.
+/// X6, H7: from the moment at which a restored workstation is published, the older one, or whoever has its node key,
+/// adds nothing.
 #[test]
 fn an_older_generation_adds_nothing() {
     let bank = Bank::new();

@@ -5,7 +5,7 @@ use crate::desk::office::Operation;
 use crate::desk::tests::{Bank, Customer, units};
 use crate::ledger::books::Books as _;
 use crate::store::failing::{Failing, Fuse};
-use crate::store::tests::{a_day, dies_and_another_goes_on, perform};
+use crate::store::tests::{a_day, dies_and_another_goes_on, perform, tells_what_is};
 use crate::store::{Ledger, Memory};
 use protocol::wire::{BankAnswer, BankAsk, encode};
 use std::fs::{self, File};
@@ -168,7 +168,9 @@ fn old_books_and_the_log_are_the_newest_books() {
         let bank = media.bank();
         assert_eq!((bank.balance(&alice), bank.audit()), (balance, audit.clone()));
         for (step, answer) in a_day() {
-            assert_eq!(perform(&bank, &step).unwrap(), answer, "a repeat gets its first answer");
+            let told = perform(&bank, &step).unwrap();
+            // How a reclaim or a case stands is told as it is now.
+            assert!(told == answer || tells_what_is(&step), "a repeat gets its first answer");
         }
         assert!(content(&media.books) == content(&today), "equal in every record");
     }

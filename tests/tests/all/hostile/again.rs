@@ -1,9 +1,10 @@
 //! What was sent before, sent again: to the same payee, to another one, changed a little.
 
-use super::{Scene, error, receives, refusal, untouched};
+use super::{Scene, error, receives, refusal, state, untouched};
+use protocol::node::rpc::Empty;
 use protocol::note::Destination;
 use protocol::wire::{ErrorCode, PayAnswer, PayAsk};
-use tests::patience::settles;
+use tests::patience::{settles, wait};
 
 /// B7, threats H4: the same payment gets the same receipt for ever; anything else under its name gets nothing.
 #[test]
@@ -46,13 +47,20 @@ fn a_payment_that_is_sent_again_is_one_payment() {
         let other = mallory.drafts_on(draft.request.clone(), &mut scene.purse, 30);
         error("another payment", &mallory.pays_draft(target, &other), ErrorCode::RequestUsed);
     });
-    untouched(bob, "units that he has already", || {
+    let before = state(bob);
+    {
         let mut other = mallory.drafts(target, &mut scene.purse, 30);
         let to = Destination::Key(other.request.unverified().key());
         other.with_notes(&[scene.purse.hands(draft.range, to)]);
         let told = mallory.pays_draft(target, &other);
         refusal("the same units", told, &other, target, ErrorCode::Fork);
-    });
+    }
+    let (reserve, lines, events) = before;
+    assert_eq!(
+        state(bob),
+        (reserve, lines, events + 1),
+        "units that he has already: kept as evidence, and told"
+    );
     scene.ends_well();
 }
 
@@ -76,7 +84,8 @@ fn units_that_are_spent_twice_are_paid_once() {
     assert_eq!(scene.bob.reserve(), 30, "who comes first has it");
     carol.unlocks();
     settles("carol hears it from the bank", || carol.history().iter().any(|line| line.movement == "lost"));
-    carol.has_settled();
+    let claims = || wait(carol.rpc().claim_list(Empty {})).unwrap().claims;
+    settles("carol's claim is with the bank", || claims().iter().any(|claim| claim.state == "open"));
     assert_eq!(carol.reserve(), 0, "the units are the first one's");
     let lines = carol.history();
     assert_eq!(lines.len(), 2, "received and lost: {lines:?}");

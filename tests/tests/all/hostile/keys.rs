@@ -1,12 +1,11 @@
 //! A key stolen from the bank's own folder, and the master key's word against it (threats H3, X4, Y6).
 
-use super::{Scene, refusal};
+use super::{Operators, Scene, refusal};
 use daemon::rpc::api::BulletinView;
 use protocol::node::rpc::Empty;
 use protocol::note::{Destination, Note};
 use protocol::sign::{Signed, Signer};
 use protocol::wire::{ErrorCode, PayAnswer};
-use serde_json::Value;
 use std::path::Path;
 use tests::patience::{settles, wait};
 use tests::people::Resident;
@@ -73,13 +72,8 @@ fn a_suspension_is_told_at_once() {
     settles("the first bulletin arrives", || bulletin(&scene.bob).number > 0);
     scene.mallory.pays(&scene.target, &mut scene.purse, 7);
     let seen = bulletin(&scene.bob).number;
-    let account = scene.town.bank().call("account.list", serde_json::json!({}));
-    let named = |account: &&Value| account["name"] == "mallory";
-    let number = account["accounts"].as_array().unwrap().iter().find(named).unwrap()["number"].clone();
-    scene.town.bank().call(
-        "account.suspend",
-        serde_json::json!({ "account": number, "reason": "a case", "key": "suspend-mallory" }),
-    );
+    let bank = scene.town.bank();
+    Operators::of(bank).decide(bank, "suspend", scene.mallory.account);
     settles("Bob has heard of it", || {
         let told = bulletin(&scene.bob);
         told.suspended == 1 && told.number > seen

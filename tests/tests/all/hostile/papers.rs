@@ -1,6 +1,6 @@
 //! Orders that do not fit their request, requests that nobody made, papers that the bank did not sign.
 
-use super::{Scene, error, untouched};
+use super::{Operators, Scene, error, untouched};
 use protocol::bank::Introduction;
 use protocol::body::Text;
 use protocol::id::{Digest, PaymentId};
@@ -156,20 +156,8 @@ fn a_suspended_payer_is_turned_away() {
     let mut purse = eve.withdraws(&[100]).remove(0);
     eve.pays(&scene.target, &mut purse, 10);
     let draft = eve.drafts(&scene.target, &mut purse, 10);
-    let account = eve.account.to_string();
-    let bank = scene.town.bank();
-    let operators = ["anna", "bruno"].map(|name| {
-        let made = bank.cli(&["--json", "operator", "add", name]).expect_ok("operator add").json();
-        made["secret"].as_str().unwrap().to_owned()
-    });
-    let decide = |change: &str| {
-        let [anna, bruno] = &operators;
-        let propose = ["--token", anna, change, "propose", &account, "--reason", "case 7"];
-        bank.cli(&propose).expect_ok("propose");
-        let alone = bank.cli(&["--token", anna, change, "confirm", &account]);
-        assert!(!alone.ok(), "one operator alone: {alone:?}");
-        bank.cli(&["--token", bruno, change, "confirm", &account]).expect_ok("confirm");
-    };
+    let operators = Operators::of(scene.town.bank());
+    let decide = |change: &str| operators.decide(scene.town.bank(), change, eve.account);
     decide("suspend");
     wait(scene.bob.rpc().directory_sync(Empty {})).unwrap();
 
@@ -179,6 +167,8 @@ fn a_suspended_payer_is_turned_away() {
     });
     decide("reinstate");
     wait(scene.bob.rpc().directory_sync(Empty {})).unwrap();
+    error("the same order", &eve.pays_draft(&scene.target, &draft), ErrorCode::NeedCertified);
+    let draft = eve.drafts(&scene.target, &mut purse, 10);
     let taken = eve.pays_draft(&scene.target, &draft);
     assert!(matches!(taken, PayAnswer::Receipt(_)), "the suspension is over: {taken:?}");
     scene.mallory.pays(&scene.target, &mut scene.purse, 3);

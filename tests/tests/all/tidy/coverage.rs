@@ -16,10 +16,11 @@ use super::source::{Source, everything, has_word, product};
 const REQUIRED: [&str; 16] =
     ["N2", "N3", "N4", "N5", "N6", "N7", "N12", "N14", "N15", "N16", "M1", "M3", "B5", "B6", "B7", "B9"];
 
-/// What a hostile review of the design found; the names are those of the project's list of threats.
-const THREATS: [&str; 25] = [
+/// What a hostile review of the design found; the names are those of the project's list of threats. Y13 (the history
+/// lies in clear on its owner's disk) is open: SPEC §7 says so.
+const THREATS: [&str; 24] = [
     "X1", "X2", "X3", "X4", "X5", "X6", "X7", "H1", "H2", "H3", "H4", "H5", "H6", "H7", "H8", "Y5", "Y6",
-    "Y7", "Y8", "Y9", "Y10", "Y11", "Y12", "Y13", "Y14",
+    "Y7", "Y8", "Y9", "Y10", "Y11", "Y12", "Y14",
 ];
 
 /// Every protocol has a row of its own in the limits, as wide as its messages.
@@ -94,6 +95,7 @@ fn every_threat_is_named_by_a_test() {
     every_one_is_named(&THREATS);
 }
 
+#[expect(clippy::print_stdout, reason = "the matrix is printed for whoever asks for it")]
 fn every_one_is_named(ids: &[&'static str]) {
     let mut matrix: BTreeMap<&str, Vec<String>> = ids.iter().map(|id| (*id, Vec::new())).collect();
     for source in &everything() {

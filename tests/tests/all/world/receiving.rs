@@ -211,20 +211,16 @@ fn the_same_units_signed_twice_are_refused_as_a_fork() {
     let first = by_hand(&mut world, alice, bob, std::slice::from_ref(&note), PaymentId([1; 16]));
     let second = by_hand(&mut world, alice, bob, &[note], PaymentId([2; 16]));
     assert!(matches!(shows(&mut world, alice, bob, &first), PayAnswer::Receipt(_)));
-    // Also when he has spent them on, and after a restart.
-    for _ in 0..2 {
-        let PayAnswer::Refused(refusal) = shows(&mut world, alice, bob, &second) else { panic!() };
-        assert_eq!(refusal.unverified().code, ErrorCode::Fork);
-        assert_eq!(refusal.unverified().order, second.order.digest());
-        refusal.check_by(&world.person(bob).node.key()).unwrap();
-        world.deposit(bob, 100).unwrap();
-        world.settles();
-        world.crash(bob, Kept::Everything);
-        if world.reserve(bob) == 0 {
-            break;
-        }
-    }
-    let PayAnswer::Refused(_) = shows(&mut world, alice, bob, &second) else { panic!() };
+    let PayAnswer::Refused(refusal) = shows(&mut world, alice, bob, &second) else { panic!() };
+    assert_eq!(refusal.unverified().code, ErrorCode::Fork);
+    assert_eq!(refusal.unverified().order, second.order.digest());
+    refusal.check_by(&world.person(bob).node.key()).unwrap();
+    // It stays refused, also when he has spent them on, and after a restart.
+    assert_eq!(shows(&mut world, alice, bob, &second), PayAnswer::Error(ErrorCode::NeedCertified));
+    world.deposit(bob, 100).unwrap();
+    world.settles();
+    world.crash(bob, Kept::Everything);
+    assert_eq!(shows(&mut world, alice, bob, &second), PayAnswer::Error(ErrorCode::NeedCertified));
     assert_eq!((world.reserve(bob), world.account(bob)), (0, 200));
 }
 
@@ -277,13 +273,16 @@ fn a_second_certified_payment_is_taken_beside_the_first() {
 fn a_suspended_payer_is_refused() {
     let (mut world, [alice, bob, _]) = with_reserve(100);
     let note = only_note(&world, alice);
-    let payment = by_hand(&mut world, alice, bob, &[note], PaymentId([1; 16]));
+    let payment = by_hand(&mut world, alice, bob, std::slice::from_ref(&note), PaymentId([1; 16]));
     let account = bank_node::ledger::AccountNumber(world.person(alice).wallet().owner().account);
     world.decide(account, Standing::Suspend);
     world.copy_directory(bob);
     assert_eq!(shows(&mut world, alice, bob, &payment), PayAnswer::Error(ErrorCode::Suspended));
     world.decide(account, Standing::Reinstate);
     world.copy_directory(bob);
+    // That order was told no, and stays refused; a new one is taken.
+    assert_eq!(shows(&mut world, alice, bob, &payment), PayAnswer::Error(ErrorCode::NeedCertified));
+    let payment = by_hand(&mut world, alice, bob, &[note], PaymentId([2; 16]));
     assert!(matches!(shows(&mut world, alice, bob, &payment), PayAnswer::Receipt(_)));
 }
 
@@ -490,4 +489,64 @@ fn forged_chains_are_refused_and_leave_nothing() {
         "the good one is still taken"
     );
     assert_ne!(RequestId([0; 16]), request.unverified().id);
+}
+
+/// Threats X2, H2: an order that was answered with no stays refused, also when the reason has passed and its mail
+/// comes once more: its payer has taken the units back.
+#[test]
+fn what_was_refused_once_is_not_taken_later() {
+    let (mut world, [alice, bob, _]) = with_reserve(100);
+    let id = world.pay(alice, bob, 40).unwrap();
+    world.deliver();
+    world.deliver();
+    let payment = world.post.next(&mut world.chance).unwrap();
+    world.post.send(payment.clone());
+    let account = bank_node::ledger::AccountNumber(world.person(alice).wallet().owner().account);
+    world.decide(account, Standing::Suspend);
+    world.copy_directory(bob);
+    world.settles();
+    assert_eq!(world.state(alice, &id), State::Returned(ErrorCode::Suspended));
+    world.decide(account, Standing::Reinstate);
+    world.copy_directory(bob);
+    world.post.send(payment);
+    world.settles();
+    assert_eq!((world.reserve(alice), world.reserve(bob)), (100, 0));
+    world.check_settled();
+}
+
+/// Threats H2: a payer who showed his order with other notes has our signed refusal of it; the same order with the
+/// right ones is not taken any more, or he would hold a refusal and a receipt for one order.
+#[test]
+fn one_order_gets_no_refusal_and_a_receipt() {
+    let (mut world, [alice, bob, _]) = with_reserve(100);
+    nobody_refreshes(&mut world);
+    let note = only_note(&world, alice);
+    let good = by_hand(&mut world, alice, bob, std::slice::from_ref(&note), PaymentId([1; 16]));
+    let other = by_hand(&mut world, alice, bob, &[note], PaymentId([2; 16]));
+    let wrong = Payment { notes: other.notes, ..good.clone() };
+    assert!(matches!(shows(&mut world, alice, bob, &wrong), PayAnswer::Refused(_)));
+    world.crash(bob, Kept::Nothing);
+    assert_eq!(shows(&mut world, alice, bob, &good), PayAnswer::Error(ErrorCode::NeedCertified));
+    assert_eq!(world.reserve(bob), 0);
+}
+
+/// Threats H2: somebody who only knows a request can't use it up with orders that he did not sign.
+#[test]
+fn unsigned_orders_use_no_request_up() {
+    let (mut world, [alice, bob, carol]) = with_reserve(100);
+    let note = only_note(&world, alice);
+    let good = by_hand(&mut world, alice, bob, &[note], PaymentId([1; 16]));
+    let account = bank_node::ledger::AccountNumber(world.person(alice).wallet().owner().account);
+    world.decide(account, Standing::Suspend);
+    world.copy_directory(bob);
+    for number in 0..40 {
+        let mut order = good.order.unverified().clone();
+        order.payment = PaymentId([number; 16]);
+        let order = world.person(carol).node.sign(order);
+        let forged = Payment { order, ..good.clone() };
+        assert_eq!(shows(&mut world, alice, bob, &forged), PayAnswer::Error(ErrorCode::Suspended));
+    }
+    world.decide(account, Standing::Reinstate);
+    world.copy_directory(bob);
+    assert!(matches!(shows(&mut world, alice, bob, &good), PayAnswer::Receipt(_)));
 }

@@ -426,3 +426,22 @@ fn machines_are_lost_at_any_moment() {
         is_sound_and_nobody_is_blamed(&world, before);
     }
 }
+
+/// What a payment costs in the vault, on both sides and with all that follows from it: the quota is made of this.
+#[test]
+fn a_payment_costs_a_few_kilobytes_in_the_vault() {
+    let (mut world, [alice, bob, _]) = with_reserve(900);
+    everybody_has_a_vault(&mut world);
+    let size = |world: &mut World, who| {
+        assert!(world.is_in_vault(who));
+        world.vault_of(who).iter().map(|record| record.len()).sum::<usize>()
+    };
+    let before = (size(&mut world, alice), size(&mut world, bob));
+    for _ in 0..10 {
+        pays(&mut world, alice, bob, 7);
+    }
+    let payer = (size(&mut world, alice) - before.0) / 10;
+    let payee = (size(&mut world, bob) - before.1) / 10;
+    eprintln!("a direct payment: {payer} bytes at the payer, {payee} at the payee with its renewal");
+    assert!(payer < 4_500 && payee < 7_500, "{payer}, {payee}");
+}
