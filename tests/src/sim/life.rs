@@ -704,7 +704,7 @@ impl Life {
                 }
             }
             // What is asked again and answered as before changes nothing any more.
-            let changes = |who: Who| self.world.person(who).changes;
+            let changes = |who: Who| self.world.person(who).wallet().newest_event();
             let now: u64 = self.people().into_iter().take(self.setting.honest()).map(changes).sum();
             let now = Some((now, self.truth.bank.entries()));
             if now == before {

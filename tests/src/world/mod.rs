@@ -695,7 +695,7 @@ impl World {
         // A key of the bank that is new here: it is asked for, and then the answer has to do.
         self.learn_keys(who)?;
         let decision = self.person(who).wallet.bank_answered(id, answer, &incoming, now);
-        let decision = decision.unwrap_or_else(|why| panic!("the bank keeps its own rules: {why:?}, {:?} {:?}", self.person(who).name, self.person(who).wallet.open_bank_op(id).map(|op| (op.what, op.uses.clone()))));
+        let decision = decision.expect("the bank keeps its own rules");
         self.person_mut(who).refresh_due = true;
         self.settle_decision(who, decision)
     }
