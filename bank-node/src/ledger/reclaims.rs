@@ -197,7 +197,8 @@ impl Reclaimed {
         }
     }
 
-    /// Two fates are the same if one link decides both: where the chain leaves the reclaimed one.
+    /// Two fates are the same if one link decides both: where the chain leaves the reclaimed one. What was redeemed by
+    /// another way is proved by the chains that end in a sink, each for its own units: only the same chain is the same.
     fn name(&self, fate: &Fate) -> (u8, Option<Digest>) {
         let parts = |chain: &[Signed<Link>]| {
             let mut pairs = self.links.iter().zip(chain);
@@ -207,7 +208,7 @@ impl Reclaimed {
             Fate::Open => (0, None),
             Fate::Returned => (1, None),
             Fate::Passed(chain) => (2, parts(chain)),
-            Fate::Clash(chain) => (3, parts(chain)),
+            Fate::Clash(chain) => (3, chain.last().map(Signed::digest)),
         }
     }
 }

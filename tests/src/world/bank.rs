@@ -1,6 +1,7 @@
 //! The bank of a world: the real desk on books in memory, which can die at the n-th write.
 
 use super::chance::Chance;
+use super::shelves::Shelves;
 use bank_node::desk::activate::Attempts;
 use bank_node::desk::counter::{Prepared, Sign, prepare};
 use bank_node::desk::office::{Done, Objection, Opening, Operation, Order};
@@ -10,8 +11,8 @@ use bank_node::ledger::books::{Books, View};
 use bank_node::ledger::bulletin::DayRoots;
 use bank_node::ledger::post::PostView as _;
 use bank_node::ledger::{AccountNumber, Audit, CustomerKind, Fault, audit};
+use bank_node::store::Ledger;
 use bank_node::store::shelf::{Pair, Shelf, ShelfMut, Store, Table};
-use bank_node::store::{Ledger, Memory};
 use protocol::bank::Bulletin;
 use protocol::id::Key;
 use protocol::key::bank::{Revocation, Usage};
@@ -53,7 +54,7 @@ impl Fuse {
 
 /// A store in memory that fails when its fuse has burnt: at a write, before the commit, or after it.
 struct Failing {
-    memory: Memory,
+    shelves: Shelves,
     fuse: Fuse,
 }
 
@@ -89,15 +90,15 @@ impl ShelfMut for Draft<'_> {
 }
 
 impl Store for Failing {
-    type Reader = <Memory as Store>::Reader;
+    type Reader = Shelves;
     type Writer<'w> = Draft<'w>;
 
     fn read(&self) -> Result<Self::Reader, Fault> {
-        self.memory.read()
+        self.shelves.read()
     }
 
     fn write<T>(&self, work: impl FnOnce(&mut Draft<'_>) -> Result<T, Fault>) -> Result<T, Fault> {
-        let done = self.memory.write(|shelf| {
+        let done = self.shelves.write(|shelf| {
             let done = work(&mut Draft { shelf, fuse: self.fuse.clone() })?;
             self.fuse.burn()?;
             Ok(done)
@@ -130,7 +131,8 @@ impl Safe {
 /// The bank.
 pub struct Bank {
     safe: Rc<RefCell<Safe>>,
-    memory: Memory,
+    /// What its books lie on.
+    pub shelves: Shelves,
     ledger: Ledger<Failing>,
     keys: Rc<WorkingKeys>,
     sign: Sign,
@@ -138,48 +140,41 @@ pub struct Bank {
     fuse: Fuse,
     now: Cell<Timestamp>,
     deaths: u64,
+    /// Deadlines and caps.
+    pub rules: Rules,
 }
 
 impl Bank {
-    /// A new bank on `now`'s day, with issue keys for a quarter.
-    pub fn new(now: Timestamp, chance: &mut Chance) -> Bank {
+    /// A new bank on `now`'s day, with issue keys for so many days.
+    pub fn new(now: Timestamp, days: u32, chance: &mut Chance) -> Bank {
         let master = MasterKey::from_secret(chance.bytes());
-        let made = make_all(&master, now.day(), 90, &mut || chance.bytes());
+        let made = make_all(&master, now.day(), days, &mut || chance.bytes());
         let safe = Safe { master, made, letters: chance.bytes(), revoked: Vec::new() };
         let keys = Rc::new(safe.working());
-        Bank::on(Memory::new(), (Rc::new(RefCell::new(safe)), keys), now)
+        Bank::on(Shelves::default(), (Rc::new(RefCell::new(safe)), keys), now)
     }
 
-    fn on(memory: Memory, (safe, keys): (Rc<RefCell<Safe>>, Rc<WorkingKeys>), now: Timestamp) -> Bank {
+    fn on(shelves: Shelves, (safe, keys): (Rc<RefCell<Safe>>, Rc<WorkingKeys>), now: Timestamp) -> Bank {
         let fuse = Fuse(Arc::new(AtomicU64::new(NEVER)));
-        let ledger = Ledger::open(Failing { memory: memory.clone(), fuse: fuse.clone() });
+        let ledger = Ledger::open(Failing { shelves: shelves.clone(), fuse: fuse.clone() });
         Bank {
             safe,
             ledger: ledger.expect("memory does not fail"),
-            memory,
+            shelves,
             keys,
             sign: Sign { name: "Bank of the world".to_owned(), currency: Currency::default() },
             attempts: Attempts::default(),
             fuse,
             now: Cell::new(now),
             deaths: 0,
+            rules: Rules::default(),
         }
     }
 
     /// The same bank a second time, with books of its own.
     pub fn copy(&self) -> Bank {
-        let memory = Memory::new();
-        let from = self.memory.read().expect("memory does not fail");
-        let copied = memory.write(|to| {
-            for table in Table::ALL {
-                for (key, value) in from.from(table, b"", usize::MAX)? {
-                    to.put(table, &key, &value)?;
-                }
-            }
-            Ok(())
-        });
-        copied.expect("memory does not fail");
-        Bank::on(memory, (Rc::clone(&self.safe), Rc::clone(&self.keys)), self.now.get())
+        let keys = (Rc::clone(&self.safe), Rc::clone(&self.keys));
+        Bank { rules: self.rules, ..Bank::on(self.shelves.copy(), keys, self.now.get()) }
     }
 
     /// Fails at the write after this many; the next question finds it open again.
@@ -200,7 +195,7 @@ impl Bank {
     /// What is due: reclaims to close, answers that did not come, debts to collect.
     pub fn turn(&mut self) {
         loop {
-            let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+            let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
             match self.ledger.in_one_commit(|tx| desk.turn(tx)) {
                 Ok(true) => {}
                 Ok(false) => break,
@@ -235,7 +230,7 @@ impl Bank {
         let view = self.ledger.snapshot().expect("memory does not fail");
         let account = view.account_of(owner).expect("memory does not fail").expect("he has an account");
         let key = account.number.0.to_be_bytes().to_vec();
-        let shelf = self.memory.read().expect("memory does not fail");
+        let shelf = self.shelves.read().expect("memory does not fail");
         let head = shelf.get(Table::Vaults, &key).expect("memory does not fail").expect("he has a vault");
         vec![(Table::Vaults, key, head)]
     }
@@ -243,7 +238,7 @@ impl Bank {
     /// Writes what no rule would write.
     pub(super) fn write_raw(&mut self, rows: Vec<(Table, Vec<u8>, Vec<u8>)>) {
         let written = self
-            .memory
+            .shelves
             .write(|shelf| rows.iter().try_for_each(|(table, key, value)| shelf.put(*table, key, value)));
         written.expect("memory does not fail");
     }
@@ -255,9 +250,9 @@ impl Bank {
 
     fn open_again(&mut self) {
         self.deaths += 1;
-        let (deaths, memory) = (self.deaths, self.memory.clone());
+        let (deaths, shelves, rules) = (self.deaths, self.shelves.clone(), self.rules);
         let keys = (Rc::clone(&self.safe), Rc::clone(&self.keys));
-        *self = Bank { deaths, ..Bank::on(memory, keys, self.now.get()) };
+        *self = Bank { deaths, rules, ..Bank::on(shelves, keys, self.now.get()) };
     }
 
     /// Answers, or dies over it and is opened again.
@@ -270,7 +265,7 @@ impl Bank {
     }
 
     fn try_ask(&mut self, ask: BankAsk) -> Result<BankAnswer, Fault> {
-        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
         match prepare(desk, &self.sign, &self.ledger.snapshot()?, ask)? {
             Prepared::Answer(answer) => Ok(*answer),
             Prepared::Work(work) => {
@@ -290,13 +285,13 @@ impl Bank {
 
     /// What the calendar does with mail whose time is over.
     pub fn sweep_post(&self) {
-        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
         self.ledger.in_one_commit(|tx| desk.sweep_post(tx)).expect("nobody lets the bank fail at sweeping");
     }
 
     /// Carries out an operator's order.
     pub fn order(&self, operation: Operation) -> Result<Done, Objection> {
-        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
         let order = Order { key: None, operation };
         self.ledger.in_one_commit(|tx| desk.order(tx, &order)).expect("nobody lets the bank fail at orders")
     }
@@ -310,7 +305,7 @@ impl Bank {
     /// Makes the next bulletin.
     pub fn bulletin(&self) -> Signed<Bulletin> {
         let now = self.now.get();
-        let desk = Desk { keys: &self.keys, now, rules: Rules::default() };
+        let desk = Desk { keys: &self.keys, now, rules: self.rules };
         let day = Day(now.day().0 - 1);
         let roots = DayRoots::of(&self.ledger.snapshot().expect("memory does not fail"), day);
         let roots = (day, roots.expect("memory does not fail").top());
@@ -331,7 +326,7 @@ impl Bank {
             word
         };
         self.keys = Rc::new(self.safe.borrow().working());
-        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: Rules::default() };
+        let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
         let mut next = Some(AccountNumber(0));
         while let Some(after) = next {
             let renewed = self.ledger.in_one_commit(|tx| desk.renew_certificates(tx, after));

@@ -27,7 +27,7 @@ impl World {
 
     /// Somebody asks for a payment back that nobody answers.
     pub fn reclaim(&mut self, who: Who, id: &PaymentId) -> Result<PaymentId, Cannot> {
-        let (fresh, now) = (self.fresh(), self.now);
+        let (fresh, now) = (self.fresh(), self.clock(who));
         let person = self.person(who);
         person.store()?;
         let keys = person.open_keys().ok_or(Cannot::Locked)?;
@@ -57,7 +57,7 @@ impl World {
         }
         let claims: Vec<Claiming> = person.wallet.claims_to_sign().cloned().collect();
         for claim in claims {
-            let (person, now) = (self.person(who), self.now);
+            let (person, now) = (self.person(who), self.clock(who));
             let papers = person.store()?.papers(&claim.payer, &claim.payment).map_err(super::Down::from)?;
             let papers = papers.expect("what a claim needs is kept for ever");
             let decision = person.wallet.file_claim(&claim.id, &papers, &person.keys, now);
@@ -67,7 +67,7 @@ impl World {
     }
 
     fn ask_for_proof(&mut self, who: Who) -> Result<(), Cannot> {
-        let (fresh, now) = (self.fresh(), self.now);
+        let (fresh, now) = (self.fresh(), self.clock(who));
         let person = self.person(who);
         let asking = person.wallet.open_bank_ops().any(|op| op.what == Asked::Refresh);
         let Some(keys) = person.open_keys().filter(|_| !asking) else { return Ok(()) };
@@ -79,7 +79,7 @@ impl World {
 
     /// A query in somebody's name, signed by his workstation.
     pub fn signed_query(&mut self, who: Who, purpose: Purpose, number: u64) -> Signed<NodeQuery> {
-        let (request, now, bank) = (RequestId(self.chance.bytes()), self.now, self.bank.keys().bank());
+        let (request, now, bank) = (RequestId(self.chance.bytes()), self.clock(who), self.bank.keys().bank());
         let person = self.person(who);
         person.node.sign(NodeQuery {
             bank,
@@ -98,7 +98,9 @@ impl World {
         let mut after = 0;
         loop {
             let query = self.signed_query(who, Purpose::Cases, after);
-            let Some(BankAnswer::Cases(states)) = self.bank.ask(BankAsk::Cases(query)) else { return Ok(()) };
+            let Some(BankAnswer::Cases(states)) = self.ask_bank(who, BankAsk::Cases(query)) else {
+                return Ok(());
+            };
             let last = states.iter().map(|state| state.case).max().unwrap_or(0);
             self.cases_told(who, states)?;
             if last <= after {
@@ -110,7 +112,7 @@ impl World {
 
     /// The bank tells somebody of his cases.
     pub fn cases_told(&mut self, who: Who, states: Vec<CaseState>) -> Result<(), Cannot> {
-        let now = self.now;
+        let now = self.clock(who);
         let store = self.person(who).store()?;
         let known = store.cases_numbered(states.iter().map(|state| state.case)).map_err(super::Down::from)?;
         let asked: Vec<(u64, Question)> =
@@ -128,7 +130,7 @@ impl World {
             let person = self.person(who);
             let kept = person.store()?.kept_about(&question).map_err(super::Down::from)?;
             if let Some(defence) = person.wallet.defence(case, &question, &kept, person.open_keys())
-                && let Some(BankAnswer::Cases(states)) = self.bank.ask(BankAsk::Defend(case, defence))
+                && let Some(BankAnswer::Cases(states)) = self.ask_bank(who, BankAsk::Defend(case, defence))
             {
                 self.cases_told(who, states)?;
             }
@@ -181,7 +183,7 @@ impl World {
         id: &PaymentId,
         answer: PayAnswer,
     ) -> Result<(), Cannot> {
-        let (now, node) = (self.now, self.person(payee).node.key());
+        let (now, node) = (self.clock(who), self.person(payee).node.key());
         let payment = self.payment(who, id)?.filter(|payment| payment.state == State::Receipted);
         if let (Some(payment), PayAnswer::Receipt(receipt)) = (payment, answer) {
             let decision = self.person(who).wallet.receipted(&payment, receipt, &node, now);

@@ -86,6 +86,11 @@ impl Disk {
         *platters = Platters { durable: bytes.clone(), live: bytes, ..Platters::default() };
     }
 
+    /// A write without bytes, for stores that keep their records in memory.
+    pub(super) fn burn(&self) -> io::Result<()> {
+        self.platters().burn()
+    }
+
     /// Another disk with the same durable bytes on it.
     pub fn copy(&self) -> Disk {
         let durable = self.platters().durable.clone();

@@ -19,7 +19,8 @@ const LEFT_OF_EACH: usize = 2;
 impl World {
     /// A question to the bank in somebody's name, signed by his node key.
     pub fn query(&mut self, who: Who, purpose: Purpose, number: u64, subject: Digest) -> NodeQuery {
-        let (request, bank, created) = (RequestId(self.chance.bytes()), self.bank.keys().bank(), self.now);
+        let (request, bank, created) =
+            (RequestId(self.chance.bytes()), self.bank.keys().bank(), self.clock(who));
         let person = self.person(who);
         let (owner, node) = (person.key(), person.node.key());
         NodeQuery { bank, request, owner, node, purpose, number, subject, created }
@@ -31,7 +32,7 @@ impl World {
 
     /// Leaves requests at the bank for payers who come while he is off.
     pub fn leaves_requests(&mut self, who: Who) -> Result<(), Cannot> {
-        let (now, mut chance) = (self.now, self.chance.clone());
+        let (now, mut chance) = (self.clock(who), self.chance.clone());
         let node = self.person(who).node.key();
         let mut stock = self.person(who).wallet().good_stock(&node, now);
         for (mode, most) in [(Mode::Direct, 200), (Mode::Certified, 1 << 40)] {
@@ -47,7 +48,7 @@ impl World {
         let stock = self.settle_decision(who, decision)?;
         let query = self.query(who, Purpose::Leave, 0, Digest::default());
         let asked = BankAsk::LeaveRequests(self.signed(who, query), stock);
-        if let Some(BankAnswer::RequestsLeft(names)) = self.bank.ask(asked) {
+        if let Some(BankAnswer::RequestsLeft(names)) = self.ask_bank(who, asked) {
             let decision = self.person(who).wallet().stock_left(&names, now);
             self.settle_decision(who, decision)?;
         }
@@ -64,7 +65,7 @@ impl World {
     pub fn begin_by_mail(&mut self, payer: Who, new: NewPayment) -> Result<PaymentId, Cannot> {
         let person = self.person(payer);
         person.open_keys().ok_or(Cannot::Locked)?;
-        let decision = person.wallet().begin_payment(new, self.now).map_err(Cannot::Pay)?;
+        let decision = person.wallet().begin_payment(new, self.clock(payer)).map_err(Cannot::Pay)?;
         // The offer that would go out finds nobody.
         let (id, _) = self.person_mut(payer).commit(decision)?;
         self.take_left(payer, &id)?;
@@ -80,19 +81,22 @@ impl World {
         let query = self.query(payer, Purpose::Take, payment.amount.get(), Digest(payment.payee.0));
         let query = NodeQuery { request: RequestId(id.0), ..query };
         let asked = BankAsk::TakeRequest(self.signed(payer, query));
-        let Some(BankAnswer::OpenRequest(Some(request))) = self.bank.ask(asked) else { return Ok(false) };
+        let Some(BankAnswer::OpenRequest(Some(request))) = self.ask_bank(payer, asked) else {
+            return Ok(false);
+        };
         self.accepts(payer, &payment, *request)
     }
 
     fn accepts(&mut self, payer: Who, payment: &Outgoing, request: Signed<Request>) -> Result<bool, Cannot> {
         let node = self.person(self.who(&payment.payee)).node.key();
-        let verified = request.verify_request(self.bank.keys().bank(), &node, self.now);
+        let verified = request.verify_request(self.bank.keys().bank(), &node, self.clock(payer));
         let verified = verified.expect("a bank keeps good requests only");
         let bank_request = RequestId(self.chance.bytes());
         let person = self.person(payer);
         let keys = person.open_keys().ok_or(Cannot::Locked)?;
         let terms = Terms { request: &verified, certified: false, name: payment.name.clone(), post: true };
-        let decision = person.wallet().offer_accepted(&payment.id, terms, keys, bank_request, self.now);
+        let decision =
+            person.wallet().offer_accepted(&payment.id, terms, keys, bank_request, self.clock(payer));
         self.settle_decision(payer, decision)?;
         Ok(true)
     }
@@ -106,14 +110,14 @@ impl World {
 
     pub(super) fn seal(&mut self, who: Who, id: &PaymentId) -> Result<(), Cannot> {
         let Some(payment) = self.person(who).wallet().open_payment(id).cloned() else { return Ok(()) };
-        let (true, Some(message)) = (payment.is_to_seal(self.now), payment.message.clone()) else {
+        let (true, Some(message)) = (payment.is_to_seal(self.clock(who)), payment.message.clone()) else {
             return Ok(());
         };
         let envelope = self.envelope(who, self.who(&payment.payee), PayAsk::Pay(Box::new(message)));
         let (request, node) = (RequestId(self.chance.bytes()), self.person(who).node.key());
-        let item = payment.mail_item(request, node, envelope_digest(&envelope), self.now);
+        let item = payment.mail_item(request, node, envelope_digest(&envelope), self.clock(who));
         let item = self.person(who).node.sign(item.expect("it has an order"));
-        let decision = self.person(who).wallet().posted(id, item, envelope, self.now);
+        let decision = self.person(who).wallet().posted(id, item, envelope, self.clock(who));
         self.settle_decision(who, decision)
     }
 
@@ -121,12 +125,12 @@ impl World {
         let payment = self.person(who).wallet().open_payment(id).filter(|p| p.is_asked_back());
         let Some(item) = payment.and_then(|payment| payment.post.as_ref()?.item) else { return Ok(()) };
         let query = self.query(who, Purpose::Withdraw, 0, item);
-        let answer = self.bank.ask(BankAsk::MailBack(self.signed(who, query)));
+        let answer = self.ask_bank(who, BankAsk::MailBack(self.signed(who, query)));
         let Some(BankAnswer::MailWord(word)) = answer else { return Ok(()) };
         if self.chance.percent(self.post.weather.lost) {
             return Ok(());
         }
-        let decision = self.person(who).wallet().mail_word(id, word, self.now);
+        let decision = self.person(who).wallet().mail_word(id, word, self.clock(who));
         let decision = decision.expect("the bank keeps its own rules");
         self.settle_decision(who, decision).map(drop)
     }
@@ -134,7 +138,7 @@ impl World {
     /// Takes a payment out of the payee's mailbox.
     pub fn cancel(&mut self, who: Who, id: &PaymentId) -> Result<bool, Cannot> {
         self.person(who).store()?;
-        match self.person(who).wallet().back_from_mailbox(id, self.now) {
+        match self.person(who).wallet().back_from_mailbox(id, self.clock(who)) {
             Ok(decision) => self.settle_decision(who, decision).map(|()| true),
             Err(_) => Ok(false),
         }
@@ -142,10 +146,10 @@ impl World {
 
     /// What a daemon does about mail by itself.
     pub(super) fn mind_the_mail(&mut self, who: Who) -> Result<(), Cannot> {
-        for id in self.person(who).wallet().overdue_mail(self.now) {
+        for id in self.person(who).wallet().overdue_mail(self.clock(who)) {
             self.cancel(who, &id)?;
         }
-        if let Some(decision) = self.person(who).wallet().end_posting(self.now) {
+        if let Some(decision) = self.person(who).wallet().end_posting(self.clock(who)) {
             self.settle_decision(who, decision)?;
         }
         let open: Vec<Outgoing> = self.person(who).wallet().open_payments().cloned().collect();
@@ -167,7 +171,7 @@ impl World {
     /// What lies in somebody's mailbox, up to this number acknowledged.
     pub fn parcels(&mut self, who: Who, safe: u64) -> Vec<Parcel> {
         let query = self.query(who, Purpose::Collect, safe, Digest::default());
-        match self.bank.ask(BankAsk::Collect(self.signed(who, query))) {
+        match self.ask_bank(who, BankAsk::Collect(self.signed(who, query))) {
             Some(BankAnswer::Mail(parcels, _)) => parcels,
             _ => Vec::new(),
         }
@@ -210,7 +214,7 @@ impl World {
         match letter.ask {
             PayAsk::Pay(payment) => {
                 let (id, order) = (payment.order.unverified().payment, payment.order.digest());
-                let now = self.now;
+                let now = self.clock(who);
                 let answer = self.person_mut(who).answer_payment(letter.from, *payment, now)?;
                 if matches!(answer, PayAnswer::Error(code) if code.is_passing()) {
                     return Ok(false);
@@ -219,7 +223,7 @@ impl World {
             }
             PayAsk::Answered(id, answer) => {
                 self.paid(who, sender, &id, *answer)?;
-                let decision = self.person(who).wallet().was_collected(&id, self.now);
+                let decision = self.person(who).wallet().was_collected(&id, self.clock(who));
                 self.settle_decision(who, decision)?;
                 Ok(true)
             }
@@ -238,10 +242,10 @@ impl World {
             kind: MailKind::Answer,
             order,
             envelope: envelope_digest(&envelope),
-            created: self.now,
-            expires: self.now.plus_seconds(30 * DAY_SECONDS),
+            created: self.clock(from),
+            expires: self.clock(from).plus_seconds(30 * DAY_SECONDS),
         };
         let item = self.person(from).node.sign(item);
-        self.bank.ask(BankAsk::Mail(item, ByteBuf::from(envelope))).is_some()
+        self.ask_bank(from, BankAsk::Mail(item, ByteBuf::from(envelope))).is_some()
     }
 }

@@ -7,26 +7,32 @@
 //! What the engine does around the wallet is done here in the same order, without network or threads.
 
 mod bank;
+mod books;
 mod cases;
 mod chance;
 mod disk;
 mod mailbox;
+mod memory;
 mod person;
 mod post;
+mod shelves;
 mod told;
 mod truth;
 mod vault;
 
 pub use bank::Bank;
+pub use books::{Books, Paper};
 pub use chance::Chance;
 pub use disk::{Disk, Kept};
+pub use memory::forget_vaults;
 pub use person::{Down, Newcomer, Person};
 pub use post::{Mail, Post, Weather, Who};
+pub use shelves::Shelves;
 
 use bank_node::desk::office::Operation;
 use bank_node::desk::standing::Change;
 use bank_node::ledger::AccountNumber;
-use daemon::store::Store;
+use daemon::store::{DirectoryFlaw, Store};
 use daemon::wallet::banking::{BankOp, BankRefusal, Fresh, Operation as Asked};
 use daemon::wallet::change::Effect;
 use daemon::wallet::paying::{NewPayment, NotDone, Outgoing, PayRefusal, State, Terms};
@@ -83,16 +89,25 @@ pub struct World {
     pub now: Timestamp,
     /// Where chance comes from.
     pub chance: Chance,
+    /// Seconds that the bank's clock is ahead of the right time, or behind it.
+    pub bank_skew: i64,
     people: Vec<Person>,
     paid_in: u64,
+    paper: Paper,
 }
 
 impl World {
     /// A bank and nobody else.
     pub fn new(seed: u64) -> World {
+        World::on(Paper::Redb, seed, 90)
+    }
+
+    /// The same, with people whose stores are of this kind, and so many days for which the bank can issue.
+    pub fn on(paper: Paper, seed: u64, days: u32) -> World {
         let mut chance = Chance::of(seed);
-        let bank = Bank::new(NOON, &mut chance);
-        World { bank, post: Post::default(), now: NOON, chance, people: Vec::new(), paid_in: 0 }
+        let bank = Bank::new(NOON, days, &mut chance);
+        let (post, people) = (Post::default(), Vec::new());
+        World { bank, post, now: NOON, chance, bank_skew: 0, people, paid_in: 0, paper }
     }
 
     /// The same world a second time, with a chance of its own; nobody may be down.
@@ -103,8 +118,10 @@ impl World {
             post: self.post.clone(),
             now: self.now,
             chance,
+            bank_skew: self.bank_skew,
             people: self.people.iter().map(Person::copy).collect(),
             paid_in: self.paid_in,
+            paper: self.paper,
         }
     }
 
@@ -145,7 +162,7 @@ impl World {
             currency: Currency::default(),
         };
         let keys = BankKeys::pinned(self.bank.keys().master());
-        self.people.push(Person::new(newcomer, owner, keys, introduction));
+        self.people.push(Person::new(newcomer, owner, keys, introduction, self.paper));
         self.paid_in += balance;
         let who = Who(self.people.len() - 1);
         self.learn_keys(who).expect("a new disk does not fail");
@@ -179,9 +196,41 @@ impl World {
     /// Time goes by.
     pub fn wait(&mut self, seconds: u64) {
         self.now = self.now.plus_seconds(seconds);
-        self.bank.tell_time(self.now);
+        self.bank.tell_time(self.off_by(self.bank_skew));
         self.bank.turn();
         self.people.iter_mut().for_each(|person| person.slow_due = true);
+    }
+
+    fn off_by(&self, skew: i64) -> Timestamp {
+        Timestamp(self.now.0.saturating_add_signed(skew))
+    }
+
+    /// What time somebody believes it is.
+    pub fn clock(&self, who: Who) -> Timestamp {
+        self.off_by(self.person(who).skew)
+    }
+
+    /// What was paid in, by everybody.
+    pub fn paid_in(&self) -> u64 {
+        self.paid_in
+    }
+
+    /// Somebody's workstation is another one from now on.
+    pub fn replace(&mut self, who: Who, person: Person) {
+        let changes = self.person(who).changes.max(person.changes) + 1;
+        *self.person_mut(who) = Person { changes, ..person };
+    }
+
+    /// A second workstation with somebody's keys and a copy of his disk, and nobody's mail.
+    pub fn second_copy(&mut self, who: Who) -> Who {
+        let copy = self.person(who).copy();
+        self.add(copy)
+    }
+
+    /// One workstation more, which gets nobody's mail.
+    pub fn add(&mut self, person: Person) -> Who {
+        self.people.push(person);
+        Who(self.people.len() - 1)
     }
 
     /// An operator's order.
@@ -194,6 +243,11 @@ impl World {
         let by = |name: &str| name.to_owned();
         self.order(Operation::Propose { account, change, by: by("anna"), reason: "a case".to_owned() });
         self.order(Operation::Confirm { account, change, by: by("bruno") });
+    }
+
+    /// Asks the bank at once, if somebody reaches it.
+    pub fn ask_bank(&mut self, who: Who, ask: BankAsk) -> Option<BankAnswer> {
+        if self.person(who).cut_off { None } else { self.bank.ask(ask) }
     }
 
     // ---- what people begin ----
@@ -219,7 +273,7 @@ impl World {
     ) -> Result<PaymentId, Cannot> {
         let payee = self.who(&request.unverified().payee());
         let node = self.person(payee).node.key();
-        let verified = request.clone().verify_request(self.bank.keys().bank(), &node, self.now);
+        let verified = request.clone().verify_request(self.bank.keys().bank(), &node, self.clock(payer));
         let request = Some(verified.expect("a test pays good requests"));
         let new = NewPayment { request, ..self.new_payment(payee, count) };
         self.begin(payer, new)
@@ -242,7 +296,7 @@ impl World {
 
     /// Begins a payment.
     pub fn begin(&mut self, payer: Who, new: NewPayment) -> Result<PaymentId, Cannot> {
-        let now = self.now;
+        let now = self.clock(payer);
         let person = self.person(payer);
         person.store()?;
         person.open_keys().ok_or(Cannot::Locked)?;
@@ -252,7 +306,7 @@ impl World {
 
     /// Asks for units from the account.
     pub fn withdraw(&mut self, who: Who, count: u64) -> Result<RequestId, Cannot> {
-        let (fresh, now) = (self.fresh(), self.now);
+        let (fresh, now) = (self.fresh(), self.clock(who));
         let person = self.person(who);
         person.store()?;
         let keys = person.open_keys().ok_or(Cannot::Locked)?;
@@ -263,7 +317,7 @@ impl World {
 
     /// Asks to credit units to the account.
     pub fn deposit(&mut self, who: Who, count: u64) -> Result<RequestId, Cannot> {
-        let (fresh, now) = (self.fresh(), self.now);
+        let (fresh, now) = (self.fresh(), self.clock(who));
         let person = self.person(who);
         person.store()?;
         let keys = person.open_keys().ok_or(Cannot::Locked)?;
@@ -274,7 +328,7 @@ impl World {
 
     /// Renews what is worth it; nothing if nothing is.
     pub fn refresh(&mut self, who: Who) -> Result<Option<RequestId>, Cannot> {
-        let (fresh, now) = (self.fresh(), self.now);
+        let (fresh, now) = (self.fresh(), self.clock(who));
         let person = self.person(who);
         person.store()?;
         let keys = person.open_keys().ok_or(Cannot::Locked)?;
@@ -284,7 +338,7 @@ impl World {
 
     /// Makes a request that anybody may pay, and keeps it.
     pub fn ask_for(&mut self, payee: Who, amount: AmountRule) -> Result<Signed<Request>, Cannot> {
-        let (now, mut chance) = (self.now, self.chance.clone());
+        let (now, mut chance) = (self.clock(payee), self.chance.clone());
         let expires = now.plus_seconds(DAY_SECONDS);
         let person = self.person_mut(payee);
         person.store()?;
@@ -410,7 +464,7 @@ impl World {
         }
         let refused: Vec<PaymentId> = self.person(who).wallet.to_take_back().collect();
         for id in refused {
-            let (fresh, now) = (self.fresh(), self.now);
+            let (fresh, now) = (self.fresh(), self.clock(who));
             let person = self.person(who);
             let decision = person.wallet.take_back(&id, &person.keys, fresh, now);
             self.settle_decision(who, decision)?;
@@ -514,14 +568,13 @@ impl World {
 
     fn asked(&mut self, from: Who, to: Who, id: PaymentId, bytes: &[u8]) -> Result<(), Cannot> {
         let letterhead: Letterhead = wire::decode(bytes).expect("what wallets send can be read");
-        let (now, mut chance) = (self.now, self.chance.clone());
+        let (now, mut chance) = (self.clock(to), self.chance.clone());
         self.person(to).store()?;
         let mail = match letterhead.ask {
             PayAsk::Offer(offer) => {
-                let keys = self.person(to).wallet.keys().clone();
-                let answer = match letterhead.from.verify(&keys, now) {
+                let answer = match self.person_mut(to).party(letterhead.from, now) {
                     Ok(party) => self.person_mut(to).answer_offer(&party, &offer, &mut chance, now)?,
-                    Err(flaw) => PayAnswer::Error(flaw.code()),
+                    Err(code) => PayAnswer::Error(code),
                 };
                 Mail::Offered(from, to, id, answer)
             }
@@ -537,7 +590,7 @@ impl World {
     }
 
     fn offered(&mut self, who: Who, payee: Who, id: &PaymentId, answer: PayAnswer) -> Result<(), Cannot> {
-        let (now, node, bank) = (self.now, self.person(payee).node.key(), self.bank.keys().bank());
+        let (now, node, bank) = (self.clock(who), self.person(payee).node.key(), self.bank.keys().bank());
         let request = RequestId(self.chance.bytes());
         let person = self.person(who);
         person.store()?;
@@ -566,7 +619,7 @@ impl World {
     }
 
     fn paid(&mut self, who: Who, payee: Who, id: &PaymentId, answer: PayAnswer) -> Result<(), Cannot> {
-        let (now, node) = (self.now, self.person(payee).node.key());
+        let (now, node) = (self.clock(who), self.person(payee).node.key());
         let person = self.person(who);
         person.store()?;
         let Some(payment) = person.wallet.open_payment(id).cloned() else {
@@ -595,7 +648,7 @@ impl World {
         id: &PaymentId,
         receipt: Signed<Receipt>,
     ) -> Result<(), Cannot> {
-        let (now, node) = (self.now, self.person(payee).node.key());
+        let (now, node) = (self.clock(who), self.person(payee).node.key());
         let Some(payment) = self.payment(who, id)? else { return Ok(()) };
         let wanted = matches!(
             payment.state,
@@ -625,7 +678,7 @@ impl World {
     }
 
     fn bank_answered(&mut self, who: Who, id: &RequestId, answer: BankAnswer) -> Result<(), Cannot> {
-        let now = self.now;
+        let now = self.clock(who);
         let person = self.person(who);
         let store = person.store()?;
         let Some(op) = person.wallet.open_bank_op(id) else { return Ok(()) };
@@ -649,10 +702,10 @@ impl World {
 
     /// Asks the bank for its keys.
     pub fn learn_keys(&mut self, who: Who) -> Result<(), Cannot> {
-        let Some(BankAnswer::Terms(terms)) = self.bank.ask(BankAsk::Terms) else {
+        let Some(BankAnswer::Terms(terms)) = self.ask_bank(who, BankAsk::Terms) else {
             return Ok(());
         };
-        let decision = self.person(who).wallet.learn_keys(terms.keys, self.now);
+        let decision = self.person(who).wallet.learn_keys(terms.keys, self.clock(who));
         self.settle_decision(who, decision)
     }
 
@@ -666,7 +719,13 @@ impl World {
             };
             let keys = self.person(who).wallet.keys().clone();
             let store = self.person(who).store().expect("he is up");
-            if !store.take_directory(*page, &keys).expect("the bank's own directory") {
+            let more = match store.take_directory(*page, &keys) {
+                // He goes down over it, and asks again when he is back.
+                Err(DirectoryFlaw::Store(_)) => return,
+                more => more.expect("the bank's own directory"),
+            };
+            if !more {
+                self.person_mut(who).parties.clear();
                 return;
             }
         }

@@ -3,8 +3,10 @@
 //! Everything that is decided goes through a batch and its commit; only then are there effects. When the
 //! disk fails, the workstation is down until it is started again, and then knows what the disk knows.
 
+use super::books::{Books, Paper};
 use super::chance::Chance;
 use super::disk::{Disk, Kept};
+use super::memory::Memory;
 use daemon::store::{RedbStore, Store, StoreFault};
 use daemon::wallet::change::{Batch, Decision, Effect};
 use daemon::wallet::policy::Policy;
@@ -19,7 +21,7 @@ use protocol::seal::ViewKey;
 use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
 use protocol::wire::{ErrorCode, Offer, PayAnswer};
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 
 /// Tickets taken out of the pool at a time; few, so that the pool is used up now and then.
 const TICKETS_AT_ONCE: usize = 4;
@@ -52,6 +54,8 @@ pub struct Person {
     pub locked: bool,
     /// Whether his workstation is switched off, as far as others see it.
     pub off: bool,
+    /// Whether he can't reach the bank.
+    pub cut_off: bool,
     /// Something is worth a way to the bank.
     pub refresh_due: bool,
     /// It is time to ask the bank again for what takes days there.
@@ -62,11 +66,17 @@ pub struct Person {
     pub generation: u32,
     pub(super) keys: OpenKeys,
     pub(super) wallet: Wallet,
-    pub(super) store: Option<RedbStore>,
+    /// How often his wallet was changed or loaded again.
+    pub changes: u64,
+    /// Seconds that his clock is ahead of the right time, or behind it.
+    pub skew: i64,
+    pub(super) store: Option<Books>,
     pub(super) tickets: VecDeque<Signed<KeyTicket>>,
     /// Every note key he ever gave to somebody: none twice.
     pub(super) keys_given: BTreeSet<[u8; 32]>,
     pub(super) given_twice: bool,
+    /// Papers that were checked, as the engine keeps them.
+    pub(super) parties: HashMap<Key, Party>,
 }
 
 /// Who comes into the world, before he has an account.
@@ -81,35 +91,53 @@ pub struct Newcomer {
 
 impl Person {
     /// A person whose workstation is new.
-    pub fn new(newcomer: Newcomer, owner: Owner, keys: BankKeys, introduction: Introduction) -> Person {
+    pub fn new(
+        newcomer: Newcomer,
+        owner: Owner,
+        keys: BankKeys,
+        introduction: Introduction,
+        paper: Paper,
+    ) -> Person {
         let disk = Disk::new();
-        let store = RedbStore::on(disk.clone()).expect("a new disk does not fail");
         let policy = Policy::of(&owner.currency);
+        let name = owner.name.clone();
+        let wallet = Wallet::new(owner, keys, policy);
+        let store = match paper {
+            Paper::Redb => Books::Redb(RedbStore::on(disk.clone()).expect("a new disk does not fail")),
+            Paper::Memory => Books::Memory(Memory::new(disk.clone(), wallet.clone())),
+        };
         Person {
-            name: owner.name.clone(),
+            name,
             introduction,
             node: newcomer.node,
             view: newcomer.view,
             disk,
             locked: false,
             off: false,
+            cut_off: false,
             refresh_due: false,
             slow_due: true,
             restarts: 0,
             generation: 1,
             keys: newcomer.keys,
-            wallet: Wallet::new(owner, keys, policy),
+            wallet,
+            changes: 0,
+            skew: 0,
             store: Some(store),
             tickets: VecDeque::new(),
             keys_given: BTreeSet::new(),
             given_twice: false,
+            parties: HashMap::new(),
         }
     }
 
     /// The same person a second time, with a disk of his own. He must not be down.
     pub fn copy(&self) -> Person {
         let disk = self.disk.copy();
-        let store = RedbStore::on(disk.clone()).expect("a copied disk does not fail");
+        let store = match &self.store {
+            Some(Books::Memory(memory)) => Books::Memory(memory.copy(disk.clone())),
+            _ => Books::Redb(RedbStore::on(disk.clone()).expect("a copied disk does not fail")),
+        };
         Person {
             name: self.name.clone(),
             introduction: self.introduction.clone(),
@@ -118,17 +146,33 @@ impl Person {
             disk,
             locked: self.locked,
             off: self.off,
+            cut_off: self.cut_off,
             refresh_due: self.refresh_due,
             slow_due: self.slow_due,
             restarts: self.restarts,
             generation: self.generation,
             keys: self.keys.clone(),
             wallet: self.wallet.clone(),
+            changes: self.changes,
+            skew: self.skew,
             store: Some(store),
             tickets: self.tickets.clone(),
             keys_given: self.keys_given.clone(),
             given_twice: self.given_twice,
+            parties: self.parties.clone(),
         }
+    }
+
+    /// The same person on a machine with nothing on it but his keys.
+    pub fn emptied(&self) -> Person {
+        let newcomer = Newcomer { keys: self.keys.clone(), node: self.node.clone(), view: self.view.clone() };
+        let paper = match self.store {
+            Some(Books::Memory(_)) => Paper::Memory,
+            _ => Paper::Redb,
+        };
+        let (owner, keys) = (self.wallet.owner().clone(), BankKeys::pinned(self.wallet.keys().master()));
+        let person = Person::new(newcomer, owner, keys, self.introduction.clone(), paper);
+        Person { restarts: self.restarts + 1, changes: self.changes + 1, ..person }
     }
 
     /// His owner key.
@@ -142,13 +186,23 @@ impl Person {
     }
 
     /// His store.
-    pub fn store(&self) -> Result<&RedbStore, Down> {
+    pub fn store(&self) -> Result<&Books, Down> {
         self.store.as_ref().filter(|_| !self.disk.is_dead()).ok_or(Down)
     }
 
     /// Whether it has to be started again.
     pub fn is_down(&self) -> bool {
         self.store.is_none() || self.disk.is_dead()
+    }
+
+    /// Whether two payers ever got the same note key from him.
+    pub fn gave_a_ticket_twice(&self) -> bool {
+        self.given_twice
+    }
+
+    /// The keys he signs with, locked or not: for whoever keeps no rules.
+    pub fn secret_keys(&self) -> &OpenKeys {
+        &self.keys
     }
 
     /// The owner's keys, if it is unlocked.
@@ -159,22 +213,30 @@ impl Person {
     /// Starts again with what a crash has left on the disk.
     pub fn start_again(&mut self, kept: Kept, chance: &mut Chance) {
         self.disk.kill();
-        self.store = None;
+        let before = self.store.take();
+        let memory = before.and_then(|books| match books {
+            Books::Memory(memory) => Some(Books::Memory(memory)),
+            Books::Redb(_) => None,
+        });
         self.disk.come_back(kept, chance);
-        let store = RedbStore::on(self.disk.clone()).expect("what was synced can be opened");
+        let from_disk = || RedbStore::on(self.disk.clone()).expect("what was synced can be opened");
+        let store = memory.unwrap_or_else(|| Books::Redb(from_disk()));
         let (owner, master) = (self.wallet.owner().clone(), self.wallet.keys().master());
         let policy = Policy::of(&owner.currency);
         self.wallet =
             store.load(owner, BankKeys::pinned(master), policy).expect("what was committed can be read");
         self.store = Some(store);
         self.tickets.clear();
+        self.parties.clear();
         self.refresh_due = true;
         self.slow_due = true;
         self.restarts += 1;
+        self.changes += 1;
     }
 
     /// Commits a decision and gives its reply and its effects.
     pub fn commit<R>(&mut self, decision: Decision<R>) -> Result<(R, Vec<Effect>), Down> {
+        self.changes += 1;
         let mut batch = Batch::default();
         let sealed = batch.take(&mut self.wallet, decision);
         let (committed, effects) = batch.commit(self.store()?)?;
@@ -231,6 +293,24 @@ impl Person {
             memo: protocol::body::Text::default(),
             address: protocol::body::Text::default(),
         })))
+    }
+
+    /// Somebody's papers, checked once and then known.
+    pub fn party(&mut self, from: Introduction, now: Timestamp) -> Result<Party, ErrorCode> {
+        let owner = from.certificate.unverified().owner;
+        let known = self.parties.get(&owner).filter(|party| party.shows(&from) && party.runs(now));
+        let party = match known {
+            Some(party) => party.clone(),
+            None => {
+                let party = from.verify(self.wallet.keys(), now).map_err(|flaw| flaw.code())?;
+                self.parties.insert(owner, party.clone());
+                party
+            }
+        };
+        match self.standing(&owner) {
+            Ok(Some(Standing::Suspended)) => Err(ErrorCode::Suspended),
+            Ok(_) | Err(Down) => Ok(party),
+        }
     }
 
     /// What he says to somebody who would like to pay him.
@@ -290,7 +370,7 @@ impl Person {
             nodes: &nodes,
             keys: self.wallet.keys(),
             standing: self.standing(&payer)?,
-            checked: None,
+            checked: self.parties.get(&payer).filter(|p| p.shows(&from) && p.runs(now)).cloned(),
             now,
         };
         let (request, signed) = (payment.request.clone(), payment.order.clone());

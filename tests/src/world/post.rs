@@ -11,6 +11,18 @@ use std::collections::VecDeque;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Who(pub(super) usize);
 
+impl Who {
+    /// Whoever joined at this place.
+    pub fn at(place: usize) -> Who {
+        Who(place)
+    }
+
+    /// His place among those who joined.
+    pub fn place(self) -> usize {
+        self.0
+    }
+}
+
 /// Something on its way.
 #[derive(Clone, Debug)]
 pub enum Mail {
@@ -26,6 +38,19 @@ pub enum Mail {
     ToBank(Who, RequestId, Vec<u8>),
     /// From the bank.
     FromBank(Who, RequestId, Box<BankAnswer>),
+}
+
+impl Mail {
+    /// From whom and to whom; nobody is the bank.
+    pub fn ends(&self) -> (Option<Who>, Option<Who>) {
+        match self {
+            Mail::Ask(from, to, ..) => (Some(*from), Some(*to)),
+            Mail::Offered(to, from, ..) | Mail::Paid(to, from, ..) => (Some(*from), Some(*to)),
+            Mail::Confirm(from, to, ..) => (Some(*from), Some(*to)),
+            Mail::ToBank(from, ..) => (Some(*from), None),
+            Mail::FromBank(to, ..) => (None, Some(*to)),
+        }
+    }
 }
 
 /// How bad the post is, in percent.
@@ -66,6 +91,16 @@ impl Post {
     /// Throws all of it away.
     pub fn lose_everything(&mut self) {
         self.bag.clear();
+    }
+
+    /// The mail at this place, out of the bag.
+    pub fn take(&mut self, place: usize) -> Option<Mail> {
+        self.bag.remove(place)
+    }
+
+    /// The mail at this place.
+    pub fn at(&self, place: usize) -> Option<&Mail> {
+        self.bag.get(place)
     }
 
     /// The next mail that arrives; none if it was lost or there is none.

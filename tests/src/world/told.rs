@@ -9,7 +9,7 @@ use protocol::wire::{BankAnswer, BankAsk};
 impl World {
     /// Somebody is shown a bulletin.
     pub fn hear(&mut self, who: Who, bulletin: Signed<Bulletin>, source: Source) -> Worth {
-        let decision = self.person(who).wallet().hear(bulletin, source, self.now);
+        let decision = self.person(who).wallet().hear(bulletin, source, self.clock(who));
         self.settle_decision(who, decision).expect("he is up")
     }
 
@@ -17,12 +17,12 @@ impl World {
     pub fn pull_bulletins(&mut self, who: Who) -> Result<(), Cannot> {
         loop {
             let after = self.person(who).wallet().heard().number();
-            let Some(BankAnswer::Bulletins(page)) = self.bank.ask(BankAsk::Bulletins(after)) else {
-                panic!("the bank shows its bulletins");
+            let Some(BankAnswer::Bulletins(page)) = self.ask_bank(who, BankAsk::Bulletins(after)) else {
+                return Ok(());
             };
-            let learned = self.person(who).wallet().learn_keys(page.keys, self.now);
+            let learned = self.person(who).wallet().learn_keys(page.keys, self.clock(who));
             self.settle_decision(who, learned)?;
-            let obeyed = self.person(who).wallet().obey(page.revoked, self.now);
+            let obeyed = self.person(who).wallet().obey(page.revoked, self.clock(who));
             self.settle_decision(who, obeyed)?;
             if self.person(who).wallet().heard().number() < after {
                 // What we had was signed by a key that is revoked now: asked again from where that leaves us.
@@ -31,10 +31,11 @@ impl World {
             let mut more = false;
             for bulletin in page.bulletins {
                 if bulletin.unverified().number < after {
-                    let behind = self.person(who).wallet().bank_is_behind(bulletin, self.now);
+                    let behind = self.person(who).wallet().bank_is_behind(bulletin, self.clock(who));
                     self.settle_decision(who, behind)?;
                 } else {
-                    more = self.hear(who, bulletin, Source::Bank) == Worth::Taken;
+                    let decision = self.person(who).wallet().hear(bulletin, Source::Bank, self.clock(who));
+                    more = self.settle_decision(who, decision)? == Worth::Taken;
                 }
             }
             if !more {

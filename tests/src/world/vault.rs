@@ -1,6 +1,8 @@
 //! Vaults in a world: what an engine does to send its log to the bank, and what a restore does with it.
 
+use super::books::Books;
 use super::disk::Disk;
+use super::memory::Memory;
 use super::person::Person;
 use super::{Cannot, Who, World};
 use daemon::store::{RedbStore, ReplayFlaw};
@@ -9,6 +11,7 @@ use daemon::wallet::vault::{Origin, Place, Quarantine};
 use protocol::bank::{AccountQuery, Identity, Purpose, VaultAppend, VaultHead};
 use protocol::id::{Key, RequestId};
 use protocol::seal::ViewKey;
+use protocol::key::bank::BankKeys;
 use protocol::sign::{Signed, Signer};
 use protocol::time::DAY_SECONDS;
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
@@ -58,7 +61,7 @@ impl World {
             return false;
         }
         let query = self.signed_query(who, Purpose::Vault, 0);
-        match self.bank.ask(BankAsk::VaultHead(query)) {
+        match self.ask_bank(who, BankAsk::VaultHead(query)) {
             Some(BankAnswer::Vault(there)) => self.fill_vault(who, there),
             Some(BankAnswer::Error(ErrorCode::OlderGeneration)) => {
                 self.quarantine(who, Quarantine::OlderGeneration);
@@ -98,7 +101,7 @@ impl World {
                 after: waiting.before.records,
                 head: waiting.after.digest,
             });
-            match self.bank.ask(BankAsk::VaultAppend(append, waiting.records)) {
+            match self.ask_bank(who, BankAsk::VaultAppend(append, waiting.records)) {
                 Some(BankAnswer::Vault(head)) => there = head,
                 _ => return false,
             }
@@ -106,7 +109,7 @@ impl World {
     }
 
     fn quarantine(&mut self, who: Who, why: Quarantine) {
-        let decision = self.person(who).wallet().put_in_quarantine(why, self.now);
+        let decision = self.person(who).wallet().put_in_quarantine(why, self.clock(who));
         self.person_mut(who).commit(decision).expect("the disk works");
     }
 
@@ -118,10 +121,10 @@ impl World {
                 bank: self.bank.keys().bank(),
                 request: RequestId(self.chance.bytes()),
                 owner: self.person(who).key(),
-                created: self.now,
+                created: self.clock(who),
             };
             let query = self.person(who).keys.owner().sign(query);
-            match self.bank.ask(BankAsk::VaultRead(query, all.len() as u64)) {
+            match self.ask_bank(who, BankAsk::VaultRead(query, all.len() as u64)) {
                 Some(BankAnswer::VaultRecords(records, head)) if head.records > all.len() as u64 => {
                     all.extend(records);
                 }
@@ -150,19 +153,32 @@ impl World {
         Ok((store, disk))
     }
 
+    /// A new machine of the same kind as the old one, made of records alone.
+    fn machine_of(&self, who: Who, records: &[ByteBuf]) -> (Books, Disk) {
+        let person = self.person(who);
+        if self.paper == super::Paper::Redb {
+            let (store, disk) = self.replayed_on(who, records).expect("his own vault");
+            return (Books::Redb(store), disk);
+        }
+        let disk = Disk::new();
+        let owner = (person.wallet.owner().clone(), BankKeys::pinned(self.bank.keys().master()));
+        let memory = Memory::replayed(disk.clone(), owner, person.keys.seed().vault().key(), records);
+        (Books::Memory(memory.expect("a vault of this world")), disk)
+    }
+
     /// Somebody's machine is gone; a new one is made of the phrase and the vault, as `stermina restore` does it.
     pub fn restore(&mut self, who: Who) {
         let generation = self.person(who).generation + 1;
         let identity = self.next_identity(who, generation);
-        let published = self.bank.ask(BankAsk::Publish(identity.clone()));
+        let published = self.ask_bank(who, BankAsk::Publish(identity.clone()));
         assert_eq!(published, Some(BankAnswer::Published));
         let records = self.vault_of(who);
-        let (store, disk) = self.replayed_on(who, &records).expect("his own vault");
-        let (now, mut chance, master) = (self.now, self.chance.clone(), self.bank.keys().master());
+        let (store, disk) = self.machine_of(who, &records);
+        let (now, mut chance, master) = (self.clock(who), self.chance.clone(), self.bank.keys().master());
         let person = self.person_mut(who);
         let owner = person.wallet.owner().clone();
         let policy = Policy::of(&owner.currency);
-        let keys = protocol::key::bank::BankKeys::pinned(master);
+        let keys = BankKeys::pinned(master);
         person.wallet = store.load(owner, keys, policy).expect("what was replayed can be read");
         (person.store, person.disk) = (Some(store), disk);
         person.node = Signer::from_secret(&person.keys.seed().node(generation));
@@ -180,7 +196,7 @@ impl World {
     }
 
     fn next_identity(&mut self, who: Who, generation: u32) -> Signed<Identity> {
-        let (bank, now) = (self.bank.keys().bank(), self.now);
+        let (bank, now) = (self.bank.keys().bank(), self.clock(who));
         let person = self.person(who);
         let seed = person.keys.seed();
         let before = person.introduction.identity.unverified().sequence;
@@ -203,7 +219,7 @@ impl World {
         }
         for incoming in waiting {
             self.confirm(who, &incoming.payer, incoming.payment)?;
-            let told = self.person(who).wallet().told(incoming.payer, incoming.payment, self.now);
+            let told = self.person(who).wallet().told(incoming.payer, incoming.payment, self.clock(who));
             self.settle_decision(who, told)?;
         }
         Ok(())
@@ -212,7 +228,7 @@ impl World {
     /// What a restored workstation had is asked back.
     pub(super) fn reclaim_what_was_had(&mut self, who: Who) -> Result<(), Cannot> {
         loop {
-            let (fresh, now) = (self.fresh(), self.now);
+            let (fresh, now) = (self.fresh(), self.clock(who));
             let person = self.person(who);
             let Some(keys) = person.open_keys().filter(|_| person.wallet.fence().is_some()) else {
                 return Ok(());

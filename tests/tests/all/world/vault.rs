@@ -127,7 +127,7 @@ fn the_vault_makes_the_same_wallet_again() {
             assert!(world.is_in_vault(who));
             let records = world.vault_of(who);
             let replayed = world.replayed(who, &records).unwrap();
-            let original = world.person(who).store().unwrap();
+            let original = world.person(who).store().unwrap().real().unwrap();
             let there = told(world.person(who).wallet(), original);
             let again = told(&loaded(&world, who, &replayed), &replayed);
             for (there, again) in there.iter().zip(&again) {
@@ -151,7 +151,7 @@ fn a_vault_that_is_begun_late_has_everything() {
         assert!(world.is_in_vault(who));
         let records = world.vault_of(who);
         let replayed = world.replayed(who, &records).unwrap();
-        let there = told(world.person(who).wallet(), world.person(who).store().unwrap());
+        let there = told(world.person(who).wallet(), world.person(who).store().unwrap().real().unwrap());
         assert_eq!(there, told(&loaded(&world, who, &replayed), &replayed));
     }
 }
@@ -409,7 +409,7 @@ fn a_bank_that_lost_records_is_given_everything_again() {
     assert_eq!(world.person(alice).wallet().quarantine(), None);
     let records = world.vault_of(alice);
     let replayed = world.replayed(alice, &records).unwrap();
-    let there = told(world.person(alice).wallet(), world.person(alice).store().unwrap());
+    let there = told(world.person(alice).wallet(), world.person(alice).store().unwrap().real().unwrap());
     assert_eq!(there, told(&loaded(&world, alice, &replayed), &replayed));
     world.restore(alice);
     days(&mut world, DAYS_OF_A_RESTORE);

@@ -1,0 +1,222 @@
+//! What must hold after every step, whatever happened: looked at where the step touched something.
+//!
+//! The simulation keeps books of its own, from what it sees: the bank's new rows, the new lines of each
+//! history, who has accepted what. No rule of the bank or the wallet is asked whether it was kept.
+//!
+//! | file | what it holds |
+//! |---|---|
+//! | [`bank`] | debits = credits, outstanding = roots − intervals, no unit redeemed twice |
+//! | [`people`] | wealth = paid in + accepted in − accepted out, histories, one outcome a payment |
+//! | [`units`] | no unit is free twice, what is free is owed, who signed twice when it is not so |
+
+pub mod bank;
+pub mod people;
+pub mod units;
+
+use crate::sim::tally::Tally;
+use crate::world::{Who, World};
+use bank::BankTruth;
+use people::{Accepted, PersonTruth};
+use protocol::id::{Key, RequestId};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use units::Holders;
+
+/// Something that must not be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// Which rule: a shrunk schedule breaks the same.
+    pub rule: &'static str,
+    /// What was found.
+    pub what: String,
+}
+
+/// Whether a rule holds.
+pub type Holds = Result<(), Violation>;
+
+/// A broken rule.
+pub fn broken<T>(rule: &'static str, what: String) -> Result<T, Violation> {
+    Err(Violation { rule, what })
+}
+
+/// The simulation's own books.
+pub struct Truth {
+    pub(super) bank: BankTruth,
+    pub(super) people: Vec<PersonTruth>,
+    accepted: HashMap<[u8; 16], Accepted>,
+    holders: Holders,
+    /// Whose note keys are whose.
+    owners: HashMap<Key, usize>,
+    /// Answers of the bank that were looked at before.
+    explained: HashSet<RequestId>,
+    /// Units that each evil person has signed outside the rules.
+    pub(super) signed_by_hand: BTreeMap<usize, u64>,
+    /// Units that honest people have lost to each evil person.
+    lost_to: BTreeMap<usize, u64>,
+    /// The most that the guarantee pays in one offender's stead.
+    pub(super) cap: u64,
+}
+
+impl Truth {
+    /// Books of a world as it is now; the first `honest` of its people keep the rules.
+    pub fn of(world: &World, honest: usize, tally: &mut Tally) -> Result<Truth, Violation> {
+        let people = world.everybody().into_iter();
+        let mut truth = Truth {
+            bank: BankTruth::of(&world.bank)?,
+            people: people.map(|who| PersonTruth::new(world.person(who), who.place() < honest)).collect(),
+            accepted: HashMap::new(),
+            holders: Holders::default(),
+            owners: HashMap::new(),
+            explained: HashSet::new(),
+            signed_by_hand: BTreeMap::new(),
+            lost_to: BTreeMap::new(),
+            cap: world.bank.rules.guarantee_cap.get(),
+        };
+        truth.after_step(world, tally)?;
+        Ok(truth)
+    }
+
+    /// Somebody evil runs a second workstation with the same keys.
+    pub(super) fn second_copy(&mut self, world: &World, of: Who, copy: Who) {
+        debug_assert_eq!(self.people.len(), copy.place());
+        let of = self.root_of(of.place());
+        let mut person = PersonTruth::new(world.person(copy), false);
+        person.copy_of = Some(of);
+        self.people.push(person);
+    }
+
+    fn root_of(&self, place: usize) -> usize {
+        self.people.get(place).and_then(|person| person.copy_of).unwrap_or(place)
+    }
+
+    fn is_honest(&self, place: usize) -> bool {
+        self.people.get(place).is_some_and(|person| person.honest)
+    }
+
+    /// Whether a note key is somebody's.
+    pub(super) fn is_key_of(&self, key: Key, who: Who) -> bool {
+        self.owners.get(&key).is_some_and(|owner| *owner == who.place())
+    }
+
+    fn place_of(&self, owner: &Key) -> Option<usize> {
+        self.people.iter().position(|person| person.key == *owner)
+    }
+
+    /// True after every step.
+    pub fn after_step(&mut self, world: &World, tally: &mut Tally) -> Holds {
+        let news = self.bank.absorb(&world.bank)?;
+        for event in self.bank.happened.drain(..) {
+            tally.count(event);
+        }
+        let changed: Vec<Who> = world
+            .everybody()
+            .into_iter()
+            .filter(|who| {
+                let (person, seen) = (world.person(*who), self.people.get(who.place()));
+                !person.is_down() && seen.is_some_and(|seen| seen.changes != person.changes)
+            })
+            .collect();
+        for who in &changed {
+            self.read_history(world, *who, tally)?;
+        }
+        let fresh: Vec<_> = changed.iter().map(|who| self.read_units(world, *who)).collect();
+        for (who, fresh) in changed.iter().zip(&fresh) {
+            self.check_person(world, *who, tally)?;
+            self.check_units(world, *who, fresh)?;
+        }
+        if !news.is_empty() {
+            self.check_redeemed(world, &news.redeemed)?;
+            for account in &news.accounts {
+                let place = self.people.iter().position(|person| person.account == *account);
+                if let Some(place) = place.filter(|place| !world.person(Who::at(*place)).is_down()) {
+                    self.check_wealth(world, Who::at(place))?;
+                }
+            }
+            self.check_coalition()?;
+        }
+        self.check_named()
+    }
+
+    /// True at any time, looked at now and then: everything at once, from the records.
+    pub fn audit(&mut self, world: &World, tally: &mut Tally) -> Holds {
+        let audit = world.bank.audit();
+        if !audit.ok {
+            return broken("bank-audit", format!("{:?}", audit.findings));
+        }
+        self.bank.check_sums()?;
+        for who in world.everybody() {
+            let person = world.person(who);
+            if person.is_down() || !self.is_honest(who.place()) {
+                continue;
+            }
+            let head = person.store().map(|store| store.check_history());
+            match head {
+                Ok(Ok(Ok(head))) if head == *person.wallet().history() => {}
+                other => return broken("history", format!("{}'s history: {other:?}", person.name)),
+            }
+            self.check_person(world, who, tally)?;
+        }
+        Ok(())
+    }
+
+    /// Nobody honest is named an offender, nor owes more than he took back; the guarantee keeps to its cap.
+    fn check_named(&self) -> Holds {
+        let mut guaranteed: HashMap<u64, u64> = HashMap::new();
+        let mut paid: HashMap<u64, u64> = HashMap::new();
+        for (number, case) in &self.bank.judged {
+            *guaranteed.entry(case.liable).or_default() += case.guaranteed;
+            *paid.entry(case.liable).or_default() += case.from_liable;
+            if case.offence && self.person_of(case.liable).is_some_and(|person| person.honest) {
+                let what = format!("account {} is an offender in case {number}: {case:?}", case.liable);
+                return broken("blamed-honest", what);
+            }
+        }
+        if let Some((account, units)) = guaranteed.iter().find(|(_, units)| **units > self.cap) {
+            return broken("guarantee-cap", format!("{units} paid for account {account}"));
+        }
+        for (account, paid) in paid {
+            if let Some(person) = self.person_of(account).filter(|person| person.honest)
+                && paid > person.took_back()
+            {
+                let most = person.took_back();
+                return broken("owes-too-much", format!("account {account} paid {paid}, took back {most}"));
+            }
+        }
+        Ok(())
+    }
+
+    fn person_of(&self, account: u64) -> Option<&PersonTruth> {
+        self.people.iter().find(|person| person.account == account)
+    }
+
+    /// What honest people have accepted from others: id, payer, units.
+    fn accepted_by(&self, place: usize) -> Vec<([u8; 16], Key, u64)> {
+        let all = self.accepted.iter().filter(|(_, accepted)| accepted.payee == place);
+        all.map(|(id, accepted)| (*id, accepted.payer, accepted.units)).collect()
+    }
+
+    /// How often honest people were named offenders.
+    pub fn blamed_honest(&self) -> u64 {
+        let honest = |case: &&bank::Judged| {
+            case.offence && self.person_of(case.liable).is_some_and(|person| person.honest)
+        };
+        u64::try_from(self.bank.judged.values().filter(honest).count()).unwrap_or(u64::MAX)
+    }
+
+    /// Those who keep no rules have no more on their accounts than they paid in, what honest people paid them, what
+    /// honest people owed them, and what a guarantee paid.
+    fn check_coalition(&self) -> Holds {
+        let evil = |person: &&PersonTruth| !person.honest && person.copy_of.is_none();
+        let there: i128 = self.people.iter().filter(evil).map(|p| self.bank.balance(p.account)).sum();
+        let put_in: i128 =
+            self.people.iter().filter(evil).map(|p| self.bank.paid_in(p.account) + p.own).sum();
+        let honest = || self.people.iter().filter(|person| person.honest);
+        let paid: u64 = honest().map(PersonTruth::to_evil).sum();
+        let charged: u64 = honest().map(|person| self.bank.judged_for(person.account).0).sum();
+        let guaranteed: u64 = self.bank.judged.values().map(|case| case.guaranteed).sum();
+        let most = put_in + i128::from(paid + charged + guaranteed);
+        if there > most {
+            return broken("coalition", format!("evil people have {there}, and may have {most} at most"));
+        }
+        Ok(())
+    }
+}
