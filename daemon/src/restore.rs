@@ -310,7 +310,7 @@ impl<B: AskBank> Work<'_, B> {
 
     /// The new wallet's file: with what an earlier try has brought already.
     fn open(&self) -> Result<RedbStore, RestoreFault> {
-        Ok(RedbStore::open(&self.paths.data.join(NEW_STORE))?)
+        open_or_begin(&self.paths.data.join(NEW_STORE))
     }
 
     /// Everybody's papers; our own say which generation is the newest.
@@ -470,6 +470,17 @@ impl<B: AskBank> Work<'_, B> {
     }
 }
 
+/// A file that was killed while it was being made is none: everything in it comes from the bank once more.
+fn open_or_begin(file: &Path) -> Result<RedbStore, RestoreFault> {
+    match RedbStore::open(file) {
+        Ok(store) => Ok(store),
+        Err(_) => {
+            remove(file)?;
+            Ok(RedbStore::open(file)?)
+        }
+    }
+}
+
 /// Why a record that was chosen will never be published: another has to be chosen.
 fn why_not_published(code: ErrorCode) -> Option<RestoreFault> {
     match code {
@@ -516,6 +527,17 @@ fn remove(path: &Path) -> Result<(), RestoreFault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// X6: killed in the first moment of the new wallet's file, a restore begins that file anew.
+    #[test]
+    fn a_file_that_was_never_finished_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(NEW_STORE);
+        std::fs::write(&file, vec![0; 8192]).unwrap();
+        assert!(RedbStore::open(&file).is_err(), "it is no wallet");
+        assert_eq!(open_or_begin(&file).unwrap().commits().unwrap(), 0);
+        assert!(RedbStore::open(&file).is_ok());
+    }
 
     /// X6: a wrong clock is not told as somebody else's restore; a bank that is busy ends nothing.
     #[test]
