@@ -342,6 +342,10 @@ impl Desk<'_> {
             listed: None,
         };
         let filed = self.meet_others(tx, filed)?;
+        // Another one of the same owner may have ended by it.
+        let restored = account.member.restored;
+        account = known(tx, account.number)?;
+        account.member.restored = restored;
         tx.keep_reclaim(&filed)?;
         tx.keep_due(filed.closes, Due::Reclaim(filed.number))?;
         account.member.reclaims = account.member.reclaims.saturating_add(1);
