@@ -342,6 +342,10 @@ impl Desk<'_> {
             listed: None,
         };
         let filed = self.meet_others(tx, filed)?;
+        // Another one of the same owner may have ended by it.
+        let restored = account.member.restored;
+        account = known(tx, account.number)?;
+        account.member.restored = restored;
         tx.keep_reclaim(&filed)?;
         tx.keep_due(filed.closes, Due::Reclaim(filed.number))?;
         account.member.reclaims = account.member.reclaims.saturating_add(1);
@@ -401,7 +405,7 @@ impl Desk<'_> {
         let window = self.rules.reclaim_restore_seconds.min(self.rules.reclaim_payment_seconds);
         let notice = NOTICE_SECONDS.min(window / 3 * 2);
         match filed.listed {
-            None => Some(self.now.plus_seconds(notice.min(UNLISTED_SECONDS).max(1))),
+            None => Some(self.now.plus_seconds(notice.clamp(1, UNLISTED_SECONDS))),
             Some(listed) => Some(listed.plus_seconds(notice)).filter(|until| *until > self.now),
         }
     }

@@ -60,6 +60,8 @@ pub struct Shared {
     pub waiting: Waiting,
     /// Moves whenever something new was copied from the directory: what was checked before may be old.
     pub directory_version: AtomicU64,
+    /// Up to which case the bank was last asked how ours stand.
+    pub cases_read: AtomicU64,
     /// How the vault stands.
     pub vault: watch::Sender<VaultState>,
     past_views: RwLock<Vec<ViewKey>>,
@@ -81,6 +83,7 @@ impl Shared {
             newest_event: watch::Sender::new(wallet.newest_event()),
             waiting: Waiting::default(),
             directory_version: AtomicU64::new(0),
+            cases_read: AtomicU64::new(0),
             vault: watch::Sender::default(),
             past_views: RwLock::default(),
             mail: MailWindow::default(),

@@ -427,12 +427,23 @@ fn a_reclaim_of_nothing_open_is_over_at_once() {
     let ask = bank.reclaim(&alice, &[&note]);
     bank.reclaimed(&ask);
     assert_eq!((bank.contests(&[&note.to(&bank.signer())]), open(&bank)), (40, 0));
+    // Met by a deeper one of her own: the deeper one stays.
+    let note = bank.note(&alice, 10);
+    let (ask, deeper) = (bank.reclaim(&alice, &[&note]), bank.reclaim(&alice, &[&note.to(&bank.signer())]));
+    bank.reclaimed(&ask);
+    bank.reclaimed(&deeper);
+    assert_eq!((bank.fates(&ask), bank.fates(&deeper)), (vec![(0, 10, 'P')], vec![(0, 10, 'O')]));
+    assert_eq!(open(&bank), 1);
+    bank.later(7 * DAYS);
+    assert_eq!(open(&bank), 0);
+    in_order(&bank);
     // Redeemed meanwhile: over after the next bulletin, which does not list it.
     let note = bank.note(&alice, 50);
     let ask = bank.reclaim(&alice, &[&note]);
     bank.reclaimed(&ask);
     bank.ask(bank.deposit(&bob, &[&note.to(&bank.signer())]));
     assert_eq!((bank.bulletin().reclaimed, open(&bank)), (vec![], 1));
+    bank.now.set(bank.now.get().plus_seconds(1));
     bank.turn();
     assert_eq!((bank.fates(&ask), open(&bank)), (vec![(0, 50, 'P')], 0));
     in_order(&bank);
