@@ -612,6 +612,12 @@ impl Life {
             self.world.copy_directory(who);
         }
         self.rests()?;
+        // Whoever was told that his machine is not to be trusted any more restores it.
+        for who in self.people().into_iter().take(self.setting.honest()) {
+            if self.world.person(who).wallet().quarantine().is_some() {
+                self.loses_machine(who)?;
+            }
+        }
         self.last_days()?;
         self.truth.check_settled(&self.world)?;
         self.truth.audit(&self.world, &mut self.tally)?;
