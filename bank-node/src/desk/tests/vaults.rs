@@ -6,7 +6,8 @@ use protocol::bank::{AccountQuery, NodeQuery, Purpose, RECORD_MAX, RECORDS_MAX, 
 use serde_bytes::ByteBuf;
 
 fn records(count: usize, size: usize, first: u8) -> Vec<ByteBuf> {
-    (0..count).map(|n| ByteBuf::from(vec![first.wrapping_add(n as u8); size])).collect()
+    let bytes = (0..=u8::MAX).cycle().skip(first.into());
+    bytes.take(count).map(|byte| ByteBuf::from(vec![byte; size])).collect()
 }
 
 fn head_after(before: VaultHead, records: &[ByteBuf]) -> VaultHead {
