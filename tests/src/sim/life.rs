@@ -641,7 +641,7 @@ impl Life {
     /// What nobody answers is reclaimed, and time passes until all of it has ended. In some worlds somebody is away
     /// meanwhile, and finds his money reclaimed.
     fn last_days(&mut self) -> Result<(), Violation> {
-        let away = (self.setting.seed % 3 == 0).then(|| Who::at(0));
+        let away = (self.setting.seed.is_multiple_of(3)).then(|| Who::at(0));
         if let Some(who) = away {
             self.world.person_mut(who).off = true;
         }

@@ -74,12 +74,13 @@ impl World {
     fn fill_vault(&mut self, who: Who, mut there: VaultHead) -> bool {
         loop {
             let store = self.person(who).store().expect("it was up a moment ago");
-            let (sent, here) = (store.vault_sent().unwrap(), store.vault_head().unwrap());
-            let waiting = store.vault_waiting(there).unwrap();
+            let (sent, here) =
+                (store.vault_sent().expect("the disk works"), store.vault_head().expect("the disk works"));
+            let waiting = store.vault_waiting(there).expect("the disk works");
             match Place::of(there, sent, here, waiting.is_some()) {
                 Place::Ours => {}
                 Place::Lost => {
-                    store.vault_again(there).unwrap();
+                    store.vault_again(there).expect("the disk works");
                     continue;
                 }
                 Place::Others(why) => {
@@ -89,7 +90,7 @@ impl World {
             }
             let waiting = waiting.expect("it is our own log");
             if waiting.records.is_empty() {
-                store.vault_was_sent(there).unwrap();
+                store.vault_was_sent(there).expect("the disk works");
                 return true;
             }
             let person = self.person(who);
