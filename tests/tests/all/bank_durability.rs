@@ -159,9 +159,9 @@ fn a_bank_of_yesterday_is_found_out() {
     go_back(&old_log, &second);
     bank.opens();
     alice.starts();
-    stops_loudly(&town, "the bank has signed for entry");
+    stops_loudly(&town, "was shown a letter of its own for entry");
     assert!(bank.program().try_start().is_err(), "and it stays closed");
-    stops_loudly(&town, "the bank has answered up to entry");
+    stops_loudly(&town, "was shown its own letter of entry");
 }
 
 /// Threats X7: one bank-node for one home, and for one redo log, whichever copy of the books it has.
