@@ -292,7 +292,7 @@ fn listed_of(view: &impl View, filed: &Filed) -> Result<Vec<protocol::bank::Recl
     Ok(open)
 }
 
-/// What bulletins list, as [`listing`] says.
+/// What bulletins list, as `listing` says.
 pub fn listed(view: &impl View, limit: usize) -> Result<Vec<protocol::bank::Reclaimed>, Fault> {
     Ok(listing(view, limit)?.list)
 }
