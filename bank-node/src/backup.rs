@@ -65,6 +65,21 @@ pub enum BackupError {
     /// A path that means another folder to the bank than to who wrote it.
     #[error("{} is no absolute path", .0.display())]
     NotAbsolute(PathBuf),
+    /// One at a time.
+    #[error("another backup is being made: wait for it")]
+    UnderWay,
+    /// It would not fit.
+    #[error(
+        "{} has room for {} MiB and the backup may need {}: nothing was written", to.display(), free >> 20, wanted >> 20
+    )]
+    NoRoom {
+        /// Where it was to be made.
+        to: PathBuf,
+        /// How many bytes it may need.
+        wanted: u64,
+        /// How many are free.
+        free: u64,
+    },
     /// What was read is not what was written.
     #[error("{} is not what it should be: {what}", path.display())]
     Wrong {
@@ -96,6 +111,15 @@ pub enum BackupError {
     NoRedo {
         /// Where a log was looked for.
         redo: PathBuf,
+        /// Where the backup ends.
+        entry: u64,
+    },
+    /// Without a log, nobody knows what is lost.
+    #[error(
+        "there is no redo log: whatever the bank did after journal entry {entry} is lost, and what was redeemed since may be \
+         paid out a second time. If that is to be so, say --what-followed-is-lost, too; nothing was opened"
+    )]
+    Lost {
         /// Where the backup ends.
         entry: u64,
     },

@@ -15,10 +15,11 @@
 use crate::desk::counter::Sign;
 use crate::keys::{KeyFolder, KeysError, MasterKey, make_all};
 use crate::ledger::Fault;
-use crate::store::redo::{self, Place, RedoError};
+use crate::store::redo::{self, Disowned, Place, RedoError};
 use crate::store::{Ledger, Logged, Redb};
 use protocol::body::Text;
 use protocol::id::Key;
+use protocol::key::bank::Usage;
 use protocol::money::{AmountFlaw, Currency};
 use protocol::node::host::lock::{InstanceLock, LockError};
 use protocol::node::host::paths::{Paths, PathsError, private_folder};
@@ -45,6 +46,8 @@ pub struct Home {
     pub redo: PathBuf,
     /// A journal number that the operators know to be signed, to open books whose redo log is lost.
     pub said: Option<u64>,
+    /// The number of a letter that the bank was shown and, as the operators know, has never signed.
+    pub not_said: Option<u64>,
 }
 
 /// The bank's books on disk, with their redo log.
@@ -119,7 +122,7 @@ impl Home {
         let paths = Paths::resolve(PROGRAM, "default", home)?;
         let master = home.map_or_else(|| paths.data.join("master"), |home| home.join("master"));
         let redo = paths.data.join("redo");
-        Ok(Home { paths, master, redo, said: None })
+        Ok(Home { paths, master, redo, said: None, not_said: None })
     }
 
     /// The same with the redo log where the settings say, if they do.
@@ -202,13 +205,19 @@ impl Home {
         self.open_books(self.facts()?.master, false)
     }
 
+    /// Which letters that the bank was shown do not count.
+    pub(crate) fn disowned(&self, bank: Key) -> Result<Disowned, HomeError> {
+        Ok(Disowned { keys: self.keys().revoked(bank, Usage::Attest)?, number: self.not_said })
+    }
+
     fn open_books(&self, bank: Key, new: bool) -> Result<Kept, HomeError> {
         let file = self.books_file();
         if !new && !file.exists() && !redo::is_there(&self.redo)? {
             return Err(RedoError::NoBooks(self.paths.data.clone()).into());
         }
-        let place =
-            Place { data: self.paths.data.clone(), log: self.redo.clone(), bank, new, said: self.said };
+        let (data, log) = (self.paths.data.clone(), self.redo.clone());
+        let disowned = self.disowned(bank)?;
+        let place = Place { data, log, bank, new, said: self.said, disowned };
         let fresh = !file.exists();
         let opened = Logged::open(Redb::open(&file)?, &place);
         if fresh && opened.is_err() {

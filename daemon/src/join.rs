@@ -6,7 +6,7 @@
 //! The seed is on disk, under the private code, before the bank hears of its keys. After a crash or a lost
 //! answer the same command with the same code sends the same bytes again, and the bank gives the same answer.
 
-use crate::profile::{FIRST_GENERATION, NewProfile, Profile, ProfileFault};
+use crate::profile::{FIRST_GENERATION, NewProfile, Profile, ProfileFault, RESTORING_FILE};
 use crate::store::{RedbStore, STORE_FILE, Store as _};
 use crate::wallet::Owner;
 use crate::wallet::change::Change;
@@ -77,6 +77,12 @@ pub enum JoinFault {
         "this workstation has joined already; a second account needs a folder of its own: --instance NAME or --home DIR"
     )]
     Already,
+    /// A restore was begun in the folder.
+    #[error(
+        "a restore was begun here and is not finished: run «stermina restore», it goes on where it stopped; or join in a \
+         folder of its own: --instance NAME or --home DIR"
+    )]
+    Restoring,
     /// Another join was begun here and has no end yet.
     #[error(
         "a join with another letter was begun here and not finished: finish it with that letter, or, if that letter \
@@ -198,11 +204,15 @@ pub async fn join_at(
     options: JoinOptions,
 ) -> Result<Joined, JoinFault> {
     paths.prepare()?;
-    if Profile::exists(paths) && !Begun::file(&paths.data).exists() {
+    let is_restoring = paths.data.join(RESTORING_FILE).exists();
+    if Profile::exists(paths) && !Begun::file(&paths.data).exists() && !is_restoring {
         return Err(JoinFault::Already);
     }
     // Held to the end: two joins at once would make two seeds for one letter.
     let _lock = InstanceLock::take(&paths.data)?;
+    if paths.data.join(RESTORING_FILE).exists() {
+        return Err(JoinFault::Restoring);
+    }
     if Profile::exists(paths) {
         return joined_before(paths, &letter, code, &options);
     }

@@ -81,6 +81,9 @@ pub struct NewProfile {
 /// The generation of a workstation that was never restored.
 pub const FIRST_GENERATION: u32 = 1;
 
+/// What remembers a restore that was begun: until it is finished, nothing else is done in its folder.
+pub const RESTORING_FILE: &str = "restoring";
+
 /// Why there is no profile to work with.
 #[derive(Debug, thiserror::Error)]
 pub enum ProfileFault {

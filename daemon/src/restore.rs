@@ -13,7 +13,7 @@ use self::begun::{Begun, Chosen, letter_of};
 use crate::head::HEAD_FILE;
 use crate::join::{AskBank, JoinFault, Remote, Terms};
 use crate::keyring::UnlockRefusal;
-use crate::profile::{NewProfile, Profile, ProfileFault};
+use crate::profile::{NewProfile, Profile, ProfileFault, RESTORING_FILE as BEGUN_FILE};
 use crate::store::{Contact, DirectoryFlaw, Page, RedbStore, ReplayFlaw, STORE_FILE, Store as _, StoreFault};
 use crate::wallet::change::Batch;
 use crate::wallet::policy::Policy;
@@ -37,8 +37,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// What remembers a restore that was begun.
-pub const BEGUN_FILE: &str = "restoring";
 /// The new wallet's file while it is being filled.
 const NEW_STORE: &str = "wallet.restoring";
 /// Tickets that are made at once, before the first unlock makes more.
@@ -156,6 +154,11 @@ pub enum RestoreFault {
          again to make this machine the newest"
     )]
     Overtaken,
+    /// The bank finds the new identity record's dates wrong.
+    #[error(
+        "the bank finds the date wrong: check this machine's clock, then run the same command again; nothing was changed"
+    )]
+    Clock,
     /// The vault's records are not what the workstation put in.
     #[error("what the bank gives out as your vault is not what was put in ({0}): show this to the bank")]
     Vault(String),
@@ -307,7 +310,7 @@ impl<B: AskBank> Work<'_, B> {
 
     /// The new wallet's file: with what an earlier try has brought already.
     fn open(&self) -> Result<RedbStore, RestoreFault> {
-        Ok(RedbStore::open(&self.paths.data.join(NEW_STORE))?)
+        open_or_begin(&self.paths.data.join(NEW_STORE))
     }
 
     /// Everybody's papers; our own say which generation is the newest.
@@ -343,11 +346,14 @@ impl<B: AskBank> Work<'_, B> {
         });
         match self.bank.ask(BankAsk::Publish(identity.clone())).await? {
             BankAnswer::Published => Ok(identity),
-            BankAnswer::Error(ErrorCode::OlderGeneration | ErrorCode::IdReused | ErrorCode::Expired) => {
-                remove(&self.paths.data.join(BEGUN_FILE))?;
-                remove(&self.paths.data.join(NEW_STORE))?;
-                Err(RestoreFault::Overtaken)
-            }
+            BankAnswer::Error(code) => match why_not_published(code) {
+                Some(why) => {
+                    remove(&self.paths.data.join(BEGUN_FILE))?;
+                    remove(&self.paths.data.join(NEW_STORE))?;
+                    Err(why)
+                }
+                None => Err(no_answer(BankAnswer::Error(code))),
+            },
             other => Err(no_answer(other)),
         }
     }
@@ -464,6 +470,26 @@ impl<B: AskBank> Work<'_, B> {
     }
 }
 
+/// A file that was killed while it was being made is none: everything in it comes from the bank once more.
+fn open_or_begin(file: &Path) -> Result<RedbStore, RestoreFault> {
+    match RedbStore::open(file) {
+        Ok(store) => Ok(store),
+        Err(_) => {
+            remove(file)?;
+            Ok(RedbStore::open(file)?)
+        }
+    }
+}
+
+/// Why a record that was chosen will never be published: another has to be chosen.
+fn why_not_published(code: ErrorCode) -> Option<RestoreFault> {
+    match code {
+        ErrorCode::OlderGeneration | ErrorCode::IdReused => Some(RestoreFault::Overtaken),
+        ErrorCode::Expired => Some(RestoreFault::Clock),
+        _ => None,
+    }
+}
+
 /// Moves the files of the older generation out of the way, the account's last: until then they are the profile.
 fn set_aside(folder: &Path, generation: u32) -> Result<(), RestoreFault> {
     let aside = folder_aside(folder, generation);
@@ -495,5 +521,31 @@ fn remove(path: &Path) -> Result<(), RestoreFault> {
             Err(RestoreFault::Disk { path: path.to_owned(), source })
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// X6: killed in the first moment of the new wallet's file, a restore begins that file anew.
+    #[test]
+    fn a_file_that_was_never_finished_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(NEW_STORE);
+        std::fs::write(&file, vec![0; 8192]).unwrap();
+        assert!(RedbStore::open(&file).is_err(), "it is no wallet");
+        assert_eq!(open_or_begin(&file).unwrap().commits().unwrap(), 0);
+        assert!(RedbStore::open(&file).is_ok());
+    }
+
+    /// X6: a wrong clock is not told as somebody else's restore; a bank that is busy ends nothing.
+    #[test]
+    fn a_wrong_clock_is_no_other_machine() {
+        assert!(matches!(why_not_published(ErrorCode::Expired), Some(RestoreFault::Clock)));
+        assert!(matches!(why_not_published(ErrorCode::OlderGeneration), Some(RestoreFault::Overtaken)));
+        assert!(matches!(why_not_published(ErrorCode::IdReused), Some(RestoreFault::Overtaken)));
+        assert!(why_not_published(ErrorCode::Busy).is_none());
+        assert!(RestoreFault::Clock.to_string().contains("clock"));
     }
 }

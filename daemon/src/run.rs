@@ -16,8 +16,7 @@ use crate::engine::upload::Upload;
 use crate::engine::{Core, Engine, Input};
 use crate::head::{HEAD_FILE, HeadFile};
 use crate::keyring::Keyring;
-use crate::profile::{Profile, ProfileFault};
-use crate::restore::BEGUN_FILE;
+use crate::profile::{Profile, ProfileFault, RESTORING_FILE};
 use crate::rpc::api::Workstation as _;
 use crate::rpc::{Desk, DeskParts, StoredEvents, TokenGate};
 use crate::settings::Settings;
@@ -81,10 +80,11 @@ pub enum RunError {
 pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result<(), RunError> {
     paths.prepare()?;
     let _one = InstanceLock::take(&paths.data)?;
-    let profile = Profile::load(&paths)?;
-    if paths.data.join(BEGUN_FILE).exists() {
+    // Before «no account»: the old files may be aside already, and joining would be the wrong advice.
+    if paths.data.join(RESTORING_FILE).exists() {
         return Err(RunError::Restoring);
     }
+    let profile = Profile::load(&paths)?;
     let store = Arc::new(open_store(&paths)?);
     let owner = profile.owner();
     let wallet = store.load(owner.clone(), profile.bank_keys(), Policy::of(&owner.currency))?;
@@ -234,4 +234,26 @@ fn spawn_tasks(
             }
         }),
     ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::SettingFlags;
+
+    /// X6: killed when the old files were aside and the new ones not there yet, a restore is told as one, and not as a
+    /// workstation that has never joined.
+    #[tokio::test]
+    async fn a_begun_restore_is_said_before_no_account() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::beneath(&folder.path().join("home"));
+        paths.prepare().unwrap();
+        let (_stop, shutdown) = Shutdown::new();
+        let settings = Settings::load(&paths, SettingFlags::default()).unwrap();
+        let bare = run(settings.clone(), paths.clone(), shutdown.clone()).await;
+        assert!(matches!(bare, Err(RunError::Profile(ProfileFault::NotJoined { .. }))));
+        std::fs::write(paths.data.join(RESTORING_FILE), b"begun").unwrap();
+        let begun = run(settings, paths, shutdown).await;
+        assert!(matches!(begun, Err(RunError::Restoring)));
+    }
 }

@@ -6,15 +6,19 @@ use super::{
 use crate::home::Home;
 use crate::ledger::books::View;
 use crate::ledger::{Fault, audit};
-use crate::service::Bank;
+use crate::service::{Bank, ROOM_BYTES};
 use crate::store::redo::{Mark, standing};
 use crate::store::shelf::{Pair, Shelf, ShelfMut as _, Store, Table};
-use crate::store::{Ledger, Redb};
+use crate::store::{Ledger, Redb, has_format};
 use protocol::id::{Digest, Key};
 use protocol::node::chance::chance_bytes;
+use protocol::node::host::disk::free_bytes;
 use protocol::node::host::paths::private_folder;
-use std::fs;
 use std::path::{Path, PathBuf};
+#[cfg(test)]
+use std::sync::MutexGuard;
+use std::sync::{Mutex, TryLockError};
+use std::{fs, io};
 
 /// Records copied in one commit.
 const AT_ONCE: usize = 4096;
@@ -23,6 +27,10 @@ const AT_ONCE: usize = 4096;
 pub struct Backups<S: Store> {
     bank: Bank<Ledger<S>>,
     home: Home,
+    /// A second one beside it would double the load, and tells nobody anything.
+    under_way: Mutex<()>,
+    /// How much room a folder has.
+    free: fn(&Path) -> io::Result<u64>,
 }
 
 /// A backup that was made and verified.
@@ -37,7 +45,7 @@ pub struct Made {
 impl<S: Store> Backups<S> {
     /// Of this bank, whose facts and keys lie in `home`.
     pub fn new(bank: Bank<Ledger<S>>, home: Home) -> Backups<S> {
-        Backups { bank, home }
+        Backups { bank, home, under_way: Mutex::new(()), free: free_bytes }
     }
 
     /// Makes a backup in a folder of its own beneath `to`. The writer goes on meanwhile. Takes as long as reading and
@@ -46,7 +54,14 @@ impl<S: Store> Backups<S> {
         if !to.is_absolute() {
             return Err(BackupError::NotAbsolute(to.to_owned()));
         }
+        let _alone = match self.under_way.try_lock() {
+            Ok(alone) => alone,
+            // It holds nothing that a panic could leave half done.
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Err(BackupError::UnderWay),
+        };
         private_folder(to)?;
+        self.has_room(to)?;
         let unfinished = to.join(format!(".unfinished-{}", hex::encode(chance_bytes::<8>())));
         private_folder(&unfinished)?;
         let made = self.fill(&unfinished, with_keys).and_then(|manifest| {
@@ -64,6 +79,27 @@ impl<S: Store> Backups<S> {
             let _ = fs::remove_dir_all(&unfinished);
         }
         made
+    }
+
+    /// The copy is at most as large as the books. A backup that fills its disk may take the bank's own with it.
+    fn has_room(&self, to: &Path) -> Result<(), BackupError> {
+        let books = self.home.books_file();
+        let wanted = fs::metadata(&books).map_err(io_at(&books))?.len().saturating_add(ROOM_BYTES);
+        let free = (self.free)(to).map_err(io_at(to))?;
+        if free < wanted {
+            return Err(BackupError::NoRoom { to: to.to_owned(), wanted, free });
+        }
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn on_a_disk_with(self, free: fn(&Path) -> io::Result<u64>) -> Backups<S> {
+        Backups { free, ..self }
+    }
+
+    #[cfg(test)]
+    pub(super) fn begun(&self) -> MutexGuard<'_, ()> {
+        self.under_way.lock().unwrap()
     }
 
     fn fill(&self, folder: &Path, with_keys: bool) -> Result<Manifest, BackupError> {
@@ -123,6 +159,7 @@ fn copy(snapshot: &impl Shelf, bank: &Key, file: &Path) -> Result<Ends, BackupEr
 pub(super) fn verify(file: &Path, bank: &Key) -> Result<Ends, BackupError> {
     let books = Redb::open(file)?;
     let view = books.read()?;
+    has_format(&view)?;
     let audit = audit(&view)?;
     if !audit.ok {
         let first = audit.findings.first().map(|finding| finding.what.clone()).unwrap_or_default();

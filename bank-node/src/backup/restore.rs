@@ -5,11 +5,12 @@ use super::{
     BOOKS, BackupError, FACTS, KEYS, Manifest, copy_file, copy_folder, digest_of, io_at, sync_folder,
 };
 use crate::home::{Facts, Home, HomeError, facts_in};
-use crate::store::Redb;
 use crate::store::redo::{self, Mark, RedoError, standing};
 use crate::store::shelf::Store as _;
+use crate::store::{Redb, has_format};
 use protocol::node::host::lock::InstanceLock;
 use protocol::node::host::paths::private_folder;
+use protocol::node::host::private_file;
 use serde::Serialize;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ pub struct Source {
     pub redo: Option<PathBuf>,
     /// A journal number that the bank is known to have signed.
     pub said: Option<u64>,
+    /// Without a log: whoever restores knows that all that followed the backup is lost.
+    pub lost: bool,
 }
 
 /// What came of it.
@@ -34,6 +37,8 @@ pub struct Restored {
     pub backup_journal: u64,
     /// The frames that came from the redo log.
     pub frames: u64,
+    /// Whether there was a redo log; without one, whatever followed the backup is lost.
+    pub has_log: bool,
     /// The journal entry at which the books end now.
     pub journal: u64,
     /// Whether the working keys are there; without them the bank does not open.
@@ -63,23 +68,34 @@ pub fn restore(home: &Home, source: &Source) -> Result<Restored, BackupError> {
     if !has_log && source.said.is_none() {
         return Err(BackupError::NoRedo { redo: log.clone(), entry: manifest.journal });
     }
+    if !has_log && !source.lost {
+        return Err(BackupError::Lost { entry: manifest.journal });
+    }
     let fresh = home.paths.data.join("bank.redb.restoring");
     if fresh.exists() {
         fs::remove_file(&fresh).map_err(io_at(&fresh))?;
     }
     let mark = books(&fresh, &source.backup.join(BOOKS), &manifest, has_log.then_some(log))?;
     reaches(&mark, [&home.paths.data, log], source.said)?;
+    redo::borne_out([&home.paths.data, log], mark.entry, &home.disowned(manifest.bank)?)?;
     verify(&fresh, &manifest.bank)?;
     let keys = place_files(home, &source.backup, &manifest)?;
     fs::rename(&fresh, home.books_file()).map_err(io_at(&fresh))?;
     sync_folder(&home.paths.data)?;
     // Takes the lease, begins a term and says where the books are: from here on it is a bank like any other.
     let said = if goes_on && has_log { source.said } else { Some(mark.entry) };
-    drop(Home { said, ..home.clone() }.books()?);
+    // The log that was brought may be elsewhere, and the letter with it.
+    let here = [home.paths.data.as_path(), &home.redo];
+    let not_said = match home.not_said {
+        Some(number) if redo::is_kept(here, number)? => Some(number),
+        Some(_) | None => None,
+    };
+    drop(Home { said, not_said, ..home.clone() }.books()?);
     Ok(Restored {
         name: facts.name,
         backup_journal: manifest.journal,
         frames: mark.frame.saturating_sub(manifest.frame),
+        has_log,
         journal: mark.entry,
         keys,
         keys_folder: home.keys().path().to_owned(),
@@ -114,6 +130,7 @@ fn books(
         return Err(wrong("its digest is not the manifest's"));
     }
     let store = Redb::open(fresh)?;
+    has_format(&store.read()?)?;
     let mark = standing(&store.read()?, &manifest.bank)?;
     if mark != manifest.mark() {
         return Err(wrong("it ends at another frame than the manifest says"));
@@ -140,11 +157,19 @@ fn reaches(mark: &Mark, heads: [&Path; 2], told: Option<u64>) -> Result<(), Back
 fn place_files(home: &Home, backup: &Path, manifest: &Manifest) -> Result<bool, BackupError> {
     let keys = home.keys();
     if manifest.keys && !keys.path().exists() {
-        copy_folder(&backup.join(KEYS), keys.path())?;
+        // All of them or none: half a folder would look like the keys to the next run.
+        let fresh = home.paths.data.join("keys.restoring");
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh).map_err(io_at(&fresh))?;
+        }
+        copy_folder(&backup.join(KEYS), &fresh)?;
+        fs::rename(&fresh, keys.path()).map_err(io_at(&fresh))?;
+        sync_folder(&home.paths.data)?;
     }
     private_folder(keys.path())?;
     if !home.facts_file().exists() {
-        copy_file(&backup.join(FACTS), &home.facts_file())?;
+        let facts = fs::read(backup.join(FACTS)).map_err(io_at(backup))?;
+        private_file::write(&home.facts_file(), &facts).map_err(io_at(&home.facts_file()))?;
     }
     Ok(keys.path().join("attest").exists())
 }

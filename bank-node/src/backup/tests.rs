@@ -53,7 +53,8 @@ impl Scene {
     }
 
     fn restore(&self, name: &str, backup: &Made, said: Option<u64>) -> Result<Restored, BackupError> {
-        restore(&self.home(name), &Source { backup: backup.folder.clone(), redo: None, said })
+        let source = Source { backup: backup.folder.clone(), redo: None, said, lost: said.is_some() };
+        restore(&self.home(name), &source)
     }
 }
 
@@ -127,7 +128,7 @@ async fn backup_and_log_are_the_bank_as_it_closed() {
     assert!((&again, &same) == (&audit, &records), "equal in every record");
     assert!(matches!(scene.restore("new", &backup, None), Err(BackupError::Taken(_))), "never written over");
     let moved = Home::find(Some(&scene.folder.path().join("moved"))).unwrap();
-    let source = Source { backup: backup.folder.clone(), redo: Some(scene.redo()), said: None };
+    let source = Source { backup: backup.folder.clone(), redo: Some(scene.redo()), said: None, lost: false };
     assert_eq!(restore(&moved, &source).unwrap().journal, 70, "the log may go on elsewhere");
     assert!(looked_at(&moved) == (audit, records) && looked_at(&moved).0.ok);
     let old = home.books();
@@ -157,14 +158,74 @@ async fn a_changed_backup_is_refused() {
     fs::write(&books, &whole).unwrap();
 
     let other = Scene::new();
-    let elsewhere =
-        restore(&other.home("bank"), &Source { backup: backup.folder.clone(), redo: None, said: None });
+    let source = Source { backup: backup.folder.clone(), redo: None, said: None, lost: false };
+    let elsewhere = restore(&other.home("bank"), &source);
     assert!(matches!(elsewhere, Err(BackupError::Taken(_))));
     let restored = scene.restore("new", &backup, None).unwrap();
     assert!(!restored.keys, "the keys have to be brought");
     fs::remove_file(backup.folder.join("manifest.toml")).unwrap();
     let unfinished = scene.restore("third", &backup, None);
     assert!(matches!(unfinished, Err(BackupError::File(_))), "{unfinished:?}");
+}
+
+/// One at a time, and only where there is room: a backup that fills its disk leaves nothing behind.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_waits_for_room_and_for_the_one_before() {
+    let scene = Scene::new();
+    let (bank, home) = scene.open("bank");
+    let backups = Backups::new(bank.clone(), home);
+    let begun = backups.begun();
+    assert!(matches!(backups.make(&scene.safe(), false), Err(BackupError::UnderWay)));
+    drop(begun);
+    let full = backups.on_a_disk_with(|_| Ok(1 << 20));
+    assert!(matches!(full.make(&scene.safe(), false), Err(BackupError::NoRoom { .. })));
+    assert_eq!(fs::read_dir(scene.safe()).unwrap().count(), 0);
+    let roomy = full.on_a_disk_with(|_| Ok(1 << 40));
+    assert!(tokio::task::block_in_place(|| roomy.make(&scene.safe(), false)).is_ok());
+    closes(bank).await;
+}
+
+/// Threats X7: without a log nobody says that nothing is missing, and nobody goes on without having said that he knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_followed_without_a_log_is_lost() {
+    let scene = Scene::new();
+    let (bank, home) = scene.open("bank");
+    opens_accounts(&bank, 0..5).await;
+    let backups = Backups::new(bank.clone(), home);
+    let backup = tokio::task::block_in_place(|| backups.make(&scene.safe(), false)).unwrap();
+    drop(backups);
+    closes(bank).await;
+    fs::remove_dir_all(scene.redo()).unwrap();
+    let unknowing = Source { backup: backup.folder.clone(), redo: None, said: Some(5), lost: false };
+    let refused = restore(&scene.home("new"), &unknowing);
+    assert!(matches!(refused, Err(BackupError::Lost { entry: 5 })), "{refused:?}");
+    assert!(!scene.home("new").books_file().exists());
+    let restored = restore(&scene.home("new"), &Source { lost: true, ..unknowing }).unwrap();
+    assert_eq!((restored.has_log, restored.journal), (false, 5));
+}
+
+/// A restore that was killed while it copied the keys: the next one has all of them, or it would open a bank without.
+#[tokio::test(flavor = "multi_thread")]
+async fn half_the_keys_are_no_keys() {
+    let scene = Scene::new();
+    let (bank, home) = scene.open("bank");
+    let backups = Backups::new(bank.clone(), home.clone());
+    let backup = tokio::task::block_in_place(|| backups.make(&scene.safe(), true)).unwrap();
+    drop(backups);
+    closes(bank).await;
+    let new = scene.home("new");
+    new.paths.prepare().unwrap();
+    let half = new.paths.data.join("keys.restoring");
+    private_folder(&half).unwrap();
+    fs::copy(home.keys().path().join("attest"), half.join("attest")).unwrap();
+    assert!(scene.restore("new", &backup, None).unwrap().keys);
+    let names = |folder: &Path| {
+        let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(new.keys().path()), names(home.keys().path()));
+    assert!(!half.exists());
 }
 
 fn scene_safe(home: &Home) -> PathBuf {

@@ -2,8 +2,9 @@
 
 use super::show::facts;
 use super::{Desktop, Failure};
-use crate::backup::{BackupError, Source, restore};
+use crate::backup::{BackupError, Restored, Source, restore};
 use crate::home::Home;
+use crate::ledger::Fault;
 use crate::rpc::{BackupAsked, BankClient};
 use crate::store::redo::RedoError;
 use clap::Args;
@@ -35,7 +36,7 @@ Examples:
 Backup and redo log together are the bank as it was at its last answer. Every frame is checked, then the books are
 audited. Without the whole redo log it is refused: the bank would pay the units of that time out a second time. --said
 is for a redo log that is lost for good: the newest journal number on any bulletin or letter of the bank; it is taken
-only if the backup reaches it. Books that are there are never written over: move them away first.")]
+only if the backup reaches it, and with --what-followed-is-lost: nobody can know what the bank did after it. Books that are there are never written over: move them away first.")]
 pub(super) struct Restore {
     /// The backup's folder.
     #[arg(long, value_name = "BACKUP")]
@@ -49,6 +50,13 @@ pub(super) struct Restore {
     /// The newest journal number that the bank is known to have signed.
     #[arg(long, value_name = "NUMBER")]
     said: Option<u64>,
+    /// Needed with --said when there is no redo log: you know that whatever followed the backup is lost, and that what was
+    /// redeemed since may be paid out a second time.
+    #[arg(long)]
+    what_followed_is_lost: bool,
+    /// The number of a letter that was shown to the bank and that it never signed: somebody has its attest key.
+    #[arg(long, value_name = "NUMBER")]
+    not_said: Option<u64>,
 }
 
 impl From<BackupError> for Failure {
@@ -56,8 +64,13 @@ impl From<BackupError> for Failure {
         let exit = match error {
             BackupError::Home(error) => return error.into(),
             BackupError::Redo(error) => return error.into(),
+            BackupError::Fault(Fault::Format { .. }) => Exit::Refused,
             BackupError::NotAbsolute(_) => Exit::Usage,
-            BackupError::Taken(_) | BackupError::NoRedo { .. } | BackupError::Behind { .. } => Exit::Refused,
+            BackupError::Taken(_)
+            | BackupError::UnderWay
+            | BackupError::NoRedo { .. }
+            | BackupError::Lost { .. }
+            | BackupError::Behind { .. } => Exit::Refused,
             _ => Exit::Failed,
         };
         Failure::new(exit, error.to_string())
@@ -73,12 +86,16 @@ impl From<RedoError> for Failure {
             | RedoError::Gap { .. }
             | RedoError::Parted { .. }
             | RedoError::Damaged { .. }
-            | RedoError::NotEmpty(_) => Exit::Refused,
+            | RedoError::NotEmpty(_)
+            | RedoError::Witnessed { .. }
+            | RedoError::NoWitness(_)
+            | RedoError::Fault(Fault::Format { .. }) => Exit::Refused,
             RedoError::Lease(_)
             | RedoError::Folder(_)
             | RedoError::Fault(_)
             | RedoError::Io { .. }
-            | RedoError::BadHead(_) => Exit::Failed,
+            | RedoError::BadHead(_)
+            | RedoError::BadWitness(_) => Exit::Failed,
         };
         Failure::new(exit, error.to_string())
     }
@@ -105,6 +122,18 @@ pub(super) async fn backup(desktop: &Desktop, backup: &Backup) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
+/// What is missing, in one sentence: nothing, or nobody knows how much.
+fn ends(done: &Restored) -> String {
+    match done.has_log {
+        true => "Nothing is missing, and every invariant holds.".to_owned(),
+        false => format!(
+            "Every invariant holds, but there was no redo log: whatever followed journal entry {} is LOST. What was redeemed \
+             after it may be paid out a second time, and what was booked after it is gone: compare with customers' letters.",
+            done.journal
+        ),
+    }
+}
+
 pub(super) fn restored(desktop: &Desktop, asked: &Restore) -> Result<Exit, Failure> {
     let home = match &asked.to {
         Some(home) => Home::find(Some(home))?,
@@ -112,7 +141,13 @@ pub(super) fn restored(desktop: &Desktop, asked: &Restore) -> Result<Exit, Failu
     };
     let at_home = Desktop { home: home.clone(), out: desktop.out, log: None, token: None };
     let home = home.with_redo(at_home.config(Vec::new())?.text("redo.path"));
-    let source = Source { backup: asked.from.clone(), redo: asked.redo.clone(), said: asked.said };
+    let source = Source {
+        backup: asked.from.clone(),
+        redo: asked.redo.clone(),
+        said: asked.said,
+        lost: asked.what_followed_is_lost,
+    };
+    let home = Home { not_said: asked.not_said, ..home };
     let done = restore(&home, &source)?;
     desktop.out.tell(&done, || {
         let keys = match done.keys {
@@ -129,7 +164,7 @@ pub(super) fn restored(desktop: &Desktop, asked: &Restore) -> Result<Exit, Failu
             ("keys", keys),
             ("goes on in", done.redo.display().to_string()),
         ]);
-        format!("{lines}\n\nNothing is missing, and every invariant holds. Open the bank with: bank-node run")
+        format!("{lines}\n\n{} Open the bank with: bank-node run", ends(&done))
     })?;
     Ok(Exit::Done)
 }

@@ -61,6 +61,10 @@ pub(super) struct Run {
     /// its last bulletin or a customer's newest letter.
     #[arg(long, value_name = "NUMBER")]
     said: Option<u64>,
+    /// Open although the bank was shown a letter of this number: you have made sure that it never signed it. Better revoke
+    /// the attest key that did.
+    #[arg(long, value_name = "NUMBER")]
+    not_said: Option<u64>,
 }
 
 #[derive(Debug, Args)]
@@ -121,7 +125,7 @@ pub(super) async fn run(desktop: &Desktop, run: &Run) -> Result<Exit, Failure> {
     let started = format.and_then(|format| logs::init(format, &level));
     started.map_err(|error| Failure::new(Exit::Usage, error.to_string()))?;
     let shutdown = signals::shutdown()?;
-    let home = Home { said: run.said, ..desktop.home.clone() };
+    let home = Home { said: run.said, not_said: run.not_said, ..desktop.home.clone() };
     Box::pin(crate::run::run(&home, &config, Clock::system(), shutdown)).await?;
     Ok(Exit::Done)
 }

@@ -19,7 +19,8 @@ use protocol::time::Timestamp;
 pub(super) enum Standing {
     /// Propose it; nothing changes before another operator confirms it.
     #[command(after_help = "\
-Each operator calls with his own token (--token, or STERMINA_TOKEN); bank-node operator add NAME makes one.
+Each operator calls with his own token in STERMINA_TOKEN (on the command line others see it); bank-node operator add NAME
+makes one.
 Example:
   STERMINA_TOKEN=op-… bank-node suspend propose 1001 --reason 'case 7: paid the same note twice'
   STERMINA_TOKEN=op-… bank-node suspend confirm 1001")]

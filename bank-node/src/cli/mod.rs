@@ -53,7 +53,7 @@ pub struct Cli {
     /// What to log, say info or bank_node=debug,info.
     #[arg(long, global = true, value_name = "LEVEL", env = "STERMINA_LOG")]
     log: Option<String>,
-    /// Call with an operator's token.
+    /// Call with an operator's token. Better put it into STERMINA_TOKEN: whoever lists processes reads a command line.
     #[arg(long, global = true, value_name = "TOKEN", env = "STERMINA_TOKEN", hide_env_values = true)]
     token: Option<String>,
     #[command(subcommand)]

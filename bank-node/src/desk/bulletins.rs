@@ -1,11 +1,14 @@
 //! Bulletins in pages, and the certificates of everybody anew when the key that signed them was revoked
 //! (SPEC §4.14, §1.4).
 
+use super::reclaim::{Listing, listing};
 use super::{Desk, Stop};
 use crate::ledger::AccountNumber;
 use crate::ledger::books::{Fault, Tx, View};
 use crate::ledger::bulletin::next_bulletin;
-use protocol::bank::{Bulletin, DirectoryEntry};
+use crate::ledger::cases::Due;
+use crate::ledger::reclaims::Filed;
+use protocol::bank::{Bulletin, DirectoryEntry, LISTED_MAX};
 use protocol::id::Digest;
 use protocol::key::bank::Usage;
 use protocol::sign::Signed;
@@ -43,11 +46,19 @@ impl Desk<'_> {
         })
     }
 
-    /// Writes the next bulletin, unless no key may sign it today.
+    /// Writes the next bulletin, unless no key may sign it today; reclaims remember that it lists them, and those of which
+    /// nothing is open any more are closed at the next turn.
     pub fn state(&self, tx: &mut impl Tx, roots: (Day, Digest)) -> Result<Option<Signed<Bulletin>>, Fault> {
-        let bulletin = next_bulletin(tx, self.keys.bank(), self.now, roots)?;
+        let Listing { list, reclaims, idle } = listing(tx, LISTED_MAX)?;
+        let bulletin = next_bulletin(tx, self.keys.bank(), self.now, roots, list)?;
         let Some(signer) = self.keys.bulletin_on(bulletin.at.day()) else { return Ok(None) };
         let bulletin = signer.sign(bulletin);
+        for filed in reclaims.into_iter().filter(|filed| filed.listed.is_none()) {
+            tx.keep_reclaim(&Filed { listed: Some(self.now), ..filed })?;
+        }
+        for number in idle {
+            tx.keep_due(self.now, Due::Reclaim(number))?;
+        }
         tx.keep_bulletin(&bulletin)?;
         Ok(Some(bulletin))
     }

@@ -8,25 +8,28 @@
 use super::{Desk, Question, Reply, Stop, reclaim};
 use crate::ledger::books::{Fault, Tx, View};
 use crate::ledger::cases::{
-    Case, CaseView, Due, Entered, Heard, Judgement, Shown, Stage, paid_link, parting, segments,
+    Case, CaseView, Due, Entered, Heard, Judgement, Shown, Since, Stage, paid_link, parting, segments,
 };
 use crate::ledger::outstanding::clashes;
 use crate::ledger::posting::{Asked, Booking, EntryKind, known, next};
 use crate::ledger::{Account, AccountNumber};
-use protocol::bank::Claim;
-use protocol::id::{BankId, Digest};
+use protocol::bank::{Claim, DirectoryEntry};
+use protocol::id::{BankId, Digest, Key};
 use protocol::money::Units;
 use protocol::note::{Checked, Destination, Link, Note, NoteTable};
 use protocol::pay::{Defence, Evidence};
 use protocol::range::Range;
 use protocol::sign::Signed;
-use protocol::time::Timestamp;
-use protocol::wire::{BankAnswer, CasePart, CaseState, CaseStep, ErrorCode};
+use protocol::time::{Day, Timestamp};
+use protocol::wire::{BankAnswer, CASES_ASKED, CasePart, CaseState, CaseStep, ErrorCode};
+use std::collections::BTreeSet;
 
 /// Days after a root's last direct day in which its units may be claimed.
 pub const CLAIM_DAYS: u32 = 30;
 /// Open cases of one claimant.
 pub const OPEN_MAX: u32 = 64;
+/// Directory lines read at a time.
+const LINES: usize = 1024;
 /// Cases that one claim may make.
 const PIECES_MAX: usize = 32;
 /// Cases in one answer: with two chains each they still fit.
@@ -40,6 +43,7 @@ pub struct Examined {
     claim: Signed<Claim>,
     question: Question,
     serial: u64,
+    until: Day,
     links: Vec<Signed<Link>>,
     evidence: Evidence,
 }
@@ -89,15 +93,12 @@ pub fn examine(
     if range != claim.range || body.is_none_or(|sink| sink.prev != claim.note) {
         return Err(ErrorCode::BadChain.into());
     }
-    let last = note.root.unverified().direct_until_day.plus_days(CLAIM_DAYS);
-    if last < now.day() {
-        return Err(ErrorCode::Expired.into());
-    }
     // Nobody but the bank handed the root to its first owner.
     let Some(lost) = note.links.iter().rev().nth(1) else { return Err(ErrorCode::NotAllowed.into()) };
     paid_link(bank, &evidence, &claimant, lost)?;
     let links = note.links.clone();
-    Ok(Ready::Examined(Box::new(Examined { claim: asked, question, serial, links, evidence })))
+    let until = note.root.unverified().direct_until_day.plus_days(CLAIM_DAYS);
+    Ok(Ready::Examined(Box::new(Examined { claim: asked, question, serial, until, links, evidence })))
 }
 
 /// The states of a claim's cases as they are now.
@@ -129,9 +130,12 @@ pub(super) fn refreshed_status(
     refreshed(view, answer, &account, claim)
 }
 
-/// The cases in which the owner has a part, after a number.
+/// The cases in which the owner has a part, after a number; with [`CASES_ASKED`] in it, those in which he is asked now.
 pub fn cases(view: &impl View, account: AccountNumber, after: u64) -> Result<BankAnswer, Fault> {
-    let cases = view.cases_of(account, after, PAGE_MAX)?;
+    let cases = match after & CASES_ASKED {
+        0 => view.cases_of(account, after, PAGE_MAX)?,
+        _ => view.cases_asking(account, after & !CASES_ASKED, PAGE_MAX)?,
+    };
     let states: Result<_, Fault> = cases.iter().map(|case| state_of(view, case, account)).collect();
     Ok(BankAnswer::Cases(states?))
 }
@@ -167,13 +171,62 @@ fn part(case: &Case, reader: AccountNumber) -> CasePart {
     if case.account == reader { CasePart::Claimant } else { CasePart::Heard }
 }
 
-/// Everything that counts for these units: redeemed intervals, then settled claims.
-fn entered(view: &impl View, serial: u64, range: Range) -> Result<Vec<Entered>, Fault> {
+/// Everything that counts for these units of a chain that lost: redeemed intervals, then settled claims.
+fn entered(
+    view: &impl View,
+    serial: u64,
+    range: Range,
+    lost: &[Signed<Link>],
+) -> Result<Vec<Entered>, Fault> {
     let redeemed = clashes(view, serial, range, usize::MAX)?.into_iter();
-    let redeemed = redeemed.map(|entry| Entered { range: entry.range, links: entry.links });
-    let settled =
-        view.cases_over(serial)?.into_iter().filter(|case| case.entered && case.range.overlaps(range));
-    Ok(redeemed.chain(settled.map(|case| Entered { range: case.range, links: case.links })).collect())
+    let redeemed = redeemed.map(|entry| Entered {
+        at: Since::Entry(entry.entry),
+        range: entry.range,
+        links: entry.links,
+    });
+    let counts = |case: &Case| case.counts_against(lost) && case.range.overlaps(range);
+    let settled = view.cases_over(serial)?.into_iter().filter(counts);
+    let settled = settled.map(|case| Entered {
+        at: Since::Time(case.ended.unwrap_or(case.opened)),
+        range: case.range,
+        links: case.links,
+    });
+    Ok(redeemed.chain(settled).collect())
+}
+
+/// The day of an entry: who lost by it could know of it no sooner.
+fn day_of(view: &impl View, since: Since) -> Result<Day, Fault> {
+    match since {
+        Since::Time(at) => Ok(at.day()),
+        Since::Entry(number) => {
+            let entry = view.entries_after(number.saturating_sub(1), 1)?.into_iter().next();
+            let missing = || Fault::Damaged(format!("journal entry {number} is missing"));
+            Ok(entry.ok_or_else(missing)?.at.day())
+        }
+    }
+}
+
+/// The node keys that the directory has listed for whoever is said to have refused, if the request's and his owner key
+/// did not sign: a restored workstation refuses with a newer key than its request names.
+fn nodes_of(view: &impl View, case: &Case, defence: &Defence) -> Result<Vec<Key>, Fault> {
+    let (Defence::Refused(refusal), Some(shown)) = (defence, case.last()) else { return Ok(Vec::new()) };
+    let (payee, node) = (shown.evidence.order.unverified().payee, shown.evidence.request.unverified().node);
+    let known = refusal.check_by(&node).is_ok() || refusal.check_by(&payee).is_ok();
+    if known || refusal.unverified().order != shown.evidence.order.digest() {
+        return Ok(Vec::new());
+    }
+    let (mut nodes, mut after) = (BTreeSet::new(), 0);
+    loop {
+        let page = view.directory_after(after, LINES)?;
+        let Some(last) = page.last() else { return Ok(nodes.into_iter().collect()) };
+        after = last.number;
+        nodes.extend(page.iter().filter_map(|line| match &line.entry {
+            DirectoryEntry::Identity(record) if record.unverified().owner == payee => {
+                Some(record.unverified().node)
+            }
+            DirectoryEntry::Identity(_) | DirectoryEntry::Certificate(_) => None,
+        }));
+    }
 }
 
 /// Whether an answer can be one: looked at before it goes to the batch, as its signatures cost.
@@ -190,7 +243,7 @@ pub fn examine_defence(
     if !case.is_open() {
         return Err(ErrorCode::NotFound.into());
     }
-    case.hear(bank, defence)?;
+    case.hear(bank, defence, &nodes_of(view, &case, defence)?)?;
     Ok(None)
 }
 
@@ -220,7 +273,7 @@ fn heard_before(case: &Case, defence: &Defence) -> Option<AccountNumber> {
 impl Desk<'_> {
     /// Opens the cases of a claim; asked again, it tells how they stand.
     pub fn claim(&self, tx: &mut impl Tx, examined: &Examined) -> Reply {
-        let Examined { claim, question, serial, links, evidence } = examined;
+        let Examined { claim, question, serial, until, links, evidence } = examined;
         let body = claim.unverified();
         let mut account = tx.account_of(&body.claimant)?.ok_or(ErrorCode::NotFound)?;
         if let Some(answer) = question.answered(tx)? {
@@ -228,13 +281,16 @@ impl Desk<'_> {
         }
         let payer = tx.account_of(&evidence.order.unverified().payer)?.ok_or(ErrorCode::NotCertified)?;
         let same = |case: &Case| case.claim.unverified().note == body.note && case.range.overlaps(body.range);
-        if tx.cases_over(*serial)?.iter().any(same) {
+        let over = tx.cases_over(*serial)?;
+        if over.iter().any(same) {
             return Err(ErrorCode::DuplicateNote.into());
         }
+        // Who has a case over the root came in time: a loss in many pieces outruns the cases that may be open.
+        let any_time = *until >= self.now.day() || over.iter().any(|case| case.account == account.number);
         if account.member.claims >= OPEN_MAX {
             return Err(ErrorCode::Busy.into());
         }
-        let pieces = self.pieces(tx, *serial, body.range, links)?;
+        let pieces = self.pieces(tx, *serial, body.range, links, any_time)?;
         let until = self.now.plus_seconds(self.rules.case_seconds);
         let shown = Shown { evidence: evidence.clone(), payer: payer.number, payee: account.number };
         let mut states = Vec::with_capacity(pieces.len());
@@ -253,6 +309,8 @@ impl Desk<'_> {
                 stage: Stage::Open(until),
                 entered: false,
                 letters: Vec::new(),
+                refused: None,
+                ended: None,
             };
             tx.keep_case(&case)?;
             tx.keep_due(until, Due::Case(case.number))?;
@@ -278,18 +336,27 @@ impl Desk<'_> {
         serial: u64,
         range: Range,
         links: &[Signed<Link>],
+        any_time: bool,
     ) -> Result<Vec<Piece>, Stop> {
-        let entries = entered(tx, serial, range)?;
         let lost = links.split_last().map_or(links, |(_, lost)| lost);
+        let entries = entered(tx, serial, range, lost)?;
         let pieces = segments(range, lost, &entries);
         if pieces.is_empty() {
             return Err(ErrorCode::NotFound.into());
         }
         let good = pieces.into_iter().filter(|(_, entry)| parting(lost, &entry.links).is_some());
-        let good: Vec<_> = good.map(|(range, entry)| (range, entry.links.clone())).collect();
-        match good.len() {
+        let good: Vec<_> = good.collect();
+        let others_signed = !good.is_empty();
+        let mut in_time = Vec::with_capacity(good.len());
+        for (range, entry) in good {
+            if any_time || day_of(tx, entry.at)?.plus_days(CLAIM_DAYS) >= self.now.day() {
+                in_time.push((range, entry.links.clone()));
+            }
+        }
+        match in_time.len() {
+            0 if others_signed => Err(ErrorCode::Expired.into()),
             0 => Err(ErrorCode::NotAllowed.into()),
-            1..=PIECES_MAX => Ok(good),
+            1..=PIECES_MAX => Ok(in_time),
             _ => Err(ErrorCode::TooMany.into()),
         }
     }
@@ -322,7 +389,7 @@ impl Desk<'_> {
             return Err(ErrorCode::NotFound.into());
         }
         let asked = case.last().map(|shown| shown.payer).ok_or(ErrorCode::NotFound)?;
-        match case.hear(self.keys.bank(), defence)? {
+        match case.hear(self.keys.bank(), defence, &nodes_of(tx, &case, defence)?)? {
             Heard::Upstream(evidence, payer) => {
                 let payer = tx.account_of(&payer)?.ok_or(ErrorCode::NotCertified)?.number;
                 case.shown.push(Shown { evidence: *evidence, payer, payee: asked });
@@ -331,7 +398,12 @@ impl Desk<'_> {
                 let booking = self.case_booking(EntryKind::Heard, asked, case.range.units(), number);
                 self.note_down(tx, booking)?;
             }
-            Heard::End(judgement) => self.conclude(tx, case, judgement)?,
+            Heard::End(judgement) => {
+                if matches!((defence, judgement), (Defence::Refused(_), Judgement::Liable { .. })) {
+                    case.refused = Some(case.position());
+                }
+                self.conclude(tx, case, judgement)?;
+            }
         }
         let case = tx.case(number)?.ok_or(ErrorCode::NotFound)?;
         Ok(BankAnswer::Cases(vec![state_of(tx, &case, asked)?]))
@@ -366,6 +438,7 @@ impl Desk<'_> {
         claimant.member.claims = claimant.member.claims.saturating_sub(1);
         tx.keep_account(&claimant)?;
         let units = case.range.units();
+        case.ended = Some(self.now);
         case.entered = match judgement {
             Judgement::Dismissed { code, enter } => {
                 case.stage = Stage::Dismissed(code);
@@ -381,7 +454,7 @@ impl Desk<'_> {
             }
         };
         tx.keep_case(&case)?;
-        if case.entered { self.reconsider(tx, &case) } else { Ok(()) }
+        if case.entered || case.refused.is_some() { self.reconsider(tx, &case) } else { Ok(()) }
     }
 
     /// Open cases that share units with one whose chain was entered just now.
@@ -398,7 +471,7 @@ impl Desk<'_> {
 
     /// Cuts a case where its units have different winners now, and asks again whoever has become the signer.
     fn judge_again(&self, tx: &mut impl Tx, case: Case) -> Result<(), Fault> {
-        let entries = entered(tx, case.serial, case.range)?;
+        let entries = entered(tx, case.serial, case.range, case.lost())?;
         let pieces = segments(case.range, case.lost(), &entries);
         let mut number = Some(case.number);
         for (range, entry) in pieces {

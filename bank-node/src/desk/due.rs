@@ -64,8 +64,11 @@ impl Desk<'_> {
         }
         // The deepest chain first: of two over the same units it is the one that was handed on.
         reclaims.sort_by_key(|filed| Reverse(filed.notes.iter().map(|note| note.links.len()).max()));
-        for filed in reclaims {
-            self.close(tx, filed)?;
+        for Filed { number, .. } in reclaims {
+            // An earlier one in this list may have ended it meanwhile.
+            if let Some(filed) = tx.reclaim(number)?.filter(Filed::is_open) {
+                self.look_at(tx, filed)?;
+            }
         }
         tx.done_due(at, last)?;
         Ok(self.collect(tx)? || more)

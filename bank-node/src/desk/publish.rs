@@ -62,6 +62,10 @@ impl Desk<'_> {
         }
         let renew = self.is_ending(tx, account.member.certificate)?;
         account.member.published = (today, before.saturating_add(1));
+        if account.member.node != Some(asked.node) {
+            // They are signed by the node key of before: nobody shall be sent to a machine that is gone.
+            tx.leave_requests(account.number, &[])?;
+        }
         if renew {
             self.certify(tx, &mut account)?;
         }

@@ -10,19 +10,28 @@ use crate::ledger::cases::{Due, tip_of};
 use crate::ledger::outstanding::clashes;
 use crate::ledger::posting::{Asked, Booking, EntryKind, known, next};
 use crate::ledger::reclaims::{Closing, Fate, Filed, Reclaimed};
-use crate::ledger::{Account, Redeemed};
+use crate::ledger::{Account, AccountNumber, Redeemed};
 use protocol::bank::{LetterKind, Reclaim, ReclaimKind};
 use protocol::body;
 use protocol::id::{BankId, Digest};
 use protocol::money::Units;
-use protocol::note::{Checked, Destination, Link, Note, NoteTable};
+use protocol::note::{Checked, Destination, Link, NOTES_MAX, Note, NoteTable};
 use protocol::range::Range;
 use protocol::sign::Signed;
-use protocol::time::Timestamp;
+use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{BankAnswer, ErrorCode, Item, ReclaimFate, ReclaimPiece, ReclaimState};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Open reclaims of one account.
 pub const OPEN_MAX: u32 = 20;
+/// Listed notes of one account, if there are more in all than a bulletin lists: those of a whole request.
+const SHARE: usize = NOTES_MAX;
+/// Reclaims after a restore are filed within so long of the first one.
+const RESTORE_SECONDS: u64 = DAY_SECONDS;
+/// So long before its close a reclaim must have stood in a bulletin.
+const NOTICE_SECONDS: u64 = 2 * DAY_SECONDS;
+/// How long one waits for a place in a bulletin before it is looked at again.
+const UNLISTED_SECONDS: u64 = 3600;
 /// Chains shown in one answer: with 16 links each they still fit.
 const CHAINS_MAX: usize = 96;
 
@@ -214,24 +223,78 @@ pub fn state_of(view: &impl View, filed: &Filed) -> Result<ReclaimState, Fault> 
     Ok(ReclaimState { number: filed.number, closes: filed.closes, pieces, letter })
 }
 
-/// What bulletins list: units of open reclaims over which nothing was shown, at most `limit`.
-pub fn listed(view: &impl View, limit: usize) -> Result<Vec<protocol::bank::Reclaimed>, Fault> {
-    let mut list = Vec::new();
+/// What a bulletin lists.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    /// What is open of each note: from its first open unit to its last.
+    pub(super) list: Vec<protocol::bank::Reclaimed>,
+    /// The reclaims of which everything open is in the list.
+    pub(super) reclaims: Vec<Filed>,
+    /// Those of which nothing is open any more.
+    pub(super) idle: Vec<u64>,
+}
+
+/// What bulletins list, at most `limit`: the reclaims that close first, each whole. If there are too many, no account
+/// has more than its share before every account has had it: else whoever files much would keep others' out of sight.
+pub(super) fn listing(view: &impl View, limit: usize) -> Result<Listing, Fault> {
+    let mut all = Listing::default();
+    let mut shares: BTreeMap<AccountNumber, usize> = BTreeMap::new();
+    let mut seen: BTreeSet<u64> = BTreeSet::new();
+    let (mut beyond, mut waiting) = (Vec::new(), 0);
     for (_, due) in view.due(usize::MAX)? {
         let Due::Reclaim(number) = due else { continue };
         let Some(filed) = view.reclaim(number)?.filter(Filed::is_open) else { continue };
-        for note in &filed.notes {
-            let open = note.fates(&entries(view, note)?).into_iter();
-            let open = open.filter(|(_, fate)| *fate == Fate::Open);
-            let tip = note.tip();
-            list.extend(open.map(|(range, _)| protocol::bank::Reclaimed { root: note.root, tip, range }));
+        let share = shares.entry(filed.account).or_default();
+        if !seen.insert(number) || (*share >= SHARE && waiting >= limit) {
+            continue;
         }
-        if list.len() >= limit {
-            list.truncate(limit);
+        let open = listed_of(view, &filed)?;
+        if open.is_empty() {
+            all.idle.push(number);
+        } else if *share + open.len() > SHARE {
+            waiting += open.len();
+            beyond.push((filed, open));
+        } else if all.list.len() + open.len() <= limit {
+            *share += open.len();
+            all.take(filed, open);
+        } else {
             break;
         }
     }
-    Ok(list)
+    for (filed, open) in beyond {
+        if all.list.len() + open.len() > limit {
+            break;
+        }
+        all.take(filed, open);
+    }
+    Ok(all)
+}
+
+impl Listing {
+    fn take(&mut self, filed: Filed, open: Vec<protocol::bank::Reclaimed>) {
+        self.list.extend(open);
+        self.reclaims.push(filed);
+    }
+}
+
+/// Of each note of a reclaim that has open units: from the first of them to the last.
+fn listed_of(view: &impl View, filed: &Filed) -> Result<Vec<protocol::bank::Reclaimed>, Fault> {
+    let mut open = Vec::with_capacity(filed.notes.len());
+    for note in &filed.notes {
+        let fates = note.fates(&entries(view, note)?).into_iter();
+        let ranges: Vec<Range> =
+            fates.filter(|(_, fate)| *fate == Fate::Open).map(|(range, _)| range).collect();
+        let ends = ranges.first().zip(ranges.last());
+        let range = ends.and_then(|(first, last)| Range::new(first.start(), last.end()).ok());
+        let tip = note.tip();
+        open.extend(range.map(|range| protocol::bank::Reclaimed { root: note.root, tip, range }));
+    }
+    Ok(open)
+}
+
+/// What bulletins list, as [`listing`] says.
+pub fn listed(view: &impl View, limit: usize) -> Result<Vec<protocol::bank::Reclaimed>, Fault> {
+    Ok(listing(view, limit)?.list)
 }
 
 /// Checks chains shown against reclaims; `None` for those that change nothing.
@@ -273,11 +336,16 @@ impl Desk<'_> {
             asked: asked.clone(),
             account: account.number,
             filed: self.now,
-            closes: self.now.plus_seconds(self.window(asked.unverified().kind)),
+            closes: self.now.plus_seconds(self.window(asked.unverified().kind, &mut account)),
             notes: notes.clone(),
             closed: None,
+            listed: None,
         };
         let filed = self.meet_others(tx, filed)?;
+        // Another one of the same owner may have ended by it.
+        let restored = account.member.restored;
+        account = known(tx, account.number)?;
+        account.member.restored = restored;
         tx.keep_reclaim(&filed)?;
         tx.keep_due(filed.closes, Due::Reclaim(filed.number))?;
         account.member.reclaims = account.member.reclaims.saturating_add(1);
@@ -286,7 +354,19 @@ impl Desk<'_> {
         let entry = Booking { asked: Some(Asked::Customer(question.id)), ..entry }.write(tx)?;
         let answer = BankAnswer::Reclaim(Box::new(state_of(tx, &filed)?));
         question.keep(tx, Some(entry.number), &answer)?;
+        if self.close_idle(tx, &filed)? {
+            return Ok(refreshed(tx, answer)?);
+        }
         Ok(answer)
+    }
+
+    /// Closes a reclaim of which nothing is open: it comes to nothing, and must not stand in others' way.
+    fn close_idle(&self, tx: &mut impl Tx, filed: &Filed) -> Result<bool, Fault> {
+        let idle = listed_of(tx, filed)?.is_empty();
+        if idle {
+            self.close(tx, filed.clone())?;
+        }
+        Ok(idle)
     }
 
     fn taken(&self, tx: &impl Tx, notes: &[Reclaimed]) -> Result<Vec<(u16, Item)>, Fault> {
@@ -303,10 +383,46 @@ impl Desk<'_> {
         Ok(taken)
     }
 
-    fn window(&self, kind: ReclaimKind) -> u64 {
-        match kind {
-            ReclaimKind::Payment => self.rules.reclaim_payment_seconds,
-            ReclaimKind::Restore => self.rules.reclaim_restore_seconds,
+    /// How long others may object. A restore makes a new generation: whoever calls something a restore without one, or
+    /// files more for it later, waits as for a payment.
+    fn window(&self, kind: ReclaimKind, account: &mut Account) -> u64 {
+        let member = &mut account.member;
+        let (generation, (last, first)) = (member.identity.0, member.restored);
+        if kind == ReclaimKind::Restore && generation > last.max(1) {
+            member.restored = (generation, self.now);
+            return self.rules.reclaim_restore_seconds;
+        }
+        let soon = generation == last && self.now.seconds_since(first) <= RESTORE_SECONDS;
+        if kind == ReclaimKind::Restore && soon && generation > 1 {
+            self.rules.reclaim_restore_seconds
+        } else {
+            self.rules.reclaim_payment_seconds
+        }
+    }
+
+    /// Until when a reclaim has to wait, because no bulletin that lists it is old enough.
+    fn unheard(&self, filed: &Filed) -> Option<Timestamp> {
+        let window = self.rules.reclaim_restore_seconds.min(self.rules.reclaim_payment_seconds);
+        let notice = NOTICE_SECONDS.min(window / 3 * 2);
+        match filed.listed {
+            None => Some(self.now.plus_seconds(notice.clamp(1, UNLISTED_SECONDS))),
+            Some(listed) => Some(listed.plus_seconds(notice)).filter(|until| *until > self.now),
+        }
+    }
+
+    /// The calendar has come to a reclaim: it is closed if its time is over and others could know of it, or if nothing
+    /// of it is open.
+    pub(super) fn look_at(&self, tx: &mut impl Tx, mut filed: Filed) -> Result<(), Fault> {
+        if self.close_idle(tx, &filed)? || filed.closes > self.now {
+            return Ok(());
+        }
+        match self.unheard(&filed) {
+            None => self.close(tx, filed),
+            Some(until) => {
+                filed.closes = until;
+                tx.keep_reclaim(&filed)?;
+                tx.keep_due(until, Due::Reclaim(filed.number))
+            }
         }
     }
 
@@ -340,6 +456,7 @@ impl Desk<'_> {
                 if shown {
                     tx.keep_reclaim(&other)?;
                     self.contested(tx, &other)?;
+                    self.close_idle(tx, &other)?;
                 }
             }
         }
@@ -370,6 +487,7 @@ impl Desk<'_> {
                     self.contested(tx, &filed)?;
                     let less = before.minus(open_units(tx, &filed)?).unwrap_or(Units::ZERO);
                     freed = freed.plus(less).map_err(|_| ErrorCode::OverLimit)?;
+                    self.close_idle(tx, &filed)?;
                 }
             }
         }
@@ -377,7 +495,7 @@ impl Desk<'_> {
     }
 
     /// Its time is over: what nobody has shown is redeemed to the owner's account.
-    pub(super) fn close(&self, tx: &mut impl Tx, mut filed: Filed) -> Result<(), Fault> {
+    fn close(&self, tx: &mut impl Tx, mut filed: Filed) -> Result<(), Fault> {
         let mut pieces: Vec<(&Reclaimed, Range)> = Vec::new();
         for note in &filed.notes {
             let fates = note.fates(&entries(tx, note)?).into_iter();

@@ -21,7 +21,7 @@ impl Desk<'_> {
         let shown = signed.map_err(|_| ErrorCode::BadSignature)?;
         let entry = view.journal_head()?;
         if shown.number > entry {
-            return Err(Fault::Behind { entry, said: shown.number }.into());
+            return Err(Fault::Behind { entry, letter: Box::new(letter.clone()) }.into());
         }
         if let LetterKind::Payment | LetterKind::Deposit = shown.kind {
             bears_out(view, &shown)?;

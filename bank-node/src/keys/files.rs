@@ -154,6 +154,19 @@ impl KeyFolder {
         })
     }
 
+    /// The keys of this usage that the master key has revoked; none where there is no folder yet.
+    pub fn revoked(&self, master: Key, usage: Usage) -> Result<Vec<Key>, KeysError> {
+        if !self.0.exists() {
+            return Ok(Vec::new());
+        }
+        let mut public = BankKeys::pinned(master);
+        for (path, revocation) in self.papers(REVOCATION)? {
+            public.revoke(revocation).map_err(|flaw| KeysError::Flaw { path, flaw })?;
+        }
+        let words = public.revocations().map(Signed::unverified);
+        Ok(words.filter(|word| word.usage == usage).map(|word| word.key).collect())
+    }
+
     /// Destroys the private half of an issue key: overwritten first, for what that is worth on today's disks.
     pub fn destroy(&self, epoch: u32) -> Result<(), KeysError> {
         let path = self.0.join(file_name(Usage::Issue, epoch));

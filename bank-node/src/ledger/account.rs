@@ -100,6 +100,9 @@ pub struct Membership {
     pub claims: u32,
     /// Paid out of the guarantee in its stead, and not recovered.
     pub guaranteed: Units,
+    /// The generation that reclaims after a restore were last filed for, and when its first one was.
+    #[serde(default)]
+    pub restored: (u32, Timestamp),
 }
 
 /// One operator's wish; it has no effect before another one confirms it (threats X2).

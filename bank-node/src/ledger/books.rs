@@ -10,7 +10,7 @@ use super::post::{PostTx, PostView};
 use super::posting::{Answer, Asked, Entry};
 use super::reclaims::{ReclaimTx, ReclaimView};
 use super::vault::{VaultTx, VaultView};
-use protocol::bank::{Bulletin, DirectoryEntry};
+use protocol::bank::{Bulletin, DirectoryEntry, Letter};
 use protocol::id::{Digest, Key};
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
@@ -25,16 +25,29 @@ pub enum Fault {
     /// The store works, but what is in it breaks a rule.
     #[error("the books are damaged: {0}")]
     Damaged(String),
+    /// Another version of this program made the books.
+    #[error(
+        "the books were made by {} version of bank-node: they have format {books}, and this version reads format {ours}; \
+         nothing was changed. Open them with the version that made them, or make a new bank in another folder: \
+         bank-node --home DIR init", if books < ours { "an earlier" } else { "a later" }
+    )]
+    Format {
+        /// What the books have.
+        books: u8,
+        /// What this program reads.
+        ours: u8,
+    },
     /// The bank's own signature is under a higher number: these are old books (threats X7).
     #[error(
-        "the books end at journal entry {entry}, and the bank has signed for entry {said}: they are an old copy, and \
-         redeem what was redeemed before. Bring the newest redo log and use bank-node restore --from BACKUP"
+        "the books end at journal entry {entry}, and the bank was shown a letter of its own for entry {}: they are an old \
+         copy, and redeem what was redeemed before, or the letter was signed with a stolen key. bank-node run says what to do",
+        letter.unverified().number
     )]
     Behind {
         /// Where the books end.
         entry: u64,
         /// What was shown.
-        said: u64,
+        letter: Box<Signed<Letter>>,
     },
 }
 
@@ -138,7 +151,10 @@ pub trait Books: Send + Sync + 'static {
     /// was kept nor that it was not: the store has to be opened again and asked.
     fn in_one_commit<T>(&self, work: impl FnOnce(&mut Self::Tx<'_>) -> Result<T, Fault>) -> Result<T, Fault>;
 
-    /// Remembers for good that the bank has given its word up to this journal entry, in a bulletin or a letter: books
-    /// that end before it are never opened again. Returns when it is durable; the word may leave then.
+    /// Remembers for good that the bank has given its word up to this journal entry in a bulletin: books that end before
+    /// it are never opened again. Returns when it is durable; the word may leave then.
     fn said(&self, entry: u64) -> Result<(), Fault>;
+
+    /// Keeps a letter of the bank's own that is above the books' end. Its number counts as long as the key under it does.
+    fn witnessed(&self, letter: &Signed<Letter>) -> Result<(), Fault>;
 }

@@ -1,7 +1,6 @@
 //! What the bank says of itself every hour, read off the books (SPEC §4.14, threats Y6, Y9).
 
 use super::books::{Fault, View};
-use super::cases::Due;
 use super::posting::{known, next};
 use super::{AccountNumber, OUTSTANDING};
 use protocol::bank::merkle::Tree;
@@ -70,12 +69,13 @@ fn before_day(view: &impl View, day: Day) -> Result<u64, Fault> {
     Ok(below)
 }
 
-/// The next bulletin. `roots` are those of the last day that is over.
+/// The next bulletin. `roots` are those of the last day that is over, `reclaimed` what may still be objected to.
 pub fn next_bulletin(
     view: &impl View,
     bank: BankId,
     now: Timestamp,
     roots: (Day, Digest),
+    reclaimed: Vec<Reclaimed>,
 ) -> Result<Bulletin, Fault> {
     let last = view.last_bulletin()?;
     let before = last.as_ref().map(|last| last.unverified());
@@ -94,7 +94,7 @@ pub fn next_bulletin(
         day,
         roots,
         suspended: suspended(view)?,
-        reclaimed: open_reclaims(view)?,
+        reclaimed,
     })
 }
 
@@ -117,24 +117,4 @@ fn suspended(view: &impl View) -> Result<Vec<Key>, Fault> {
     found.sort_by_key(|(since, owner)| (std::cmp::Reverse(*since), *owner));
     found.truncate(LISTED_MAX);
     Ok(found.into_iter().map(|(_, owner)| owner).collect())
-}
-
-/// Units that are being reclaimed. If too many, those that were filed last: each stands in one bulletin at least.
-fn open_reclaims(view: &impl View) -> Result<Vec<Reclaimed>, Fault> {
-    let due = view.due(usize::MAX)?.into_iter();
-    let mut open: Vec<u64> = due
-        .filter_map(|(_, due)| match due {
-            Due::Reclaim(number) => Some(number),
-            Due::Case(_) => None,
-        })
-        .collect();
-    open.sort_unstable();
-    let mut listed = Vec::new();
-    while let Some(number) = open.pop().filter(|_| listed.len() < LISTED_MAX) {
-        let filed = view.reclaim(number)?.filter(|filed| filed.is_open());
-        let notes = filed.into_iter().flat_map(|filed| filed.notes);
-        listed.extend(notes.map(|note| Reclaimed { root: note.root, tip: note.tip(), range: note.range }));
-    }
-    listed.truncate(LISTED_MAX);
-    Ok(listed)
 }

@@ -1,6 +1,6 @@
 //! The rules of cases as tables: which entry counts, where chains part, who pays how much.
 
-use super::cases::{Debt, Entered, Funds, Side, parting, segments};
+use super::cases::{Debt, Entered, Funds, Side, Since, parting, segments};
 use crate::ledger::AccountNumber;
 use proptest::prelude::*;
 use protocol::id::{Digest, Key};
@@ -67,8 +67,11 @@ fn segments_as_a_table() {
     ];
     let range = |start, end| Range::new(start, end).unwrap();
     for (entries, expected) in table {
-        let entered =
-            |(start, end, names): &Piece| Entered { range: range(*start, *end), links: chain(names) };
+        let entered = |(start, end, names): &Piece| Entered {
+            at: Since::Entry(1),
+            range: range(*start, *end),
+            links: chain(names),
+        };
         let entries: Vec<Entered> = entries.iter().map(entered).collect();
         let found = segments(range(20, 80), &chain("abc"), &entries).into_iter();
         let found: Vec<Entered> = found.map(|(range, entry)| Entered { range, ..entry.clone() }).collect();

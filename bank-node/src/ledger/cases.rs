@@ -22,9 +22,20 @@ use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
+/// Since when a chain counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Since {
+    /// Since this journal entry.
+    Entry(u64),
+    /// Since then.
+    Time(Timestamp),
+}
+
 /// A chain that counts for some units: a redeemed interval or a settled claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entered {
+    /// Since when it counts.
+    pub at: Since,
     /// The units.
     pub range: Range,
     /// The chain; it ends in a sink.
@@ -125,6 +136,12 @@ pub struct Case {
     pub entered: bool,
     /// Letters about it, and whose they are.
     pub letters: Vec<(AccountNumber, Signed<Letter>)>,
+    /// The link whose payee had refused it and was judged for handing it on, counted from 0.
+    #[serde(default)]
+    pub refused: Option<usize>,
+    /// When it was decided.
+    #[serde(default)]
+    pub ended: Option<Timestamp>,
 }
 
 /// Where a case stands.
@@ -313,6 +330,11 @@ impl Case {
         self.shown.last()
     }
 
+    /// Who is asked now.
+    pub fn asked(&self) -> Option<AccountNumber> {
+        self.last().filter(|_| self.is_open()).map(|shown| shown.payer)
+    }
+
     /// Whether somebody is asked.
     pub fn is_open(&self) -> bool {
         matches!(self.stage, Stage::Open(_))
@@ -333,8 +355,8 @@ impl Case {
         passed
     }
 
-    /// What the answer of whoever is asked comes to.
-    pub fn hear(&self, bank: BankId, defence: &Defence) -> Result<Heard, ErrorCode> {
+    /// What the answer of whoever is asked comes to; `nodes` are the node keys that the payee of the order has had.
+    pub fn hear(&self, bank: BankId, defence: &Defence, nodes: &[Key]) -> Result<Heard, ErrorCode> {
         let parting = parting(self.lost(), &self.won).ok_or(ErrorCode::NotAllowed)?;
         let shown = self.last().ok_or(ErrorCode::NotFound)?;
         let order = shown.evidence.order.unverified();
@@ -350,8 +372,10 @@ impl Case {
                     return Err(ErrorCode::NotMine);
                 }
                 let node = shown.evidence.request.unverified().node;
-                let by_payee = refusal.check_by(&node).or_else(|_| refusal.check_by(&order.payee));
-                by_payee.map_err(|_| ErrorCode::BadSignature)?;
+                let mut signers = [node, order.payee].into_iter().chain(nodes.iter().copied());
+                if !signers.any(|signer| refusal.check_by(&signer).is_ok()) {
+                    return Err(ErrorCode::BadSignature);
+                }
                 Ok(Heard::End(self.refused()))
             }
             Defence::Admitted(admission) => {
@@ -380,6 +404,13 @@ impl Case {
         // He may only be called an offender if it is his key at which the chains part.
         let offence = parting.offence && self.position() == parting.at;
         self.owes(shown.payer, Some(shown.payee), offence, true)
+    }
+
+    /// Whether its chain counts against another that lost. One that a refusal decided counts only against those that go
+    /// on behind the refused link: the payee has paid for handing it on once. The payer has a claim of his own.
+    pub fn counts_against(&self, lost: &[Signed<Link>]) -> bool {
+        let behind = |at: usize| lost.len() > at + 1 && common(lost, &self.links) > at;
+        self.entered || self.refused.is_some_and(behind)
     }
 
     /// The payee of the order refused it: whoever showed it had no right to go on with these units. The chain is
@@ -436,6 +467,8 @@ pub trait CaseView {
     fn cases_over(&self, serial: u64) -> Result<Vec<Case>, Fault>;
     /// The cases with higher numbers in which the account has a part, in order.
     fn cases_of(&self, account: AccountNumber, after: u64, limit: usize) -> Result<Vec<Case>, Fault>;
+    /// The same of those in which the account is asked now.
+    fn cases_asking(&self, account: AccountNumber, after: u64, limit: usize) -> Result<Vec<Case>, Fault>;
     /// The cases in which the account owes something, in order.
     fn debts_of(&self, account: AccountNumber) -> Result<Vec<u64>, Fault>;
     /// The same of all accounts: account and case, in order, after these two.

@@ -39,6 +39,9 @@ pub struct Filed {
     pub notes: Vec<Reclaimed>,
     /// The journal entry that closed it.
     pub closed: Option<Closing>,
+    /// When a bulletin first listed all of it that was open.
+    #[serde(default)]
+    pub listed: Option<Timestamp>,
 }
 
 /// How a reclaim was closed.
@@ -156,7 +159,8 @@ impl Reclaimed {
         self.merged(fates)
     }
 
-    /// Neighbours of one fate become one piece, so that many small redemptions behind one payment are one.
+    /// Neighbours of one fate become one piece if one chain shows it of both, so that many small redemptions behind one
+    /// payment are one.
     fn merged(&self, mut fates: Vec<(Range, Fate)>) -> Vec<(Range, Fate)> {
         fates.sort_by_key(|(range, _)| range.start());
         let mut pieces: Vec<(Range, Fate)> = Vec::with_capacity(fates.len());
@@ -166,13 +170,31 @@ impl Reclaimed {
                 && last.end() == range.start()
                 && self.name(before) == name
                 && let Ok(both) = Range::new(last.start(), range.end())
+                && (self.shows(before, both) || self.shows(&fate, both))
             {
+                if !self.shows(before, both) {
+                    *before = fate;
+                }
                 *last = both;
             } else {
                 pieces.push((range, fate));
             }
         }
         pieces
+    }
+
+    /// Whether the chain of a fate shows it of these units.
+    fn shows(&self, fate: &Fate, range: Range) -> bool {
+        let last =
+            |chain: &[Signed<Link>]| chain.last().is_some_and(|link| link.unverified().range.contains(range));
+        match fate {
+            Fate::Open | Fate::Returned => true,
+            Fate::Passed(chain) => match self.contested_by(chain) {
+                Some(handed_on) => last(&handed_on),
+                None => last(chain),
+            },
+            Fate::Clash(chain) => last(chain),
+        }
     }
 
     /// Two fates are the same if one link decides both: where the chain leaves the reclaimed one. What was redeemed by

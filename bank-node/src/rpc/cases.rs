@@ -12,6 +12,7 @@ use protocol::time::Timestamp;
 use protocol::wire::ReclaimFate;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 
 /// Parameters of lists.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -55,12 +56,18 @@ pub struct OperatorName {
 }
 
 /// A new operator.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct OperatorMade {
     /// The name.
     pub name: String,
     /// The token's secret; shown only now.
     pub secret: String,
+}
+
+impl fmt::Debug for OperatorMade {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OperatorMade").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 /// An operator's token has ended.

@@ -132,7 +132,8 @@ rpc_contract! {
         "audit.run" (Scope::Read) audit_run(Empty) -> Audit;
         /// Copies the books into a new folder while the bank goes on, then reads, audits and compares the copy.
         ///
-        /// It goes on when the caller does not wait any more. A folder whose name begins with a dot is no backup.
+        /// It goes on when the caller does not wait any more. A folder whose name begins with a dot is no backup. Only the
+        /// owner may, one at a time.
         "backup.make" (Scope::Admin) backup_make(BackupAsked) -> BackupMade;
         /// Lists the working keys.
         "keys.list" (Scope::Read) keys_list(Empty) -> KeyList;

@@ -83,7 +83,8 @@ fn owner(caller: &Caller) -> Result<(), RpcError> {
     match &caller.token {
         None => Ok(()),
         Some(_) => {
-            Err(RpcError::new(-4115, "owner_needed", "only the owner makes and ends operators' tokens"))
+            let why = "only the owner may: make this call without a token, as the user that runs the bank";
+            Err(RpcError::new(-4115, "owner_needed", why))
         }
     }
 }
@@ -332,7 +333,9 @@ impl<B: Books> BankOffice for Office<B> {
         self.read(audit).await
     }
 
-    async fn backup_make(&self, _: &Caller, asked: BackupAsked) -> Result<BackupMade, RpcError> {
+    async fn backup_make(&self, caller: &Caller, asked: BackupAsked) -> Result<BackupMade, RpcError> {
+        // All accounts, and perhaps all keys, into any folder: more than an operator's work.
+        owner(caller)?;
         let (safe, BackupAsked { to, keys }) = (Arc::clone(&self.safe), asked);
         let made = tokio::task::spawn_blocking(move || {
             let made = safe.backup(Path::new(&to), keys);
@@ -345,7 +348,7 @@ impl<B: Books> BankOffice for Office<B> {
         let Made { folder, manifest } = made
             .await
             .map_err(|_| RpcError::internal())?
-            .map_err(|why| RpcError::new(-4111, "no_backup", why.to_string()))?;
+            .map_err(|why| RpcError::new(-4117, "no_backup", why.to_string()))?;
         Ok(BackupMade {
             folder: folder.display().to_string(),
             journal: manifest.journal,

@@ -239,8 +239,26 @@ async fn operators_are_made_by_the_owner_only() {
     assert!(anna.operator_list(Empty {}).await.is_ok());
     scene.client.operator_end(OperatorName { name: "anna".to_owned() }).await.unwrap();
     assert!(anna.operator_list(Empty {}).await.is_err());
+    let made = scene.client.operator_add(OperatorName { name: "bea".to_owned() }).await.unwrap();
+    assert!(!format!("{made:?}").contains(&made.secret), "in no log");
+    scene.client.operator_end(OperatorName { name: "bea".to_owned() }).await.unwrap();
     let list = scene.client.operator_list(Empty {}).await.unwrap().operators;
-    assert!(matches!(list.as_slice(), [one] if one.name == "anna" && one.ended.is_some()));
+    assert!(matches!(list.as_slice(), [one, _] if one.name == "anna" && one.ended.is_some()));
+}
+
+/// Threats X2: an operator's token does not copy the books and the bank's keys to wherever he likes.
+#[tokio::test]
+async fn backups_are_the_owner_s() {
+    let scene = scene().await;
+    let anna = scene.operator("anna").await;
+    let to = scene._folder.path().join("stolen");
+    for keys in [true, false] {
+        let asked = BackupAsked { to: to.display().to_string(), keys };
+        assert_eq!(reason(anna.backup_make(asked).await), "owner_needed");
+    }
+    assert!(!to.exists());
+    let mine = BackupAsked { to: "not/absolute".to_owned(), keys: false };
+    assert_eq!(reason(scene.client.backup_make(mine).await), "no_backup", "the owner is let in");
 }
 
 /// The guarantee is funded once per key, and shown with its cap; cases and reclaims are lists, empty here.

@@ -37,6 +37,8 @@ pub(super) struct News {
     pending: AtomicBool,
     wake: Notify,
     roots: Mutex<Option<Arc<DayRoots>>>,
+    /// It was said that no key may sign.
+    unsigned: AtomicBool,
 }
 
 impl News {
@@ -44,6 +46,17 @@ impl News {
     pub(super) fn arrived(&self) {
         self.pending.store(true, Ordering::Release);
         self.wake.notify_one();
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_woken(&self) -> bool {
+        use futures::FutureExt as _;
+        self.wake.notified().now_or_never().is_some()
+    }
+
+    /// It could not be told: again at the next look. Waking now would go round and round.
+    fn stay(&self) {
+        self.pending.store(true, Ordering::Release);
     }
 }
 
@@ -67,14 +80,18 @@ impl<B: Books> Bank<B> {
         match self.chore(Chore::Bulletin(roots.day, roots.top())).await {
             // Noted beside books and log before anybody hears it: the bank never opens behind its own bulletin.
             Some(Done::Bulletin(Some(bulletin))) => {
+                news.unsigned.store(false, Ordering::Relaxed);
                 self.said(bulletin.unverified().journal).await.then_some(*bulletin)
             }
             Some(Done::Bulletin(None)) => {
-                tracing::error!("no key may sign a bulletin today: bank-node keys list");
+                if !news.unsigned.swap(true, Ordering::Relaxed) {
+                    tracing::error!("no key may sign a bulletin today: bank-node keys list");
+                }
+                news.stay();
                 None
             }
             Some(Done::Renewed(_)) | None => {
-                news.arrived();
+                news.stay();
                 None
             }
         }

@@ -28,15 +28,16 @@ use crate::ledger::audit;
 use crate::ledger::books::{Books, Fault, View};
 use protocol::node::clock::Clock;
 use protocol::time::Timestamp;
-use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
+use protocol::wire::{BankAnswer, BankAsk, ErrorCode, encode};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 
 /// Requests under way; the next ones are told to come later.
 const ADMITTED: usize = 1024;
-/// Bytes that must be free on the disk for a batch to begin.
-pub const ROOM_BYTES: u64 = 16 << 20;
+/// Bytes that must be free on each disk for a batch to begin: its bytes, their tables' pages, and what the commit before
+/// still holds.
+pub const ROOM_BYTES: u64 = 3 * writer::BATCH_BYTES as u64;
 
 /// What the bank needs from the world.
 pub struct World {
@@ -183,9 +184,10 @@ impl<B: Books> Bank<B> {
             let path = self.root_path(serial).map(BankAnswer::RootPath);
             return path.unwrap_or(BankAnswer::Error(ErrorCode::NotFound));
         }
+        let bytes = encode(&ask).len();
         match self.examine(ask).await {
             Some(Prepared::Answer(answer)) => *answer,
-            Some(Prepared::Work(work)) => self.hand_in(work).await,
+            Some(Prepared::Work(work)) => self.hand_in(work, bytes).await,
             None => BankAnswer::Error(ErrorCode::Unavailable),
         }
     }
@@ -204,9 +206,9 @@ impl<B: Books> Bank<B> {
         self.settle(examined.await)
     }
 
-    async fn hand_in(&self, work: Work) -> BankAnswer {
+    async fn hand_in(&self, work: Work, bytes: usize) -> BankAnswer {
         let (reply, answer) = oneshot::channel();
-        match self.inner.jobs.try_send(Job::Task(Task::Customer(work, reply))) {
+        match self.inner.jobs.try_send(Job::Task(Task::Customer(work, bytes, reply))) {
             Ok(()) => answer.await.unwrap_or(BankAnswer::Error(ErrorCode::Unavailable)),
             Err(mpsc::error::TrySendError::Full(_)) => BankAnswer::Error(ErrorCode::Busy),
             Err(mpsc::error::TrySendError::Closed(_)) => BankAnswer::Error(ErrorCode::Unavailable),
@@ -283,10 +285,11 @@ impl<B: Books> Bank<B> {
         match done {
             Ok(Ok(done)) => Some(done),
             Ok(Err(fault)) => {
-                if let Fault::Behind { said, .. } = fault {
-                    // Old books stay closed, whoever starts the program again.
-                    let kept = self.inner.books.said(said);
-                    kept.unwrap_or_else(|why| tracing::error!(%why, "the number was not remembered"));
+                if let (Fault::Behind { letter, .. }, false) = (&fault, self.inner.failed.has_happened()) {
+                    // Old books stay closed, whoever starts the program again. The letter is kept and not its number
+                    // alone: should it prove forged, the bank must not stay closed.
+                    let kept = self.inner.books.witnessed(letter);
+                    kept.unwrap_or_else(|why| tracing::error!(%why, "the letter was not kept"));
                 }
                 self.inner.failed.with(fault);
                 None

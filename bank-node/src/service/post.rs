@@ -1,6 +1,7 @@
 //! The post's own hours: what nobody has collected in time is taken away (SPEC §4.12).
 
 use super::Bank;
+use super::writer::OWN_BYTES;
 use crate::desk::Desk;
 use crate::desk::counter::Work;
 use crate::desk::post::PostWork;
@@ -17,7 +18,8 @@ impl<B: Books> Bank<B> {
                 return;
             }
             // A bank that is busy or closed does it at the next look.
-            if let BankAnswer::Error(_) = self.hand_in(Work::Post(Box::new(PostWork::Sweep))).await {
+            if let BankAnswer::Error(_) = self.hand_in(Work::Post(Box::new(PostWork::Sweep)), OWN_BYTES).await
+            {
                 return;
             }
         }

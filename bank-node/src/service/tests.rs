@@ -190,10 +190,10 @@ async fn a_witness_closes_the_bank() {
     let BankAnswer::Withdrawn(_, letter) = answer else { panic!() };
     assert_eq!(bank.ask(BankAsk::Witness(letter.clone())).await, BankAnswer::Noted);
     let later = protocol::bank::Letter { number: 1_000, ..letter.unverified().clone() };
-    let later = bank.keys().attest.sign(later);
+    let later = Box::new(bank.keys().attest.sign(later));
     let unavailable = BankAnswer::Error(ErrorCode::Unavailable);
-    assert_eq!(bank.ask(BankAsk::Witness(later)).await, unavailable);
-    assert_eq!(bank.failed().await, Fault::Behind { entry: 3, said: 1_000 });
+    assert_eq!(bank.ask(BankAsk::Witness(Signed::clone(&later))).await, unavailable);
+    assert_eq!(bank.failed().await, Fault::Behind { entry: 3, letter: later });
     assert_eq!(bank.ask(BankAsk::Withdraw(withdrawal(&bank, &alice, 8, 30))).await, unavailable);
     assert_eq!(bank.order(opening(1)).await, Err(OrderError::Unavailable));
     assert_eq!(bank.read(|view| view.journal_head()).await, Some(3));
@@ -217,6 +217,20 @@ async fn a_full_disk_says_nothing_about_a_request() {
     room.store(true, Ordering::SeqCst);
     assert!(matches!(bank.ask(asked).await, BankAnswer::Withdrawn(..)));
     books_are_in_order(&bank).await;
+}
+
+/// Y6: news that can't be written down stay for the next look and do not wake it themselves: no loop while the disk is full.
+#[tokio::test(flavor = "multi_thread")]
+async fn news_without_room_wait() {
+    let room = Arc::new(AtomicBool::new(false));
+    let seen = Arc::clone(&room);
+    let world = World { has_room: Box::new(move || seen.load(Ordering::SeqCst)), ..World::roomy(noon()) };
+    let bank = open_bank(Memory::new(), world);
+    assert!(bank.inner.news.is_woken(), "opening is news");
+    assert_eq!(bank.bulletin_if_due().await, None);
+    assert!(!bank.inner.news.is_woken());
+    room.store(true, Ordering::SeqCst);
+    assert!(bank.bulletin_if_due().await.is_some());
 }
 
 /// Who asks while too many are inside is told to come later, and leaves no trace.
@@ -302,6 +316,7 @@ async fn the_open_bank_closes_reclaims_by_its_clock() {
     let note = Note::fresh(root).hand_on(range, sink, &Signer::from_secret(&secret_of(7))).unwrap();
     let asked = BankAsk::Reclaim(alice.owner.sign(reclaim), NoteTable::pack([&note]));
     assert!(matches!(bank.ask(asked).await, BankAnswer::Reclaim(_)));
+    bank.bulletin_if_due().await.expect("the first one is due, and lists it");
     let before = *bank.newest().borrow();
     assert!(bank.turn().await);
     assert_eq!(*bank.newest().borrow(), before);

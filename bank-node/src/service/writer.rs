@@ -18,6 +18,10 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 /// Requests in one commit.
 const BATCH_MAX: usize = 256;
+/// Bytes of requests in one commit; the last one may be above.
+pub(super) const BATCH_BYTES: usize = 16 << 20;
+/// What an order or a chore counts for: they are short.
+pub(super) const OWN_BYTES: usize = 4096;
 
 /// What the writer is asked to do.
 pub(super) enum Job {
@@ -29,8 +33,8 @@ pub(super) enum Job {
 
 /// Something for the books, and who waits for what it comes to.
 pub(super) enum Task {
-    /// A customer's request.
-    Customer(Work, oneshot::Sender<BankAnswer>),
+    /// A customer's request, and how many bytes he sent.
+    Customer(Work, usize, oneshot::Sender<BankAnswer>),
     /// An operator's order.
     Operator(Order, oneshot::Sender<Result<office::Done, OrderError>>),
     /// The bank's own work; told nothing if it could not be done.
@@ -98,7 +102,7 @@ impl<B: Books> Writer<B> {
         let _alarm = Alarm(self.failed.clone());
         let mut attempts = Attempts::default();
         while let Some(first) = self.queue.blocking_recv() {
-            let (batch, stop) = self.drain(first);
+            let (batch, stop) = drain(&mut self.queue, first);
             if self.failed.has_happened() {
                 // Somebody else found it, an audit or a witness: nothing is written any more.
                 return batch.into_iter().for_each(Task::unavailable);
@@ -116,20 +120,6 @@ impl<B: Books> Writer<B> {
                 return;
             }
         }
-    }
-
-    /// What waits, up to a batch, and whether it is the last.
-    fn drain(&mut self, first: Job) -> (Vec<Task>, Option<oneshot::Sender<()>>) {
-        let mut batch = Vec::new();
-        let mut next = Some(first);
-        while let Some(job) = next {
-            match job {
-                Job::Task(task) => batch.push(task),
-                Job::Stop(stopped) => return (batch, Some(stopped)),
-            }
-            next = if batch.len() < BATCH_MAX { self.queue.try_recv().ok() } else { None };
-        }
-        (batch, None)
     }
 
     fn carry_out(&self, batch: Vec<Task>, attempts: &mut Attempts) -> Result<(), Fault> {
@@ -163,10 +153,36 @@ impl<B: Books> Writer<B> {
     }
 }
 
+/// What waits, up to a batch, and whether it is the last.
+fn drain(queue: &mut mpsc::Receiver<Job>, first: Job) -> (Vec<Task>, Option<oneshot::Sender<()>>) {
+    let (mut batch, mut bytes) = (Vec::new(), 0_usize);
+    let mut next = Some(first);
+    while let Some(job) = next {
+        match job {
+            Job::Task(task) => {
+                bytes = bytes.saturating_add(task.bytes());
+                batch.push(task);
+            }
+            Job::Stop(stopped) => return (batch, Some(stopped)),
+        }
+        // What it writes has to fit into the room that was asked for.
+        let has_place = batch.len() < BATCH_MAX && bytes < BATCH_BYTES;
+        next = if has_place { queue.try_recv().ok() } else { None };
+    }
+    (batch, None)
+}
+
 impl Task {
+    fn bytes(&self) -> usize {
+        match self {
+            Task::Customer(_, bytes, _) => *bytes,
+            Task::Operator(..) | Task::Own(..) | Task::Calendar(_) => OWN_BYTES,
+        }
+    }
+
     fn perform(&self, desk: Desk<'_>, tx: &mut impl Tx, attempts: &mut Attempts) -> Result<Told, Fault> {
         Ok(match self {
-            Task::Customer(work, _) => Told::Customer(Box::new(work.perform(desk, tx, attempts)?)),
+            Task::Customer(work, ..) => Told::Customer(Box::new(work.perform(desk, tx, attempts)?)),
             Task::Operator(order, _) => Told::Operator(desk.order(tx, order)?.map_err(OrderError::from)),
             Task::Own(chore, _) => Told::Own(chore.perform(desk, tx)?),
             Task::Calendar(_) => Told::Calendar(desk.turn(tx)?),
@@ -176,7 +192,7 @@ impl Task {
     /// Whoever does not wait any more asks again: the answer is kept.
     fn tell(self, told: Told) {
         match (self, told) {
-            (Task::Customer(_, reply), Told::Customer(answer)) => drop(reply.send(*answer)),
+            (Task::Customer(_, _, reply), Told::Customer(answer)) => drop(reply.send(*answer)),
             (Task::Operator(_, reply), Told::Operator(done)) => drop(reply.send(done)),
             (Task::Own(_, reply), Told::Own(done)) => drop(reply.send(Some(done))),
             (Task::Calendar(reply), Told::Calendar(more)) => drop(reply.send(Some(more))),
@@ -188,10 +204,38 @@ impl Task {
 
     fn unavailable(self) {
         match self {
-            Task::Customer(_, reply) => drop(reply.send(BankAnswer::Error(ErrorCode::Unavailable))),
+            Task::Customer(_, _, reply) => drop(reply.send(BankAnswer::Error(ErrorCode::Unavailable))),
             Task::Operator(_, reply) => drop(reply.send(Err(OrderError::Unavailable))),
             Task::Own(_, reply) => drop(reply.send(None)),
             Task::Calendar(reply) => drop(reply.send(None)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A commit never has more in it than there is room for: large requests go into several, small ones into one.
+    #[test]
+    fn a_batch_is_bounded_by_number_and_bytes() {
+        let batches = |each: usize| {
+            let (jobs, mut queue) = mpsc::channel(1000);
+            for _ in 0..300 {
+                let task = Task::Customer(Work::Contest(Vec::new()), each, oneshot::channel().0);
+                assert!(jobs.try_send(Job::Task(task)).is_ok());
+            }
+            let mut sizes = Vec::new();
+            while let Ok(first) = queue.try_recv() {
+                sizes.push(drain(&mut queue, first).0.len());
+            }
+            sizes
+        };
+        assert_eq!(batches(1000), [256, 44]);
+        let large = 272 << 10;
+        let sizes = batches(large);
+        assert_eq!(sizes.iter().sum::<usize>(), 300);
+        assert!(sizes.iter().all(|size| size * large < BATCH_BYTES + large), "{sizes:?}");
+        assert_eq!(batches(2 * BATCH_BYTES).len(), 300, "one alone always goes");
     }
 }

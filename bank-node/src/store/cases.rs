@@ -13,6 +13,8 @@ use protocol::time::Timestamp;
 const PAGE: usize = 256;
 /// Where the first thing that is not done is kept.
 const DONE: &[u8] = b"done";
+/// Beside a party's case: it is he who is asked.
+const ASKED: &[u8] = &[1];
 
 fn halves(table: Table, key: &[u8]) -> Result<(u64, u64), Fault> {
     let (first, second) = key.split_at_checked(8).unwrap_or_default();
@@ -102,6 +104,27 @@ impl<S: Shelf> CaseView for S {
         cases.filter(is_his).take(limit).collect()
     }
 
+    fn cases_asking(&self, account: AccountNumber, after: u64, limit: usize) -> Result<Vec<Case>, Fault> {
+        let (mut found, mut after) = (Vec::new(), after);
+        while let Some(from) = after.checked_add(1) {
+            let page = self.from(Table::CasesOf, &pair_key(account.0, from), PAGE)?;
+            if page.is_empty() {
+                break;
+            }
+            for (key, asked) in page {
+                let (whose, number) = halves(Table::CasesOf, &key)?;
+                if whose != account.0 || found.len() >= limit {
+                    return Ok(found);
+                }
+                after = number;
+                if asked == ASKED {
+                    found.extend(self.case(number)?);
+                }
+            }
+        }
+        Ok(found)
+    }
+
     fn debts_of(&self, account: AccountNumber) -> Result<Vec<u64>, Fault> {
         let cases = seconds(self, Table::Debts, account.0, 0, usize::MAX)?.into_iter();
         let owed = cases.filter_map(|case| match self.get(Table::Debts, &pair_key(account.0, case)) {
@@ -137,8 +160,11 @@ impl<S: Shelf> CaseView for S {
 impl<S: ShelfMut> CaseTx for S {
     fn keep_case(&mut self, case: &Case) -> Result<(), Fault> {
         self.put(Table::CasesOver, &pair_key(case.serial, case.number), &[])?;
-        for party in case.parties() {
-            self.put(Table::CasesOf, &pair_key(party.0, case.number), &[])?;
+        // A walk that went back asks somebody no more who is no party either.
+        let before = self.case(case.number)?.and_then(|before| before.asked());
+        for party in case.parties().into_iter().chain(before) {
+            let asked: &[u8] = if case.asked() == Some(party) { ASKED } else { &[] };
+            self.put(Table::CasesOf, &pair_key(party.0, case.number), asked)?;
         }
         if let Stage::Judged(debt) = &case.stage {
             let owed = u8::from(!debt.owed().is_zero());

@@ -25,3 +25,4 @@ pub use memory::Memory;
 pub use redb::Redb;
 pub use redo::Logged;
 pub use tables::Ledger;
+pub(crate) use tables::has_format;

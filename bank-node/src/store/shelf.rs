@@ -1,6 +1,8 @@
 //! What a store of ordered keys has to be able to do.
 
 use crate::ledger::Fault;
+use protocol::bank::Letter;
+use protocol::sign::Signed;
 
 /// The tables. Keys are big-endian, so that their order in bytes is their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -148,6 +150,12 @@ pub trait Store: Send + Sync + 'static {
     /// Remembers that the bank has given its word up to this journal entry. A store without a redo log forgets it.
     fn said(&self, entry: u64) -> Result<(), Fault> {
         let _ = entry;
+        Ok(())
+    }
+
+    /// Keeps a letter that is above the books' end. A store without a redo log forgets it.
+    fn witnessed(&self, letter: &Signed<Letter>) -> Result<(), Fault> {
+        let _ = letter;
         Ok(())
     }
 }

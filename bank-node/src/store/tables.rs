@@ -4,7 +4,7 @@ use super::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use crate::ledger::books::{Books, Fault, Line, Operator, Tx, View};
 use crate::ledger::{Account, AccountKind, AccountNumber, Answer, Asked, Entry, Issued, Redeemed};
 use crate::ledger::{CASH, GUARANTEE, OUTSTANDING};
-use protocol::bank::Bulletin;
+use protocol::bank::{Bulletin, Letter};
 use protocol::id::{Digest, Key};
 use protocol::range::Range;
 use protocol::sign::Signed;
@@ -13,9 +13,25 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The version of this layout.
-const FORMAT: &[u8] = &[3];
+const FORMAT: u8 = 3;
+/// Where books say which one they have.
+const FORMAT_KEY: &[u8] = b"format";
 /// Above every key.
 const TOP: &[u8] = &[0xff; 40];
+
+/// Whether these are books of this layout, or empty ones: `false` if they are empty. To be asked before anything is
+/// written beside them.
+pub(crate) fn has_format(shelf: &impl Shelf) -> Result<bool, Fault> {
+    match shelf.get(Table::Meta, FORMAT_KEY)?.as_deref() {
+        Some([FORMAT]) => Ok(true),
+        Some(other) => {
+            // Every format's number is one byte.
+            let books = other.first().copied().unwrap_or_default();
+            Err(Fault::Format { books, ours: FORMAT })
+        }
+        None => Ok(false),
+    }
+}
 
 /// Books on a store of ordered keys.
 #[derive(Debug)]
@@ -26,10 +42,9 @@ pub struct Ledger<S> {
 impl<S: Store> Ledger<S> {
     /// Opens the books; new ones get the bank's own accounts.
     pub fn open(store: S) -> Result<Ledger<S>, Fault> {
-        store.write(|shelf| match shelf.get(Table::Meta, b"format")?.as_deref() {
-            Some(FORMAT) => Ok(()),
-            Some(_) => Err(Fault::Damaged("the books were written by another version".to_owned())),
-            None => {
+        store.write(|shelf| match has_format(shelf)? {
+            true => Ok(()),
+            false => {
                 let own = [
                     (CASH, AccountKind::Cash, "cash"),
                     (OUTSTANDING, AccountKind::Outstanding, "notes"),
@@ -38,7 +53,7 @@ impl<S: Store> Ledger<S> {
                 for (number, kind, name) in own {
                     shelf.keep_account(&Account::new(number, kind, name, Timestamp(0)))?;
                 }
-                shelf.put(Table::Meta, b"format", FORMAT)
+                shelf.put(Table::Meta, FORMAT_KEY, &[FORMAT])
             }
         })?;
         Ok(Ledger { store })
@@ -62,6 +77,10 @@ impl<S: Store> Books for Ledger<S> {
 
     fn said(&self, entry: u64) -> Result<(), Fault> {
         self.store.said(entry)
+    }
+
+    fn witnessed(&self, letter: &Signed<Letter>) -> Result<(), Fault> {
+        self.store.witnessed(letter)
     }
 }
 

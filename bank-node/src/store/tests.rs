@@ -57,10 +57,14 @@ fn redb_conforms() {
 }
 
 #[test]
-fn books_of_a_newer_version_are_not_touched() {
-    let store = Memory::new();
-    store.write(|shelf| shelf.put(Table::Meta, b"format", &[4])).unwrap();
-    assert!(matches!(Ledger::open(store), Err(Fault::Damaged(_))));
+fn books_of_another_version_are_not_touched() {
+    for (format, whose) in [(2, "an earlier version"), (4, "a later version")] {
+        let store = Memory::new();
+        store.write(|shelf| shelf.put(Table::Meta, b"format", &[format])).unwrap();
+        let Err(fault) = Ledger::open(store) else { panic!("format {format}") };
+        assert_eq!(fault, Fault::Format { books: format, ours: 3 });
+        assert!(fault.to_string().contains(whose), "{fault}");
+    }
 }
 
 #[derive(Clone)]

@@ -89,7 +89,10 @@ impl Fault {
 
 fn of_join(fault: &JoinFault) -> Exit {
     match fault {
-        JoinFault::Already | JoinFault::OtherLetter { .. } | JoinFault::OtherSecret { .. } => Exit::Refused,
+        JoinFault::Already
+        | JoinFault::Restoring
+        | JoinFault::OtherLetter { .. }
+        | JoinFault::OtherSecret { .. } => Exit::Refused,
         JoinFault::Phrase(_) | JoinFault::Code(_) | JoinFault::Letter(_) => Exit::Usage,
         JoinFault::NoAnswer(_) => Exit::InDoubt,
         JoinFault::Bank(code) => of_code(*code),
@@ -113,7 +116,8 @@ fn of_restore(fault: &RestoreFault) -> Exit {
         | RestoreFault::OtherSecret { .. }
         | RestoreFault::NoAccount
         | RestoreFault::AnotherAccount(_)
-        | RestoreFault::Overtaken => Exit::Refused,
+        | RestoreFault::Overtaken
+        | RestoreFault::Clock => Exit::Refused,
         RestoreFault::Damaged(_)
         | RestoreFault::Vault(_)
         | RestoreFault::Busy(_)
@@ -136,6 +140,7 @@ fn restore_reason(fault: &RestoreFault) -> &'static str {
         RestoreFault::NoAccount => "no_account",
         RestoreFault::AnotherAccount(_) => "another_account",
         RestoreFault::Overtaken => "overtaken",
+        RestoreFault::Clock => ErrorCode::Expired.word(),
         RestoreFault::Vault(_) => "bad_vault",
         RestoreFault::Busy(_) => "in_use",
         RestoreFault::Code(_)
@@ -151,6 +156,7 @@ fn restore_reason(fault: &RestoreFault) -> &'static str {
 fn join_reason(fault: &JoinFault) -> &'static str {
     match fault {
         JoinFault::Already => "already_joined",
+        JoinFault::Restoring => "restore_begun",
         JoinFault::OtherLetter { .. } => "other_letter",
         JoinFault::OtherSecret { .. } => "other_secret",
         JoinFault::Phrase(_) => "bad_phrase",

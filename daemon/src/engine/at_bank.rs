@@ -92,7 +92,9 @@ impl Core {
             let _ = self.batch.take(&mut self.wallet, decision);
         }
         let refreshing = self.wallet.open_bank_ops().any(|op| op.what == Operation::Refresh);
-        if refreshing || !self.wallet.policy().refresh {
+        // What a vault misses can't be restored: money that it has is not turned by ourselves into roots that only this
+        // disk would know. (Refresh stays due: it goes on when the vault does.)
+        if refreshing || !self.wallet.policy().refresh || self.gate.is_refused() {
             return Ok(());
         }
         self.refresh_due = false;

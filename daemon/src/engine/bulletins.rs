@@ -160,7 +160,8 @@ async fn take(engine: &Engine, bulletin: Signed<Bulletin>, source: Source) -> Op
     engine.ask(|reply| Input::Bulletin(Box::new(bulletin), source, reply)).await.ok()
 }
 
-async fn pull_all(engine: &Engine, link: &BankLink) {
+/// Asks the bank for what is new.
+pub(super) async fn pull_all(engine: &Engine, link: &BankLink) {
     for _ in 0..PAGES_MAX {
         let after = engine.shared.heard().number();
         let page = match link.ask(&BankAsk::Bulletins(after)).await {

@@ -64,7 +64,16 @@ pub(super) async fn mail_to(
     order: Digest,
     ask: PayAsk,
 ) -> Mailed {
-    let Ok(party) = contacts.party(to, None).await else { return Mailed::Open };
+    let party = match contacts.party(to, None).await {
+        Ok(party) => party,
+        Err(fault) if fault.is_for_good() => {
+            // What we answer is on disk, or the same at each asking: he hears it when he shows his payment again. Until
+            // then an item of his must not stand before everybody else's.
+            tracing::warn!(to = %to, %fault, "an answer finds nobody");
+            return Mailed::Settled;
+        }
+        Err(_) => return Mailed::Open,
+    };
     let Some(envelope) = shared.envelope(&party, ask) else { return Mailed::Settled };
     let now = shared.now();
     let item = shared.persona.node.sign(MailItem {

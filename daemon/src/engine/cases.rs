@@ -20,15 +20,16 @@ use protocol::node::chance::chance_bytes;
 use protocol::note::{LINKS_MAX, LINKS_PER_MESSAGE_MAX, Note, NoteTable};
 use protocol::pay::Defence;
 use protocol::time::DAY_SECONDS;
-use protocol::wire::{self, BankAnswer, BankAsk, CaseState, PayAnswer};
-use std::collections::{BTreeSet, HashMap};
+use protocol::wire::{self, BankAnswer, BankAsk, CASES_ASKED, CaseState, PayAnswer};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// How often the bank is asked how our cases stand.
 const CASES_EVERY: Duration = Duration::from_secs(3600);
 /// How soon again when it did not answer.
 const CASES_AGAIN: Duration = Duration::from_secs(60);
-/// Most cases that are read at once.
+/// Most cases that are read at once, besides those that ask something of us.
 const CASES_MAX: usize = 1024;
 /// The pause before the bank is asked again for what it refused without proof; it doubles up to an hour.
 const PROOF_FIRST: Duration = Duration::from_secs(60);
@@ -215,9 +216,11 @@ impl Core {
         for (case, question) in asked {
             let kept = self.store.kept_about(&question)?;
             let keys = self.keyring.open(self.shared.now());
-            match self.wallet.defence(case, &question, &kept, keys) {
-                Some(defence) => self.jobs.defend(case, defence),
-                None => tracing::warn!(case, "a case asks what only the owner can answer"),
+            let defences = self.wallet.defences(case, &question, &kept, keys);
+            if defences.is_empty() {
+                tracing::warn!(case, "a case asks what only the owner can answer");
+            } else {
+                self.jobs.defend(case, defences);
             }
         }
         Ok(())
@@ -238,18 +241,43 @@ impl Core {
 }
 
 impl Outbox {
+    /// How our cases stand: all that ask something of us first, then the others, as many as are read at once, from
+    /// where it was left off before.
     pub(super) async fn cases(&self) -> Input {
-        let (mut all, mut after) = (Vec::new(), 0);
+        let (mut all, mut after) = (Vec::new(), CASES_ASKED);
         loop {
-            let Ok(BankAnswer::Cases(page)) = self.link.ask(&BankAsk::Cases(self.query(after))).await else {
+            let Some(page) = self.page_of_cases(after).await else {
                 return Input::Unanswered(Flight::Cases);
             };
-            let last = page.iter().map(|state| state.case).max().unwrap_or(0);
+            let Some(last) = page.iter().map(|state| state.case).max() else { break };
             all.extend(page);
-            if last <= after || all.len() >= CASES_MAX {
-                return Input::CasesTold(Flight::Cases, all);
+            if last <= after & !CASES_ASKED {
+                break;
             }
-            after = last;
+            after = CASES_ASKED | last;
+        }
+        let (asking, mut after) = (all.len(), self.shared().cases_read.load(Ordering::Relaxed));
+        while all.len() < asking + CASES_MAX {
+            let Some(page) = self.page_of_cases(after).await else {
+                return Input::Unanswered(Flight::Cases);
+            };
+            let last = page.iter().map(|state| state.case).max().filter(|last| *last > after);
+            all.extend(page);
+            after = last.unwrap_or(0);
+            if last.is_none() {
+                break;
+            }
+        }
+        self.shared().cases_read.store(after, Ordering::Relaxed);
+        // One case may have been told twice: the later word is the newer one.
+        let states: BTreeMap<u64, CaseState> = all.into_iter().map(|state| (state.case, state)).collect();
+        Input::CasesTold(Flight::Cases, states.into_values().collect())
+    }
+
+    async fn page_of_cases(&self, after: u64) -> Option<Vec<CaseState>> {
+        match self.link.ask(&BankAsk::Cases(self.query(after))).await {
+            Ok(BankAnswer::Cases(page)) => Some(page),
+            _ => None,
         }
     }
 
@@ -269,16 +297,18 @@ impl Outbox {
         })
     }
 
-    pub(super) async fn defend(&self, case: u64, defence: Defence) -> Input {
+    /// What the bank does not take is not said again, and the next defence is tried.
+    pub(super) async fn defend(&self, case: u64, defences: Vec<Defence>) -> Input {
         let flight = Flight::Defend(case);
-        match self.link.ask(&BankAsk::Defend(case, defence)).await {
-            Ok(BankAnswer::Cases(states)) => Input::CasesTold(flight, states),
-            Ok(answer) => {
-                tracing::warn!(case, ?answer, "the bank did not take what we say in a case");
-                Input::Noted(flight)
+        for defence in defences {
+            match self.link.ask(&BankAsk::Defend(case, defence)).await {
+                Ok(BankAnswer::Cases(states)) => return Input::CasesTold(flight, states),
+                Ok(BankAnswer::Error(code)) if code.is_passing() => return Input::Unanswered(flight),
+                Ok(answer) => tracing::warn!(case, ?answer, "the bank did not take what we say in a case"),
+                Err(_) => return Input::Unanswered(flight),
             }
-            Err(_) => Input::Unanswered(flight),
         }
+        Input::Noted(flight)
     }
 
     /// Over a throw-away identity: who holds what is nobody's business.

@@ -41,6 +41,13 @@ pub enum SpeakFault {
     Store(#[from] StoreFault),
 }
 
+impl SpeakFault {
+    /// Whether it is his papers, and not the way to him or our own disk: no waiting makes them good.
+    pub(super) fn is_for_good(&self) -> bool {
+        matches!(self, SpeakFault::Unknown | SpeakFault::Papers(_))
+    }
+}
+
 /// Checked papers, as of a version of the directory.
 #[derive(Default)]
 struct Parties {
@@ -232,4 +239,19 @@ impl Contacts {
 
 fn places_of(request: &Request) -> Vec<Multiaddr> {
     request.address.as_str().parse().into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Y8: an item whose sender's papers fail is settled and leaves the box; one whose answer finds no way, or no disk,
+    /// is looked at again.
+    #[test]
+    fn only_papers_fail_for_good() {
+        assert!(SpeakFault::Unknown.is_for_good());
+        assert!(SpeakFault::Papers("expired".to_owned()).is_for_good());
+        assert!(!SpeakFault::Garbled.is_for_good());
+        assert!(!SpeakFault::Store(StoreFault::Broken("full".to_owned())).is_for_good());
+    }
 }

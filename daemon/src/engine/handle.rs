@@ -5,6 +5,7 @@ use super::mailroom::MailWindow;
 use super::vault::VaultState;
 use super::waiting::Waiting;
 use crate::keyring::UnlockRefusal;
+use crate::profile::FIRST_GENERATION;
 use crate::store::{RedbStore, Store as _, StoreFault};
 use crate::wallet::Wallet;
 use crate::wallet::banking::CallKey;
@@ -59,6 +60,8 @@ pub struct Shared {
     pub waiting: Waiting,
     /// Moves whenever something new was copied from the directory: what was checked before may be old.
     pub directory_version: AtomicU64,
+    /// Up to which case the bank was last asked how ours stand.
+    pub cases_read: AtomicU64,
     /// How the vault stands.
     pub vault: watch::Sender<VaultState>,
     past_views: RwLock<Vec<ViewKey>>,
@@ -80,6 +83,7 @@ impl Shared {
             newest_event: watch::Sender::new(wallet.newest_event()),
             waiting: Waiting::default(),
             directory_version: AtomicU64::new(0),
+            cases_read: AtomicU64::new(0),
             vault: watch::Sender::default(),
             past_views: RwLock::default(),
             mail: MailWindow::default(),
@@ -104,8 +108,14 @@ impl Shared {
     /// The keys that envelopes to us open with: the present one, and while we are unlocked those of all earlier
     /// generations, too. (Only the present one lies on disk: a thief reads no old mail.)
     pub fn views(&self) -> Vec<ViewKey> {
+        self.views_and_whether_all().0
+    }
+
+    /// The same, and whether these are all that ever were ours: said of one moment, for a lock may fall in between.
+    pub(super) fn views_and_whether_all(&self) -> (Vec<ViewKey>, bool) {
         let past = self.past_views.read().unwrap_or_else(PoisonError::into_inner);
-        self.persona.views.iter().chain(past.iter()).cloned().collect()
+        let all = self.persona.generation <= FIRST_GENERATION || !past.is_empty();
+        (self.persona.views.iter().chain(past.iter()).cloned().collect(), all)
     }
 
     pub(super) fn set_past_views(&self, views: Vec<ViewKey>) {

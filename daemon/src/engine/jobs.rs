@@ -175,8 +175,8 @@ impl Jobs {
     }
 
     /// Says in a case what we have to say.
-    pub fn defend(&self, case: u64, defence: Defence) {
-        self.launch(Flight::Defend(case), || Job::Defend(case, defence));
+    pub fn defend(&self, case: u64, defences: Vec<Defence>) {
+        self.launch(Flight::Defend(case), || Job::Defend(case, defences));
     }
 
     /// Shows chains that go on from reclaimed keys.

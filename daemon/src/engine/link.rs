@@ -9,7 +9,7 @@ use protocol::bank::AddressRecord;
 use protocol::id::Key;
 use protocol::node::address::address_record;
 use protocol::node::net::{AskError, Multiaddr, Net, NetStatus, PeerId, Protocol, ask_once, peer_of};
-use protocol::wire::{self, BankAnswer, BankAsk};
+use protocol::wire::{self, BankAnswer, BankAsk, ENTRIES_MAX};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -24,6 +24,34 @@ const KEPT_ADDRESSES: usize = 256;
 const LOOK_UP_EVERY: Duration = Duration::from_secs(600);
 /// How often our address is published again, or looked at for changes.
 const PUBLISH_EVERY: Duration = Duration::from_secs(60);
+
+/// Most pages of the directory that are copied in a turn: a bank whose list has no end keeps nobody busy for ever.
+const PAGES_A_TURN: u32 = 64;
+
+/// A page of the directory that is not the last.
+struct Copied {
+    /// Whether it has as many entries as a page can.
+    full: bool,
+    /// Entries between it and the head.
+    left: u64,
+}
+
+/// How far a turn of copying has come.
+#[derive(Default)]
+struct Turn {
+    pages: u32,
+    left: Option<u64>,
+}
+
+impl Turn {
+    /// Whether the next page is asked for now. The turn ends as well when the bank gives less than it could and the
+    /// head runs away from us; the next one goes on where it stopped.
+    fn goes_on(&mut self, page: Copied) -> bool {
+        let nearer = self.left.is_none_or(|before| page.left < before);
+        (self.pages, self.left) = (self.pages.saturating_add(1), Some(page.left));
+        self.pages < PAGES_A_TURN && (page.full || nearer)
+    }
+}
 
 /// Why the bank gave no answer.
 #[derive(Debug, thiserror::Error)]
@@ -90,7 +118,10 @@ impl BankLink {
             drop(self.syncing.lock().await);
             return;
         };
-        while self.sync_page().await {}
+        let mut turn = Turn::default();
+        while let Some(page) = self.sync_page().await
+            && turn.goes_on(page)
+        {}
         self.engine.shared.renew_papers();
         if self.engine.shared.is_replaced() {
             let word = VaultWord::Quarantine(Quarantine::OlderGeneration);
@@ -115,18 +146,21 @@ impl BankLink {
         }
     }
 
-    async fn sync_page(&self) -> bool {
+    async fn sync_page(&self) -> Option<Copied> {
         let shared = &self.engine.shared;
         let since = match shared.store.directory_head() {
             Ok((sequence, _)) => sequence,
             Err(fault) => {
                 tracing::error!(%fault, "the directory can't be read");
-                return false;
+                return None;
             }
         };
         let Ok(BankAnswer::Directory(page)) = self.ask(&BankAsk::Directory(since)).await else {
-            return false;
+            return None;
         };
+        let entries = page.entries.len();
+        let copied = since.saturating_add(u64::try_from(entries).unwrap_or(u64::MAX));
+        let left = page.head.unverified().sequence.saturating_sub(copied);
         let mut keys = (*shared.keys()).clone();
         let mut news = Vec::new();
         for certificate in &page.keys {
@@ -144,13 +178,13 @@ impl BankLink {
         match taken {
             Ok(Ok(more)) => {
                 shared.directory_version.fetch_add(1, Ordering::Relaxed);
-                more
+                more.then_some(Copied { full: entries >= ENTRIES_MAX, left })
             }
             Ok(Err(flaw)) => {
                 tracing::error!(%flaw, "a page of the directory is refused");
-                false
+                None
             }
-            Err(_) => false,
+            Err(_) => None,
         }
     }
 
@@ -224,5 +258,23 @@ impl BankLink {
             }
             tokio::time::sleep(if settled { PUBLISH_EVERY } else { Duration::from_secs(1) }).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Y6: a bank that makes up entries for ever, full pages of them or one by one, has an end in each turn.
+    #[test]
+    fn a_directory_without_end_ends_the_turn() {
+        let pages = |full, left: fn(u64) -> u64| {
+            let mut turn = Turn::default();
+            (0..10_000).take_while(|at| turn.goes_on(Copied { full, left: left(*at) })).count() + 1
+        };
+        assert_eq!(pages(true, |_| 1), 64, "always one more");
+        assert_eq!(pages(false, |_| 1_000), 2, "the head does not come nearer");
+        assert_eq!(pages(false, |at| 100_000 - at), 64, "it comes nearer by crumbs");
+        assert_eq!(pages(true, |at| 100_000 - at), 64, "a large town is copied in several turns");
     }
 }

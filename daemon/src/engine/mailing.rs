@@ -10,13 +10,46 @@ use protocol::id::{PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::pay::{AmountRule, Mode, Request};
 use protocol::sign::Signed;
-use protocol::time::DAY_SECONDS;
+use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{PayAnswer, REQUESTS_MAX};
 
 /// How long a request that lies at the bank runs.
 const LEFT_SECONDS: u64 = 60 * DAY_SECONDS;
 /// So many of them take money directly, the others only certified: for an amount above the policy's limits.
 const LEFT_DIRECT: usize = REQUESTS_MAX / 2;
+
+/// Most new requests that go to the bank in an hour: each takes a ticket, and the bank could say of all that they are
+/// gone.
+const LEFT_AN_HOUR: usize = 32;
+
+/// How many requests were made for the bank, so that they do not take all tickets from those who come directly.
+#[derive(Debug, Default)]
+pub(super) struct Leaving {
+    since: Timestamp,
+    made: usize,
+    /// Tickets when more could last be made, or at the start.
+    full: usize,
+}
+
+impl Leaving {
+    /// With this many tickets at the start.
+    pub(super) fn with(tickets: usize) -> Leaving {
+        Leaving { full: tickets, ..Leaving::default() }
+    }
+
+    /// Whether one more may be made; locked, half of the tickets are kept for those who come directly.
+    fn one_more(&mut self, tickets: usize, locked: bool, now: Timestamp) -> bool {
+        if now.seconds_since(self.since) >= 3600 {
+            (self.since, self.made) = (now, 0);
+        }
+        if !locked {
+            self.full = tickets;
+        }
+        let allowed = self.made < LEFT_AN_HOUR && (!locked || tickets.saturating_mul(2) > self.full);
+        self.made += usize::from(allowed);
+        allowed
+    }
+}
 
 /// What concerns the mailbox.
 pub enum MailInput {
@@ -37,6 +70,8 @@ pub enum MailInput {
         /// Whether it was about a payment of ours to him.
         reply: Reply<bool>,
     },
+    /// Whether anything could be taken: not in quarantine, nor with a full disk.
+    MayTake(Reply<bool>),
     /// The requests that shall lie at the bank; new ones are made where some are missing.
     Stock(Reply<Vec<Signed<Request>>>),
     /// Those that do.
@@ -51,6 +86,9 @@ impl Core {
             MailInput::Back(id, reply) => self.back(&id, reply),
             MailInput::Answered { party, payment, answer, reply } => {
                 self.mail_answered(&party, &payment, answer, reply)?;
+            }
+            MailInput::MayTake(reply) => {
+                reply.now(self.wallet.quarantine().is_none() && !self.disk_is_low());
             }
             MailInput::Stock(reply) => self.stock(reply)?,
             MailInput::Left(names) => {
@@ -138,6 +176,11 @@ impl Core {
             if self.disk_is_low() || stock.len() >= REQUESTS_MAX {
                 break;
             }
+            let (tickets, locked) =
+                (self.wallet.tickets_left() + self.tickets.len(), self.keyring.open(now).is_none());
+            if !self.leaving.one_more(tickets, locked, now) {
+                break;
+            }
             let Some(ticket) = self.ticket()? else { break };
             let order = RequestOrder {
                 amount: AmountRule::AtMost(most),
@@ -170,5 +213,31 @@ impl Core {
 impl From<MailInput> for Input {
     fn from(mail: MailInput) -> Input {
         Input::Mail(mail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Y8: a bank that says at each look that every request is gone gets so many an hour, and of a locked workstation's
+    /// tickets half at most.
+    #[test]
+    fn a_bank_does_not_drain_the_tickets() {
+        let now = Timestamp(1_000_000);
+        let mut leaving = Leaving::with(100);
+        let made = (0..1000).filter(|_| leaving.one_more(100, false, now)).count();
+        assert_eq!(made, LEFT_AN_HOUR);
+        assert!(!leaving.one_more(100, false, now.plus_seconds(3599)));
+        assert!(leaving.one_more(100, false, now.plus_seconds(3600)));
+        let mut left = 100;
+        for hour in 0..100 {
+            let mut leaving_now = 0;
+            while leaving.one_more(left, true, now.plus_seconds(7200 + hour * 3600)) {
+                (left, leaving_now) = (left - 1, leaving_now + 1);
+            }
+            assert!(leaving_now <= LEFT_AN_HOUR);
+        }
+        assert_eq!(left, 50);
     }
 }

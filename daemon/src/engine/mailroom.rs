@@ -18,16 +18,18 @@ use super::mailing::MailInput;
 use protocol::bank::{MailKind, Purpose, envelope_digest};
 use protocol::id::{Digest, Key, PaymentId};
 use protocol::node::net::Net;
-use protocol::seal;
+use protocol::pay::Mode;
+use protocol::seal::{self, Opened, SealFlaw, ViewKey};
 use protocol::time::Timestamp;
-use protocol::wire::{self, BankAnswer, BankAsk, Letterhead, Parcel, PayAnswer, PayAsk};
+use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode, Letterhead, Parcel, PayAnswer, PayAsk};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How often the mailbox is looked into while the bank is in reach.
 const COLLECT_EVERY: Duration = Duration::from_secs(60);
-/// After so many looks an item that can't be handled just now is answered with what stands in its way.
+/// After so many looks an item that can't be taken just now is answered with what stands in its way; what stands in
+/// ours is not counted.
 const LOOKS_MAX: u32 = 20;
 /// How often requests are left again, whether or not one was handed out.
 const LEAVE_EVERY: Duration = Duration::from_secs(3600);
@@ -76,8 +78,10 @@ pub struct Mailroom {
 enum Handled {
     /// It is safe here and answered, or it is nothing.
     Done,
-    /// Not just now.
+    /// Not just now, for what it is.
     Later,
+    /// Not just now, for what we are: no look is counted.
+    Hindered,
 }
 
 impl Mailroom {
@@ -118,6 +122,8 @@ impl Mailroom {
             if came {
                 // Whose letters these are, and the bank's keys of the day: the directory says it.
                 self.link.sync_directory().await;
+                // Whoever was off for days takes less until he has heard the bank, and his mail would be sent back.
+                super::bulletins::pull_all(&self.engine, &self.link).await;
             }
             if is_there && (came || due) {
                 let paid = self.collect().await;
@@ -155,6 +161,10 @@ impl Mailroom {
     async fn collect(&mut self) -> bool {
         let (mut safe, mut paid) = (0, false);
         loop {
+            // What is handed out counts as collected: whoever could take nothing of it does not ask for it.
+            if !self.engine.ask(|reply| MailInput::MayTake(reply).into()).await.unwrap_or(false) {
+                return paid;
+            }
             let query = self.shared().query(Purpose::Collect, safe, Digest::default());
             let query = self.shared().persona.node.sign(query);
             let parcels = match self.link.ask(&BankAsk::Collect(query)).await {
@@ -173,7 +183,7 @@ impl Mailroom {
                 match self.handle(parcel).await {
                     Handled::Done if all_before_done => safe = number,
                     Handled::Done => {}
-                    Handled::Later => {
+                    Handled::Later | Handled::Hindered => {
                         waiting += 1;
                         all_before_done = false;
                     }
@@ -199,7 +209,11 @@ impl Mailroom {
         let looks = self.looks.get(&name).copied().unwrap_or(0);
         let handled = match self.open(&parcel) {
             Ok((letter, order)) => self.read(letter, order, looks >= LOOKS_MAX).await,
-            Err(why) => {
+            Err(Unread::Locked) => {
+                tracing::info!(item = %name, "mail from before a restore waits until this workstation is unlocked");
+                Handled::Hindered
+            }
+            Err(Unread::Nothing(why)) => {
                 tracing::warn!(item = %name, why, "mail that is dropped");
                 Handled::Done
             }
@@ -212,38 +226,40 @@ impl Mailroom {
             Handled::Later => {
                 self.looks.insert(name, looks.saturating_add(1));
             }
+            Handled::Hindered => {}
         }
         handled
     }
 
     /// The letter inside, if envelope, item and papers belong together.
-    fn open(&self, parcel: &Parcel) -> Result<(Letter, Digest), &'static str> {
+    fn open(&self, parcel: &Parcel) -> Result<(Letter, Digest), Unread> {
         let (shared, item) = (self.shared(), parcel.item.unverified());
         if item.to != shared.persona.owner || item.bank != shared.keys().bank() {
-            return Err("it is for somebody else");
+            return Err("it is for somebody else".into());
         }
         if envelope_digest(&parcel.envelope) != item.envelope {
-            return Err("the envelope is not the item's");
+            return Err("the envelope is not the item's".into());
         }
         parcel.item.check_by(&item.node).map_err(|_| "the item is not signed")?;
-        let opened = seal::open(&shared.persona.views, &parcel.envelope);
-        let opened = opened.map_err(|_| "the envelope does not open")?;
+        let (views, all) = shared.views_and_whether_all();
+        let opened = unseal(&views, all, &parcel.envelope)?;
         let letter: Letterhead = wire::decode(&opened.message).map_err(|_| "the letter can't be read")?;
         let papers = &letter.from;
         if papers.identity.unverified().view != opened.from {
-            return Err("another view key than that of the papers has sealed it");
+            return Err("another view key than that of the papers has sealed it".into());
         }
         if papers.certificate.unverified().owner != item.from {
-            return Err("the papers are not the sender's");
+            return Err("the papers are not the sender's".into());
         }
-        if shared.are_replaced(papers).unwrap_or(true) {
-            return Err("the sender's workstation has been restored since");
+        // Certified money is ours whatever became of its payer; everything else he shows again with new papers.
+        if !is_certified(&letter.ask) && shared.are_replaced(papers).unwrap_or(true) {
+            return Err("the sender's workstation has been restored since".into());
         }
         match (item.kind, letter.ask) {
             (MailKind::Payment, PayAsk::Pay(payment)) => {
                 let order = payment.order.unverified();
                 if payment.order.digest() != item.order || order.payer != item.from {
-                    return Err("the payment is not the one that the item names");
+                    return Err("the payment is not the one that the item names".into());
                 }
                 let id = order.payment;
                 Ok((Letter::Payment(letter.from, id, payment), item.order))
@@ -253,11 +269,11 @@ impl Mailroom {
             }
             (MailKind::Answer, PayAsk::Confirm(id, receipt)) => {
                 if receipt.unverified().order != item.order {
-                    return Err("the confirmation is about another order");
+                    return Err("the confirmation is about another order".into());
                 }
                 Ok((Letter::Answer(letter.from, id, Box::new(PayAnswer::Receipt(receipt))), item.order))
             }
-            _ => Err("such a letter does not come by mail"),
+            _ => Err("such a letter does not come by mail".into()),
         }
     }
 
@@ -271,15 +287,15 @@ impl Mailroom {
                 }
                 match self.inbox.answered(from, id, *answer).await {
                     // The engine has ended: after the next start it is handed out again.
-                    None => Handled::Later,
+                    None => Handled::Hindered,
                     Some(_) => Handled::Done,
                 }
             }
             Letter::Payment(from, id, payment) => {
                 let payer = from.certificate.unverified().owner;
                 match self.inbox.paid(from, *payment, None).await {
-                    None => Handled::Later,
-                    Some(PayAnswer::Error(code)) if code.is_passing() && !last_look => Handled::Later,
+                    None => Handled::Hindered,
+                    Some(answer) if let Some(handled) = hindrance(&answer, last_look) => handled,
                     Some(answer) => self.answer(&payer, id, order, answer).await,
                 }
             }
@@ -296,13 +312,85 @@ impl Mailroom {
         }
         match mail_to(self.shared(), (&self.contacts, &self.link), payer, order, ask).await {
             Mailed::Settled => Handled::Done,
-            Mailed::Open => Handled::Later,
+            Mailed::Open => Handled::Hindered,
         }
     }
+}
+
+/// What is left in the box, and whether the look counts. «Unavailable» is what we say of our own disk and quarantine:
+/// such an answer never goes out by mail, for the payment in it is good.
+fn hindrance(answer: &PayAnswer, last_look: bool) -> Option<Handled> {
+    match answer {
+        PayAnswer::Error(ErrorCode::Unavailable) => Some(Handled::Hindered),
+        PayAnswer::Error(code) if code.is_passing() && !last_look => Some(Handled::Later),
+        _ => None,
+    }
+}
+
+/// Why an item is not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// It may be sealed to a key that is in memory only while we are unlocked.
+    Locked,
+    /// It is nothing, for this reason.
+    Nothing(&'static str),
+}
+
+impl From<&'static str> for Unread {
+    fn from(why: &'static str) -> Unread {
+        Unread::Nothing(why)
+    }
+}
+
+/// Opens mail with the keys at hand. After a restore the keys of earlier generations are there only while unlocked: until
+/// `all` of them are, what they do not open may be money that the bank has told its payer was collected.
+pub fn unseal(views: &[ViewKey], all: bool, envelope: &[u8]) -> Result<Opened, Unread> {
+    seal::open(views, envelope).map_err(|flaw| match flaw {
+        SealFlaw::NotMine if !all => Unread::Locked,
+        _ => "the envelope does not open".into(),
+    })
+}
+
+fn is_certified(ask: &PayAsk) -> bool {
+    matches!(ask, PayAsk::Pay(payment) if payment.order.unverified().mode == Mode::Certified)
 }
 
 /// What a letter says, its sender's papers first.
 enum Letter {
     Payment(protocol::bank::Introduction, PaymentId, Box<protocol::pay::Payment>),
     Answer(protocol::bank::Introduction, PaymentId, Box<PayAnswer>),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::node::chance::chance;
+
+    /// X6, Y11: our own full disk or quarantine costs no payer his payment, however often we look; what stands in the
+    /// payment's own way is answered in the end.
+    #[test]
+    fn only_what_stands_in_an_items_way_is_counted() {
+        let said = PayAnswer::Error;
+        for last_look in [false, true] {
+            assert_eq!(hindrance(&said(ErrorCode::Unavailable), last_look), Some(Handled::Hindered));
+            assert_eq!(hindrance(&said(ErrorCode::Suspended), last_look), None);
+        }
+        assert_eq!(hindrance(&said(ErrorCode::Busy), false), Some(Handled::Later));
+        assert_eq!(hindrance(&said(ErrorCode::Busy), true), None);
+    }
+
+    /// X6: an envelope to a key that is not in memory waits while there may be more keys; one to somebody else is
+    /// nothing once all are there, and one that is damaged is nothing at once.
+    #[test]
+    fn what_does_not_open_waits_only_while_keys_are_locked_away() {
+        let [mine, past, payer] = [1, 2, 3].map(|n| ViewKey::from_secret([n; 32]));
+        let envelope = seal::seal(&payer, &past.key(), b"letter", &mut chance()).unwrap();
+        let views = [mine.clone(), past];
+        assert_eq!(unseal(&views[..1], false, &envelope).unwrap_err(), Unread::Locked);
+        assert!(matches!(unseal(&views[..1], true, &envelope), Err(Unread::Nothing(_))));
+        assert_eq!(unseal(&views, true, &envelope).unwrap().message, b"letter");
+        let mut broken = seal::seal(&payer, &mine.key(), b"letter", &mut chance()).unwrap();
+        *broken.last_mut().unwrap() ^= 1;
+        assert!(matches!(unseal(&views, false, &broken), Err(Unread::Nothing(_))));
+    }
 }

@@ -85,17 +85,20 @@ pub struct Core {
     bank_rests_until: Duration,
     gate: vault::Gate,
     rounds: cases::Rounds,
+    leaving: mailing::Leaving,
 }
 
 impl Core {
     /// Everything the engine needs, as loaded from disk.
     pub fn new(wallet: Wallet, keyring: Keyring, shared: Arc<Shared>, jobs: Jobs, data: PathBuf) -> Core {
+        let leaving = mailing::Leaving::with(wallet.tickets_left());
         Core {
             wallet,
             keyring,
             store: shared.store.clone(),
             shared,
             jobs,
+            leaving,
             tickets: VecDeque::new(),
             handed_out: HashMap::new(),
             batch: Batch::default(),

@@ -49,7 +49,7 @@ pub enum Job {
     /// Ask the bank how our cases stand.
     Cases,
     /// Say something in a case.
-    Defend(u64, Defence),
+    Defend(u64, Vec<Defence>),
     /// Show the bank chains that go on from reclaimed keys.
     Contest(Flight, NoteTable),
     /// Give the bank a newer identity record of ours.
@@ -98,7 +98,7 @@ impl Outbox {
                 }
                 Job::Cases => this.cases().await,
                 Job::Publish(record) => this.publish(record).await,
-                Job::Defend(case, defence) => this.defend(case, defence).await,
+                Job::Defend(case, defences) => this.defend(case, defences).await,
                 Job::Contest(flight, table) => this.contest(flight, table).await,
                 Job::Seal(payment) => this.seal(&payment).await,
                 Job::MailBack(payment) => this.mail_back(&payment).await,

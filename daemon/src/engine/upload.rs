@@ -3,6 +3,7 @@
 //! ```text
 //! start, bank is back, fork ─▶ ask how far ─┬▶ a place in our own log ─▶ send what follows ─▶ (told how far)
 //!                                           ├▶ fewer than it took ─▶ everything once more, on top of what is there
+//!                                           ├▶ «older generation» ─▶ quarantine if the directory has our own newer record
 //!                                           └▶ anything else ─▶ quarantine: another copy writes
 //! ```
 
@@ -23,6 +24,8 @@ use std::time::Duration;
 const PAUSE: Duration = Duration::from_secs(2);
 /// How long a bank that takes no records is left alone.
 const LONG_PAUSE: Duration = Duration::from_secs(600);
+/// How long a disk that can't be read is left alone: requests to the bank wait for the vault, so it is tried again.
+const DISK_PAUSE: Duration = Duration::from_secs(30);
 /// Records that may lie here although the bank has them.
 const SWEEP: u64 = 256;
 
@@ -44,6 +47,8 @@ enum Stop {
     Refused(ErrorCode),
     #[error("{0}")]
     Quarantine(Quarantine),
+    #[error("the bank says that another workstation is the newest, and shows no record of it")]
+    Older,
     #[error(transparent)]
     Store(#[from] StoreFault),
 }
@@ -93,20 +98,21 @@ impl Upload {
     /// Tells the engine what has to be told; how long to wait, or nothing when it is over.
     async fn give_up(&self, stop: Stop) -> Option<Duration> {
         match stop {
-            Stop::Link(_) | Stop::Later(_) => Some(PAUSE),
-            Stop::Refused(code) => {
-                self.tell(VaultWord::Takes(code)).await;
-                Some(LONG_PAUSE)
+            Stop::Link(_) | Stop::Later(_) => {}
+            Stop::Refused(code) => self.tell(VaultWord::Takes(code)).await,
+            Stop::Quarantine(why) => self.tell(VaultWord::Quarantine(why)).await,
+            Stop::Older => {
+                // The bank's word alone stops nobody: a newer record that our own owner key has signed does.
+                self.link.sync_directory().await;
+                if self.engine.shared.is_replaced() {
+                    self.tell(VaultWord::Quarantine(Quarantine::OlderGeneration)).await;
+                    return None;
+                }
+                tracing::warn!("{stop}: the vault waits");
             }
-            Stop::Quarantine(why) => {
-                self.tell(VaultWord::Quarantine(why)).await;
-                None
-            }
-            Stop::Store(fault) => {
-                tracing::error!(%fault, "the vault's records can't be read");
-                None
-            }
+            Stop::Store(ref fault) => tracing::error!(%fault, "the vault's records can't be read"),
         }
+        pause_after(&stop)
     }
 
     async fn tell(&self, word: VaultWord) {
@@ -217,12 +223,45 @@ impl Upload {
     }
 }
 
+/// How long to wait; only a quarantine ends it.
+fn pause_after(stop: &Stop) -> Option<Duration> {
+    match stop {
+        Stop::Link(_) | Stop::Later(_) => Some(PAUSE),
+        Stop::Refused(_) | Stop::Older => Some(LONG_PAUSE),
+        Stop::Store(_) => Some(DISK_PAUSE),
+        Stop::Quarantine(_) => None,
+    }
+}
+
 fn refused(code: ErrorCode) -> Stop {
     match code {
-        ErrorCode::OlderGeneration => Stop::Quarantine(Quarantine::OlderGeneration),
+        ErrorCode::OlderGeneration => Stop::Older,
         // Our clock, or the bank's: a query is signed anew.
         ErrorCode::Expired => Stop::Later(code),
         code if code.leaves_it_open() => Stop::Later(code),
         code => Stop::Refused(code),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Y6, X6: whatever a bank answers, its word alone does not put a workstation into quarantine.
+    #[test]
+    fn no_code_of_the_banks_is_a_quarantine() {
+        for code in ErrorCode::ALL {
+            let stop = refused(*code);
+            assert!(!matches!(stop, Stop::Quarantine(_)), "{}", code.word());
+            assert!(pause_after(&stop).is_some());
+        }
+        assert!(matches!(refused(ErrorCode::OlderGeneration), Stop::Older));
+    }
+
+    /// B7: a disk that could not be read once is tried again: requests to the bank wait for the vault.
+    #[test]
+    fn a_disk_that_fails_once_does_not_end_the_upload() {
+        assert_eq!(pause_after(&Stop::Store(StoreFault::Broken("torn".to_owned()))), Some(DISK_PAUSE));
+        assert_eq!(pause_after(&Stop::Quarantine(Quarantine::StoreBehind)), None);
     }
 }

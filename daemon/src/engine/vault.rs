@@ -4,7 +4,8 @@
 //!   keys that the recovery phrase finds again.
 //! - A payment that came in is confirmed to its payer when its commit is in the vault: the money can't get lost here.
 //! - A bank that takes no records (a full vault, another version) stops no money: requests go out as if there were no
-//!   vault, and the status says so.
+//!   vault, and the status says so. Only what nobody has asked for, refreshing, waits: it would turn money that can be
+//!   restored into money that can't.
 
 use super::jobs::Flight;
 use super::{Core, fresh};
@@ -74,6 +75,11 @@ impl Gate {
             tracing::warn!(%fault, "the head file can't be kept");
         }
         Gate { head: head.ok(), ..Gate::default() }
+    }
+
+    /// Whether the bank takes no records: what is done now is in no vault.
+    pub(super) fn is_refused(&self) -> bool {
+        self.state.begun && self.state.refused.is_some()
     }
 
     fn is_shut_for(&self, record: u64) -> bool {
@@ -257,5 +263,25 @@ impl Core {
     pub(super) fn tell_vault(&self) {
         let state = self.gate.state;
         self.shared.vault.send_if_modified(|known| std::mem::replace(known, state) != state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// X6: with a vault that takes nothing more no refresh begins by itself; without a vault, or once it takes records
+    /// again, it does.
+    #[test]
+    fn only_a_vault_that_is_refused_holds_refreshing_back() {
+        let mut gate = Gate::default();
+        gate.state.refused = Some((ErrorCode::OverLimit, Timestamp(1)));
+        assert!(!gate.is_refused(), "there is none yet");
+        gate.state.begun = true;
+        assert!(gate.is_refused());
+        assert!(!gate.is_shut_for(9), "what the owner asks for goes out");
+        gate.state.refused = None;
+        assert!(!gate.is_refused());
+        assert!(gate.is_shut_for(9));
     }
 }

@@ -180,6 +180,24 @@ async fn a_join_that_broke_off_is_taken_up_with_the_same_bytes() {
     assert_eq!(seen[0], seen[1]);
 }
 
+/// X6: where a restore was begun nobody joins, whether the old files are still there or aside already; the letter stays
+/// unused.
+#[tokio::test]
+async fn nobody_joins_over_a_begun_restore() {
+    let home = Home::new();
+    let begun = home.paths.data.join(RESTORING_FILE);
+    home.paths.prepare().unwrap();
+    std::fs::write(&begun, b"begun").unwrap();
+    assert!(matches!(home.join(CODE).await, Err(JoinFault::Restoring)));
+    assert!(held(&home.bank.seen).is_empty(), "the bank has heard nothing");
+    assert!(!home.begun().exists());
+    std::fs::remove_file(&begun).unwrap();
+    home.join(CODE).await.unwrap();
+    phrase_was_shown(&home.paths);
+    std::fs::write(&begun, b"begun").unwrap();
+    assert!(matches!(home.join(CODE).await, Err(JoinFault::Restoring)));
+}
+
 #[tokio::test]
 async fn a_begun_join_wants_the_same_letter_code_and_phrase() {
     let home = Home::new();

@@ -91,7 +91,9 @@ impl Begun {
             {
                 return Err(other("recovery phrase"));
             }
-            return Ok((begun, OpenKeys::of(seed)));
+            let keys = OpenKeys::of(seed);
+            refuse_another_account(paths, &keys)?;
+            return Ok((begun, keys));
         }
         let (letter, sealed, keys) = match source {
             Source::Phrase { letter, phrase } => {
@@ -109,17 +111,19 @@ impl Begun {
                 (letter_of(&profile)?, sealed, keys)
             }
         };
-        if Profile::exists(paths) {
-            // A profile that can't be read says nothing: its files are kept aside, whosever they are.
-            match Profile::load(paths) {
-                Ok(there) if there.owner().key != keys.owner().key() => {
-                    return Err(RestoreFault::AnotherAccount(PublicCode::of(there.owner().key)));
-                }
-                _ => {}
-            }
-        }
+        refuse_another_account(paths, &keys)?;
         let letter = protocol::body::Body::to_bytes(&letter);
         Ok((Begun { version: 1, sealed, letter, chosen: None, aside: false }, keys))
+    }
+}
+
+/// A profile that can't be read says nothing: its files are kept aside, whosever they are.
+fn refuse_another_account(paths: &Paths, keys: &OpenKeys) -> Result<(), RestoreFault> {
+    match Profile::load(paths) {
+        Ok(there) if there.owner().key != keys.owner().key() => {
+            Err(RestoreFault::AnotherAccount(PublicCode::of(there.owner().key)))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -134,4 +138,103 @@ pub(super) fn letter_of(profile: &Profile) -> Result<ActivationLetter, RestoreFa
         code: [0; 16],
         addresses,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::profile::NewProfile;
+    use crate::wallet::Owner;
+    use protocol::bank::{
+        Certificate, CertificateKind, Identity, Introduction, Letter, LetterKind, Standing,
+    };
+    use protocol::body::Text;
+    use protocol::id::{Digest, Key};
+    use protocol::key::bank::BankKeys;
+    use protocol::key::lock::GuessCost;
+    use protocol::money::{Currency, Units};
+    use protocol::sign::Signer;
+
+    const NOW: Timestamp = Timestamp(1_795_305_600);
+    const CODE: &str = "correct horse";
+    const COST: GuessCost = GuessCost { memory_kib: 64, passes: 1 };
+
+    fn sealed(seed: &Seed) -> SealedSeed {
+        SealedSeed::close(seed, CODE, COST, &mut chance()).unwrap()
+    }
+
+    /// Somebody's workstation, as joining leaves it.
+    fn lives_in(paths: &Paths, seed: &Seed) {
+        let bank = Signer::from_secret(&[1; 32]);
+        let keys = BankKeys::pinned(bank.key());
+        let (owner, node) = (seed.owner(), Signer::from_secret(&seed.node(1)));
+        let certificate = bank.sign(Certificate {
+            bank: keys.bank(),
+            sequence: 1,
+            owner: owner.key(),
+            kind: CertificateKind::Resident,
+            standing: Standing::Active,
+            offline_limit: Units::ZERO,
+            issued: NOW,
+            expires: NOW.plus_seconds(1_000_000),
+            name: Text::new("Ann Example", 64).unwrap(),
+        });
+        let identity = owner.sign(Identity {
+            bank: keys.bank(),
+            owner: owner.key(),
+            view: seed.view(1).key(),
+            node: node.key(),
+            generation: 1,
+            sequence: 1,
+            expires: NOW.plus_seconds(1_000_000),
+        });
+        let opening = bank.sign(Letter {
+            bank: keys.bank(),
+            number: 1,
+            kind: LetterKind::Opening,
+            owner: owner.key(),
+            request: Digest::default(),
+            units: Units::ZERO,
+            balance: Units::ZERO,
+            at: NOW,
+        });
+        let new = NewProfile {
+            bank_node: Key([3; 32]),
+            bank_addresses: vec![],
+            bank_name: "First Bank".to_owned(),
+            bank_keys: keys,
+            owner: Owner {
+                key: owner.key(),
+                name: "Ann Example".to_owned(),
+                account: 12,
+                currency: Currency::new("EUR", 2).unwrap(),
+            },
+            joined: NOW,
+            sealed: sealed(seed),
+            seed: seed.clone(),
+            introduction: Introduction { certificate, identity },
+            opening,
+            generation: 1,
+        };
+        Profile::create(paths, new).unwrap();
+    }
+
+    /// X6: a restore that goes on looks whose folder it is, as a new one does: it puts nobody else's files aside.
+    #[test]
+    fn a_restore_that_goes_on_refuses_anothers_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = Paths::beneath(&folder.path().join("home"));
+        paths.prepare().unwrap();
+        let [mine, hers] = [5, 6].map(|n| Seed::from_bytes([n; 32]));
+        Begun { version: 1, sealed: sealed(&mine), letter: vec![], chosen: None, aside: false }
+            .keep(&paths.data)
+            .unwrap();
+        let options = RestoreOptions { now: NOW, cost: COST };
+        let take_up = || Begun::take_up(&paths, Source::Profile, CODE, &options).map(drop);
+        take_up().unwrap();
+        lives_in(&paths, &hers);
+        assert!(matches!(take_up(), Err(RestoreFault::AnotherAccount(_))));
+        lives_in(&paths, &mine);
+        take_up().unwrap();
+    }
 }

@@ -5,6 +5,7 @@
 //! parameters gets the same answer for ever, with others `key_reused`.
 
 pub use super::claims::{CaseView, ClaimView, Claims, DoubtView, Doubts};
+pub use super::secrets::{TokenSecret, Unlock};
 pub use super::told::{BankFaultView, BulletinView, RevokedKey};
 pub use super::vault::VaultView;
 use protocol::code::PublicCode;
@@ -109,13 +110,6 @@ rpc_contract! {
 }
 
 params! {
-    /// The private code, and for how long.
-    Unlock {
-        /// The private code.
-        code: String,
-        /// Seconds until it locks by itself; 900 when left out.
-        seconds: Option<u64>,
-    }
     /// An amount to move.
     Move {
         /// How much.
@@ -552,13 +546,6 @@ results! {
         letters: Vec<Letter>,
         /// Ask for `before` this number for the next page; none at the end.
         next: Option<u64>,
-    }
-    /// A token's secret: shown once.
-    TokenSecret {
-        /// Its id.
-        token: String,
-        /// What the program presents.
-        secret: String,
     }
     /// A token.
     TokenView {

@@ -8,11 +8,19 @@ use crate::wallet::paying::{Outgoing, State};
 use crate::wallet::posting::Post;
 use protocol::bank::MailFate;
 use protocol::id::PaymentId;
-use protocol::node::rpc::RpcError;
+use protocol::node::rpc::{Caller, RpcError};
 
 impl Desk {
-    pub(super) async fn take_out_of_mailbox(&self, id: PaymentId) -> Result<api::Payment, RpcError> {
+    pub(super) async fn take_out_of_mailbox(
+        &self,
+        caller: &Caller,
+        id: PaymentId,
+    ) -> Result<api::Payment, RpcError> {
         let payment = self.store().outgoing(&id).map_err(|fault| code::store(&fault))?;
+        if payment.as_ref().is_some_and(|payment| !is_his(caller.token.as_deref(), payment.token.as_deref()))
+        {
+            return Err(code::reason_of("not_found", "no such payment was begun with this token"));
+        }
         if payment.is_some_and(|payment| was_withdrawn(&payment) && !payment.state.is_open()) {
             // Asked before, and back by now: the same answer.
             return self.payment(&id);
@@ -70,5 +78,24 @@ pub(super) fn posted(payment: &Outgoing, payee: &str) -> String {
             "in {payee}'s mailbox since {since}, until {until}: {payee} is off. You can cancel it until {payee} collects it"
         ),
         _ => format!("on its way to {payee}'s mailbox; you can cancel it"),
+    }
+}
+
+/// Whether a caller may end a payment: the owner any, a program those that it has begun.
+fn is_his(caller: Option<&str>, payment: Option<&str>) -> bool {
+    caller.is_none() || caller == payment
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_his;
+
+    /// N13: a program that may spend does not take back what the owner or another program has paid.
+    #[test]
+    fn a_program_cancels_its_own_payments_only() {
+        assert!(is_his(Some("till"), Some("till")));
+        assert!(!is_his(Some("till"), Some("other")));
+        assert!(!is_his(Some("till"), None));
+        assert!(is_his(None, Some("till")) && is_his(None, None), "the owner");
     }
 }

@@ -7,6 +7,7 @@ mod doubt;
 mod gate;
 mod mail;
 mod moves;
+mod secrets;
 mod server;
 mod told;
 pub mod vault;

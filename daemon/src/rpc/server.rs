@@ -414,8 +414,8 @@ impl Workstation for Desk {
         self.payment(&asked.payment)
     }
 
-    async fn payment_cancel(&self, _: &Caller, asked: api::ByPayment) -> Result<api::Payment, RpcError> {
-        self.take_out_of_mailbox(asked.payment).await
+    async fn payment_cancel(&self, caller: &Caller, asked: api::ByPayment) -> Result<api::Payment, RpcError> {
+        self.take_out_of_mailbox(caller, asked.payment).await
     }
 
     async fn mailbox_show(&self, _: &Caller, _: Empty) -> Result<api::Mailbox, RpcError> {

@@ -117,8 +117,9 @@ pub(super) fn warnings(wallet: &Wallet, bank_reachable: bool, now: Timestamp) ->
         said.push(format!("nothing was heard of the bank for more than {hours} hours: a quarter of the usual is taken directly"));
     }
     said.extend(heard.faults().map(|fault| {
+        let more = if fault.more == 0 { String::new() } else { format!("; {} times more", fault.more) };
         format!(
-            "{} (number {}): both are kept as a proof, see «stermina bulletin»",
+            "{} (number {}{more}): both are kept as a proof, see «stermina bulletin»",
             fault.kind.text(),
             fault.number
         )

@@ -59,8 +59,9 @@ const TICKETS_TAKEN: &[u8] = b"tickets_taken";
 pub(super) const FENCE: &[u8] = b"fence";
 const QUARANTINE: &[u8] = b"quarantine";
 const VERSION: &[u8] = b"version";
-/// The form of the records in this file. A file with a newer one is not opened.
-const VERSION_NOW: u32 = 1;
+/// The form of the records in this file. A file with another one is not opened. Form 1 had no mailboxes and no vault; it
+/// was never released.
+const VERSION_NOW: u32 = 2;
 
 /// Cache of the database: a workstation's whole working set fits, and an idle one stays small.
 const CACHE_BYTES: usize = 8 << 20;
@@ -151,7 +152,7 @@ impl RedbStore {
             match version {
                 None => drop(meta.insert(VERSION, &pack(&VERSION_NOW)[..]).map_err(broken)?),
                 Some(VERSION_NOW) => {}
-                Some(_) => return Err(StoreFault::Unreadable("a newer version's store")),
+                Some(found) => return Err(StoreFault::Version { found, ours: VERSION_NOW }),
             }
         }
         tx.commit().map_err(broken)?;
@@ -555,5 +556,22 @@ mod tests {
         let owner = Owner { key: payer, name: "Alice".to_owned(), account: 1, currency: Currency::default() };
         let wallet = store.load(owner, BankKeys::pinned(payer), Policy::of(&Currency::default())).unwrap();
         assert_eq!(wallet.newest_event(), 12);
+    }
+
+    /// A wallet of another version is told from a damaged one, with what to do, and is not touched.
+    #[test]
+    fn a_wallet_of_another_version_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (form, whose) in [(1_u32, "an earlier version"), (3, "a later version")] {
+            let path = folder.path().join(form.to_string());
+            let store = RedbStore::open(&path).unwrap();
+            let tx = store.db.begin_write().unwrap();
+            tx.open_table(META).unwrap().insert(VERSION, &pack(&form)[..]).unwrap();
+            tx.commit().unwrap();
+            drop(store);
+            let refused = RedbStore::open(&path).unwrap_err();
+            assert!(matches!(refused, StoreFault::Version { found, ours: 2 } if found == form));
+            assert!(refused.to_string().contains(whose), "{refused}");
+        }
     }
 }

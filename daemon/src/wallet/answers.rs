@@ -174,7 +174,7 @@ impl Wallet {
                 self.certified(draft, &payment, root);
             }
             Operation::TakeBack(payment) => {
-                self.let_come(draft, self.holder_of(op), &[], &[]);
+                self.let_come(draft, self.holder_of(op), &[], &self.held_beside(op));
                 self.take_in(draft, op, root)?;
                 self.taken_back(draft, &payment, op);
             }

@@ -275,10 +275,20 @@ impl Wallet {
         let disputed = Holder::Disputed(None);
         let mut uses = self.held_by(disputed);
         uses.truncate(1);
+        // What a lost machine had may have been paid away: it comes back by a reclaim, or not at all.
+        if uses.iter().any(|piece| self.note(piece.note).is_some_and(|note| self.is_fenced(note))) {
+            return Some(self.reclaim_disputed(&uses, keys, fresh, now));
+        }
         let units = Units::sum(uses.iter().map(|p| p.range.units())).ok().filter(|u| !u.is_zero())?;
         let outcome = Outcome { to: keys.seed().note(&fresh.hint).key(), units };
         let redemption = self.redemption(RedeemKind::Reissue, fresh.request, outcome);
         let op = self.reissue_op(redemption, Operation::Refresh, uses, Some(fresh.hint), keys, now);
+        Some(self.ask_for_disputed(op, now))
+    }
+
+    /// Units that the bank owes a proof for are the request's from now on.
+    pub(super) fn ask_for_disputed(&self, op: BankOp, now: Timestamp) -> Decision<RequestId> {
+        let disputed = Holder::Disputed(None);
         let mut draft = Draft::at(self, now);
         for piece in &op.uses {
             let Some(mut note) = self.note(piece.note).cloned() else { continue };
@@ -288,7 +298,7 @@ impl Wallet {
         }
         let id = op.id;
         draft.put_op(op, OpState::Asked);
-        Some(Decision::new(draft, id))
+        Decision::new(draft, id)
     }
 
     fn begin(&self, op: BankOp, call: CallKey, now: Timestamp) -> Decision<RequestId> {

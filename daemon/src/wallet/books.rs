@@ -22,7 +22,19 @@ pub enum StoreFault {
     /// Another error of the disk or the database.
     #[error("the store failed ({0}): start again; nothing acknowledged is lost")]
     Broken(String),
-    /// Something on disk that this program did not write, or wrote in another version.
+    /// Another version of this program made the file.
+    #[error(
+        "the wallet was made by {} version of sterminad: its file has form {found}, and this version reads form {ours}; nothing \
+         was changed. Open it with the version that made it. If that is gone, stermina restore brings the workstation back \
+         from the bank, as far as its vault goes", if found < ours { "an earlier" } else { "a later" }
+    )]
+    Version {
+        /// What the file has.
+        found: u32,
+        /// What this program reads.
+        ours: u32,
+    },
+    /// Something on disk that this program did not write.
     #[error("the store holds something unreadable in «{0}»: restore from a backup")]
     Unreadable(&'static str),
 }

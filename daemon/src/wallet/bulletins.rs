@@ -25,6 +25,9 @@ const LEFT_OUT_MAX: u64 = 168;
 /// No pushed bulletin is looked at that is farther ahead; the bank itself is asked.
 const AHEAD_MAX: u64 = 1000;
 
+/// So many proofs of a kind are kept; further ones prove nothing more, and are counted.
+pub const FAULTS_OF_A_KIND: usize = 8;
+
 /// Two words of the bank that contradict each other.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BankFault {
@@ -40,6 +43,9 @@ pub struct BankFault {
     /// The one that contradicts it.
     #[serde(with = "serde_bytes")]
     pub second: Vec<u8>,
+    /// How often more of this kind was found when [`FAULTS_OF_A_KIND`] were kept; told with the lowest number of them.
+    #[serde(default)]
+    pub more: u64,
 }
 
 /// What two words contradict each other in.
@@ -129,13 +135,13 @@ impl Heard {
     }
 
     /// What contradicts itself in the bank's words.
-    pub fn faults(&self) -> impl Iterator<Item = &BankFault> {
+    pub fn faults(&self) -> impl Iterator<Item = &BankFault> + Clone {
         self.faults.values()
     }
 
     /// Whether both say the same.
     pub fn is_same(&self, other: &Heard) -> bool {
-        self.recent.keys().eq(other.recent.keys()) && self.faults.len() == other.faults.len()
+        self.recent.keys().eq(other.recent.keys()) && self.faults.values().eq(other.faults.values())
     }
 
     /// Whether the newest bulletin has the owner suspended. `line` is his certificate's in the directory: what
@@ -281,10 +287,18 @@ impl Wallet {
         draft.put(Change::Bulletin(bulletin));
     }
 
-    /// Once for each: what is found again each hour is told once.
+    /// Once for each: what is found again each hour is told once. A bank that makes up one after the other fills no disk.
     fn fault(&self, draft: &mut Draft, kind: FaultKind, first: Vec<u8>, second: &Signed<Bulletin>) {
         let number = second.unverified().number;
         if self.heard.faults.contains_key(&(kind, number)) {
+            return;
+        }
+        let mut of_this_kind = self.heard.faults().filter(|fault| fault.kind == kind);
+        if let Some(first) = of_this_kind.clone().next()
+            && of_this_kind.nth(FAULTS_OF_A_KIND - 1).is_some()
+        {
+            let more = first.more.saturating_add(1);
+            draft.put(Change::BankFault(BankFault { more, ..first.clone() }));
             return;
         }
         draft.event(Happening::BankFault { kind: kind.word().to_owned(), number });
@@ -294,6 +308,7 @@ impl Wallet {
             found: draft.now(),
             first,
             second: second.to_bytes(),
+            more: 0,
         }));
     }
 }

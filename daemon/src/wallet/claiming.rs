@@ -29,7 +29,7 @@ use protocol::time::{Day, Timestamp};
 use protocol::wire::{self, BankAsk, CasePart, CaseState, CaseStep, ErrorCode};
 use serde::{Deserialize, Serialize};
 
-/// So many days after a note's last direct day units of it can be claimed (SPEC §4.10).
+/// So many days after a note's last direct day, or after they were lost, units of it can be claimed (SPEC §4.10).
 const CLAIM_DAYS: u32 = 30;
 
 /// A claim of ours.
@@ -111,6 +111,13 @@ impl CaseRecord {
             CaseStep::Judged(owed) => owed.is_zero(),
         }
     }
+
+    /// The same for whoever claims: who pays it in the end is nobody's business of his.
+    fn is_settled(&self) -> bool {
+        let paid =
+            matches!(self.state.step, CaseStep::Judged(_)) && self.state.paid >= self.state.range.units();
+        paid || self.is_closed()
+    }
 }
 
 impl Claiming {
@@ -140,7 +147,8 @@ impl Claiming {
             state: ClaimState::ToSign,
             cases: Vec::new(),
             paid: Units::ZERO,
-            last_day: own.note.root.unverified().direct_until_day.plus_days(CLAIM_DAYS),
+            // The entry that has the units is not younger than the bank's word of it.
+            last_day: own.note.root.unverified().direct_until_day.max(now.day()).plus_days(CLAIM_DAYS),
             created: now,
             changed: now,
         }
@@ -352,7 +360,7 @@ impl Wallet {
         };
         let records: Vec<&CaseRecord> = cases.iter().filter_map(newest).collect();
         let paid = Units::sum(records.iter().map(|record| record.state.paid)).unwrap_or_default();
-        let closed = records.len() == cases.len() && records.iter().all(|record| record.is_closed());
+        let closed = records.len() == cases.len() && records.iter().all(|record| record.is_settled());
         let why = records.iter().find_map(|record| match record.state.step {
             CaseStep::Dismissed(code) => Some(code),
             CaseStep::Open(_) | CaseStep::Judged(_) => None,

@@ -69,27 +69,27 @@ impl Question {
 }
 
 impl Wallet {
-    /// What we answer by ourselves; nothing if only the owner can say what happened.
-    pub fn defence(
+    /// What we answer by ourselves, the best first: the next counts if the bank does not take one. Nothing if only the
+    /// owner can say what happened.
+    pub fn defences(
         &self,
         case: u64,
         asked: &Question,
         kept: &Kept,
         keys: Option<&OpenKeys>,
-    ) -> Option<Defence> {
+    ) -> Vec<Defence> {
         let payment = kept.paid.iter().find(|payment| payment.handed_out(&asked.link));
         // He who refused had no right to go on with the units, wherever the chains part.
-        if let Some(refusal) = payment.and_then(|payment| payment.refusal.clone()) {
-            return Some(Defence::Refused(refusal));
-        }
-        if !asked.is_parting {
-            return kept.from.as_ref()?.evidence().map(|evidence| Defence::Upstream(Box::new(evidence)));
-        }
-        let payment = payment?;
-        let came_back =
-            matches!(payment.state, State::Returned(_) | State::Reclaimed) || !payment.back.is_zero();
+        let refused = payment.and_then(|payment| payment.refusal.clone()).map(Defence::Refused);
+        let from = kept.from.as_ref().filter(|_| !asked.is_parting);
+        let upstream = from.and_then(Papers::evidence).map(|evidence| Defence::Upstream(Box::new(evidence)));
+        let back = |payment: &Outgoing| {
+            matches!(payment.state, State::Returned(_) | State::Reclaimed) || !payment.back.is_zero()
+        };
+        let came_back = asked.is_parting && payment.is_some_and(back);
         let admission = Admission { bank: self.bank(), case, owner: self.owner().key };
-        keys.filter(|_| came_back).map(|keys| Defence::Admitted(keys.owner().sign(admission)))
+        let admitted = keys.filter(|_| came_back).map(|keys| Defence::Admitted(keys.owner().sign(admission)));
+        [refused, upstream, admitted].into_iter().flatten().collect()
     }
 }
 

@@ -77,7 +77,7 @@ impl Wallet {
         }
         let asked_again = rest.iter().map(|piece| (*piece, Holder::Payment(*id)));
         let disputed = shown.unproved.iter().map(|piece| (*piece, Holder::Disputed(Some(*id))));
-        let kept: Vec<(Piece, Holder)> = asked_again.chain(disputed).collect();
+        let kept: Vec<(Piece, Holder)> = asked_again.chain(disputed).chain(self.held_beside(op)).collect();
         self.let_come(draft, self.holder_of(op), &[], &kept);
         if kept.is_empty() && !self.holds_more_for(id, op) {
             draft.put_payment(payment.clone(), payment.after_all(!taken.is_empty()));
@@ -115,6 +115,12 @@ impl Wallet {
         let first = op.uses.first().and_then(|piece| Some((self.note(piece.note)?, piece)));
         let is_disputed = first.is_some_and(|(own, piece)| is_held(own, piece));
         if is_disputed { disputed } else { Holder::Payment(payment) }
+    }
+
+    /// What the holder of a request's units holds beside them: one message may not carry all.
+    pub(super) fn held_beside(&self, op: &BankOp) -> Vec<(Piece, Holder)> {
+        let by = self.holder_of(op);
+        without(&self.held_by(by), &op.uses).into_iter().map(|piece| (piece, by)).collect()
     }
 
     /// Whether a payment holds units beside those of this request.

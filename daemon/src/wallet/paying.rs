@@ -399,6 +399,8 @@ impl Wallet {
         // What the bank refused without proof is asked for alone, or it would hold up the rest.
         let pieces = Some(self.held_by(Holder::Payment(*id))).filter(|pieces| !pieces.is_empty());
         let pieces = pieces.unwrap_or_else(|| self.held_by(Holder::Disputed(Some(*id))));
+        // The rest follows when these are answered.
+        let pieces = self.that_fit_a_message(pieces.into_iter());
         let sum = Units::sum(pieces.iter().map(|p| p.range.units())).unwrap_or_default();
         if !sum.is_zero() {
             let to = keys.seed().note(&fresh.hint).key();

@@ -104,7 +104,13 @@ impl Outgoing {
 
     /// Whether the bank is to be asked for it back.
     pub fn is_asked_back(&self) -> bool {
-        self.state == State::Posted && self.post.as_ref().is_some_and(|p| p.back && p.item.is_some())
+        let asked = self.post.as_ref().filter(|post| post.back && post.item.is_some());
+        asked.is_some_and(|post| match self.state {
+            State::Posted => true,
+            // Nothing hangs on the word: the bank's own says whose the units are.
+            State::Reclaiming => post.word.is_none(),
+            _ => false,
+        })
     }
 
     /// The item for an envelope of this digest; nothing while there is no order.

@@ -22,7 +22,7 @@ use protocol::pay::{Mode, Receipt};
 use protocol::range::{Range, RangeSet};
 use protocol::sign::Signed;
 use protocol::time::{DAY_SECONDS, Timestamp};
-use protocol::wire::{self, BankAsk, ReclaimFate, ReclaimState};
+use protocol::wire::{self, BankAsk, ErrorCode, ReclaimFate, ReclaimState};
 use serde::{Deserialize, Serialize};
 
 /// How long others usually have to object; the bank's answer says the date.
@@ -100,8 +100,21 @@ impl Wallet {
         let pieces = self.held_by(Holder::Payment(*id));
         let op = self.reclaim_op(ReclaimKind::Payment, Operation::Reclaim(*id), pieces, keys, fresh, now);
         draft.put_op(op, OpState::Asked);
-        draft.put_payment(payment.clone(), State::Reclaiming);
+        let payment = self.out_of_the_mail(&mut draft, payment);
+        draft.put_payment(payment, State::Reclaiming);
         Ok(Decision::new(draft, *id))
+    }
+
+    /// What is reclaimed is posted no more, and asked back if nobody has collected it.
+    fn out_of_the_mail(&self, draft: &mut Draft, payment: &Outgoing) -> Outgoing {
+        let mut payment = payment.clone();
+        let posting = self.open_bank_ops().filter(|op| op.what == Operation::Post(payment.id));
+        posting.for_each(|op| draft.put_op(op.clone(), OpState::Refused(ErrorCode::Expired)));
+        if let Some(post) = payment.post.as_mut().filter(|post| post.item.is_some() && post.word.is_none()) {
+            post.back = true;
+            draft.then(Effect::MailBack(payment.id));
+        }
+        payment
     }
 
     /// Reclaims pieces of the reserve of a restored workstation: at most 64 in one request.
@@ -118,6 +131,18 @@ impl Wallet {
         let id = op.id;
         draft.put_op(op, OpState::Asked);
         Decision::new(draft, id)
+    }
+
+    /// Reclaims units of a restored workstation for which the bank owes a proof.
+    pub(super) fn reclaim_disputed(
+        &self,
+        uses: &[Piece],
+        keys: &OpenKeys,
+        fresh: Fresh,
+        now: Timestamp,
+    ) -> Decision<RequestId> {
+        let op = self.reclaim_op(ReclaimKind::Restore, Operation::Restore, uses.to_vec(), keys, fresh, now);
+        self.ask_for_disputed(op, now)
     }
 
     fn reclaim_op(
@@ -219,7 +244,9 @@ impl Wallet {
         if letter.as_ref().is_some_and(|letter| letter.units != told.returned) {
             return Err(BankFlaw::DoesNotFit);
         }
-        self.let_come(draft, self.holder_of(op), &[], &[]);
+        let disputed: Vec<_> =
+            fates.shown.unproved.iter().map(|piece| (*piece, Holder::Disputed(None))).collect();
+        self.let_come(draft, self.holder_of(op), &[], &disputed);
         let balance = match &letter {
             Some(letter) => self.keep_letter(draft, letter),
             None => self.account().map(|a| a.units),
@@ -288,7 +315,14 @@ impl Wallet {
                     return Err(BankFlaw::DoesNotFit);
                 }
                 left.remove(told.range);
-                self.fate(op, Piece { range: told.range, ..*used }, &told.fate, &mut fates)?;
+                let piece = Piece { range: told.range, ..*used };
+                match self.fate(op, piece, &told.fate, &mut fates) {
+                    // One answer may not carry all chains: what is proved is settled, the rest is asked for alone.
+                    Err(BankFlaw::NoProof) if op.what == Operation::Restore => {
+                        fates.shown.unproved.push(piece)
+                    }
+                    said => said?,
+                }
             }
             if !left.is_empty() {
                 return Err(BankFlaw::DoesNotFit);

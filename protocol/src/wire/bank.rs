@@ -81,6 +81,8 @@ pub enum BankAsk {
 
 /// Most bulletins in a page.
 pub const BULLETINS_MAX: usize = 8;
+/// In the number of a query for cases: only those in which its owner is asked now.
+pub const CASES_ASKED: u64 = 1 << 63;
 /// Most requests that a payee can leave for payers.
 pub const REQUESTS_MAX: usize = 16;
 /// The largest envelope that a mailbox takes.

@@ -8,7 +8,7 @@ mod pay;
 
 pub use crate::error::ErrorCode;
 pub use bank::{
-    BULLETINS_MAX, BankAnswer, BankAsk, BankTerms, BulletinPage, CasePart, CaseState, CaseStep,
+    BULLETINS_MAX, BankAnswer, BankAsk, BankTerms, BulletinPage, CASES_ASKED, CasePart, CaseState, CaseStep,
     DirectoryPage, ENTRIES_MAX, Item, MAIL_MAX, PROTOCOL as BANK_PROTOCOL, Parcel, REQUESTS_MAX, ReclaimFate,
     ReclaimPiece, ReclaimState,
 };

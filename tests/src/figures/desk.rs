@@ -12,7 +12,7 @@ use bank_node::desk::office::{Opening, Operation, Order};
 use bank_node::keys::{MasterKey, WorkingKeys, make_all};
 use bank_node::ledger::CustomerKind;
 use bank_node::service::{self, World};
-use bank_node::store::redo::Place;
+use bank_node::store::redo::{Disowned, Place};
 use bank_node::store::shelf::Store;
 use bank_node::store::{Ledger, Logged, Redb};
 use ed25519_dalek::{Signature, VerifyingKey};
@@ -71,7 +71,7 @@ fn books(file: &Path) -> Redb {
 /// Books with their redo log, as the bank has them; on one disk, as on most machines that this runs on.
 fn logged(folder: &Path) -> Logged<Redb> {
     let (data, log) = (folder.to_owned(), folder.join("redo"));
-    let place = Place { data, log, bank: Key([7; 32]), new: true, said: None };
+    let place = Place { data, log, bank: Key([7; 32]), new: true, said: None, disowned: Disowned::default() };
     let opened = Logged::open(books(&folder.join("bank.redb")), &place);
     opened.unwrap_or_else(|why| panic!("the redo log: {why}"))
 }

@@ -198,9 +198,24 @@ impl Bank {
             let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
             match self.ledger.in_one_commit(|tx| desk.turn(tx)) {
                 Ok(true) => {}
-                Ok(false) => return,
+                Ok(false) => break,
                 Err(_) => return self.open_again(),
             }
+        }
+        if !self.reclaimed().is_empty() {
+            self.list_reclaims();
+        }
+    }
+
+    /// Nothing is closed that no bulletin has listed.
+    fn list_reclaims(&mut self) {
+        let now = self.now.get();
+        let desk = Desk { keys: &self.keys, now, rules: Rules::default() };
+        let roots =
+            DayRoots::of(&self.ledger.snapshot().expect("memory does not fail"), Day(now.day().0 - 1));
+        let roots = roots.expect("memory does not fail");
+        if self.ledger.in_one_commit(|tx| desk.state(tx, (roots.day, roots.top()))).is_err() {
+            self.open_again();
         }
     }
 

@@ -129,10 +129,11 @@ impl World {
         for (case, question) in asked {
             let person = self.person(who);
             let kept = person.store()?.kept_about(&question).map_err(super::Down::from)?;
-            if let Some(defence) = person.wallet.defence(case, &question, &kept, person.open_keys())
-                && let Some(BankAnswer::Cases(states)) = self.ask_bank(who, BankAsk::Defend(case, defence))
-            {
-                self.cases_told(who, states)?;
+            for defence in person.wallet.defences(case, &question, &kept, person.open_keys()) {
+                if let Some(BankAnswer::Cases(states)) = self.ask_bank(who, BankAsk::Defend(case, defence)) {
+                    self.cases_told(who, states)?;
+                    break;
+                }
             }
         }
         Ok(())

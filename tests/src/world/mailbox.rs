@@ -1,6 +1,7 @@
 //! Mailboxes in a world: somebody is off, and is paid all the same (SPEC §4.12).
 
 use super::{Cannot, Who, World, units};
+use daemon::engine::mailroom::{Unread, unseal};
 use daemon::wallet::paying::{NewPayment, Outgoing, State, Terms};
 use protocol::bank::{MailItem, MailKind, NodeQuery, Purpose, envelope_digest};
 use protocol::id::{Digest, PaymentId, RequestId};
@@ -202,8 +203,11 @@ impl World {
 
     /// Handles an item; whether it is safe and answered.
     pub fn handle(&mut self, who: Who, parcel: &Parcel) -> Result<bool, Cannot> {
-        let opened = seal::open(std::slice::from_ref(&self.person(who).view), &parcel.envelope);
-        let Ok(opened) = opened else { return Ok(true) };
+        let (views, all) = self.person(who).views();
+        let opened = match unseal(&views, all, &parcel.envelope) {
+            Ok(opened) => opened,
+            Err(unread) => return Ok(unread != Unread::Locked),
+        };
         let letter: Letterhead =
             wire::decode(&opened.message).expect("wallets write letters that can be read");
         let sender = self.who(&parcel.item.unverified().from);

@@ -11,12 +11,22 @@ use daemon::wallet::vault::{Origin, Place, Quarantine};
 use protocol::bank::{AccountQuery, Identity, Purpose, VaultAppend, VaultHead};
 use protocol::id::{Key, RequestId};
 use protocol::key::bank::BankKeys;
+use protocol::seal::ViewKey;
 use protocol::sign::{Signed, Signer};
 use protocol::time::DAY_SECONDS;
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
 use serde_bytes::ByteBuf;
 
 impl Person {
+    /// The keys that mail to him opens with, and whether these are all: those of earlier generations are there while
+    /// he is unlocked.
+    pub(super) fn views(&self) -> (Vec<ViewKey>, bool) {
+        let past = (1..self.generation).rev().filter(|_| !self.locked);
+        let past = past.map(|n| self.keys.seed().view(n));
+        let all = self.generation == 1 || !self.locked;
+        (std::iter::once(self.view.clone()).chain(past).collect(), all)
+    }
+
     /// Every node key that was ever his, the present one first.
     pub fn nodes(&self) -> Vec<Key> {
         let past = (1..self.generation).rev().map(|n| Signer::from_secret(&self.keys.seed().node(n)).key());

@@ -92,7 +92,7 @@ fn killed_and_restored_it_is_the_same_bank() {
     assert_eq!(refused.status, Some(4), "{refused:?}");
     assert!(refused.stderr.contains("--redo"), "{refused:?}");
     let last = audit["entries"].to_string();
-    let refused = restored(&town, &backup, &["--said", &last]);
+    let refused = restored(&town, &backup, &["--said", &last, "--what-followed-is-lost"]);
     assert_eq!(refused.status, Some(4), "the backup does not reach what was signed: {refused:?}");
     fs::copy(lost.join("config.toml"), home.join("config.toml")).unwrap();
     let done = restored(&town, &backup, &[]).expect_ok("restore").json();

@@ -614,3 +614,137 @@ fn a_claim_over_everything_is_paid() {
     assert_eq!([&thief, &bob].map(|c| bank.balance(c)), [0, max]);
     in_order(&bank);
 }
+
+/// Threats X5: whoever is asked hears it first, however many cases there are in which he has a part.
+#[test]
+fn who_is_asked_can_ask_for_that_alone() {
+    let s = scene(300);
+    let asking = |customer: &Customer| {
+        let view = s.bank.ledger.snapshot().unwrap();
+        let answer = claim::cases(&view, customer.account, wire::CASES_ASKED).unwrap();
+        let BankAnswer::Cases(states) = answer else { panic!() };
+        states.iter().map(|state| state.case).collect::<Vec<_>>()
+    };
+    // Sixty cases of Bob's that have ended, more than a page.
+    for n in 0..60 {
+        let part = s.to_bob.purse.part(n, n + 1);
+        s.bank.states(&s.bank.claim_over(&s.bob, &part, &s.to_bob.evidence));
+        s.bank.defends(n + 1, s.bank.admits(&s.alice, n + 1));
+    }
+    s.bank.states(&s.bank.claim_over(&s.bob, &s.to_bob.purse.part(60, 100), &s.to_bob.evidence));
+    assert_eq!((asking(&s.alice), asking(&s.thief)), (vec![61], vec![]));
+    s.bank.defends(61, upstream(&s.to_alice));
+    assert_eq!((asking(&s.alice), asking(&s.thief)), (vec![], vec![61]));
+    s.bank.later(14 * DAYS);
+    assert_eq!(asking(&s.thief), [0; 0]);
+    in_order(&s.bank);
+}
+
+/// Threats H2: a refusal that a restored workstation signed counts, too: any node key that the directory ever listed
+/// for the payee.
+#[test]
+fn a_refusal_by_any_node_key_of_the_payee_s_is_a_defence() {
+    let bank = Bank::new();
+    let (alice, bob, dora) =
+        (bank.customer("Alice", 100), bank.customer("Bob", 100), bank.customer("Dora", 0));
+    let note = bank.note(&alice, 100);
+    let to_bob = bank.pays(&alice, &bob, &note);
+    bank.cashes(&alice, &note);
+    let to_dora = bank.pays(&bob, &dora, &to_bob.purse);
+    bank.states(&bank.claim(&dora, &to_dora));
+    bank.defends(1, upstream(&to_bob));
+    let node = bank.signer();
+    let body = Refusal { order: to_bob.order(), code: ErrorCode::OverLimit, at: NOON };
+    let refusal = Defence::Refused(node.sign(body));
+    bank.refuses(BankAsk::Defend(1, refusal.clone()), ErrorCode::BadSignature);
+    for (generation, key) in [(2, node.key()), (3, bank.signer().key())] {
+        let mut record = bank.identity(&bob, generation, u64::from(generation)).unverified().clone();
+        record.node = key;
+        assert_eq!(bank.ask(BankAsk::Publish(bob.owner.sign(record))), BankAnswer::Published);
+    }
+    assert_eq!(bank.defends(1, refusal).part, CasePart::Heard);
+    assert_eq!([&alice, &bob, &dora].map(|c| bank.balance(c)), [100, 0, 100]);
+    in_order(&bank);
+}
+
+/// Threats X2, H2: who refused and handed the units on pays for that once. His payee, if he signs onward and claims,
+/// stands in for the rest, whichever claim was first; the payer who was refused keeps his own claim.
+#[test]
+fn a_refused_hand_on_is_paid_for_once() {
+    for payee_first in [true, false] {
+        let bank = Bank::new();
+        let (alice, bob) = (bank.customer("Alice", 100), bank.customer("Bob", 300));
+        let (carol, dora) = (bank.customer("Carol", 0), bank.customer("Dora", 0));
+        let note = bank.note(&alice, 100);
+        let to_bob = bank.pays(&alice, &bob, &note);
+        bank.cashes(&alice, &note);
+        let to_carol = bank.pays(&bob, &carol, &to_bob.purse);
+        let to_dora = bank.pays(&carol, &dora, &to_carol.purse);
+        let (carols, doras) = (bank.claim(&carol, &to_carol), bank.claim(&dora, &to_dora));
+        if payee_first {
+            bank.states(&carols);
+            bank.defends(1, upstream(&to_bob));
+            bank.defends(1, refuses(&bob, &to_bob));
+            assert_eq!(bank.balance(&carol), 100);
+            bank.states(&doras);
+            // She is asked for her own second hand-on, and may not send the walk on.
+            bank.refuses(BankAsk::Defend(2, upstream(&to_carol)), ErrorCode::NotAllowed);
+            bank.later(14 * DAYS);
+        } else {
+            bank.states(&doras);
+            bank.states(&carols);
+            bank.defends(1, upstream(&to_carol));
+            bank.defends(1, upstream(&to_bob));
+            bank.defends(1, refuses(&bob, &to_bob));
+            assert_eq!(bank.states(&carols)[0].step, CaseStep::Dismissed(ErrorCode::NotAllowed));
+            bank.later(14 * DAYS);
+        }
+        let all = [&alice, &bob, &carol, &dora].map(|c| bank.balance(c));
+        assert_eq!(all, [100, 200, 0, 100], "payee first: {payee_first}");
+        in_order(&bank);
+    }
+}
+
+/// Threats X2: the payer whose order was refused is not judged against the chain behind it.
+#[test]
+fn a_refused_payer_keeps_his_claim() {
+    let bank = Bank::new();
+    let (thief, alice) = (bank.customer("Thief", 300), bank.customer("Alice", 0));
+    let (bob, carol) = (bank.customer("Bob", 300), bank.customer("Carol", 0));
+    let note = bank.note(&thief, 100);
+    let to_alice = bank.pays(&thief, &alice, &note);
+    bank.cashes(&thief, &note);
+    let to_bob = bank.pays(&alice, &bob, &to_alice.purse);
+    let to_carol = bank.pays(&bob, &carol, &to_bob.purse);
+    bank.states(&bank.claim(&carol, &to_carol));
+    bank.defends(1, upstream(&to_bob));
+    bank.defends(1, refuses(&bob, &to_bob));
+    bank.states(&bank.claim(&alice, &to_alice));
+    bank.later(14 * DAYS);
+    assert_eq!([&thief, &alice, &bob, &carol].map(|c| bank.balance(c)), [200, 100, 200, 100]);
+    in_order(&bank);
+}
+
+/// Threats X2: a loss that shows late is claimed within 30 days of its entry; and who has a case over the root files
+/// the rest of it later.
+#[test]
+fn a_claim_s_time_runs_from_the_entry_too() {
+    let bank = Bank::new();
+    let (thief, bob) = (bank.customer("Thief", 500), bank.customer("Bob", 0));
+    let note = bank.note(&thief, 100);
+    let to_bob = bank.pays(&thief, &bob, &note);
+    bank.cashes(&thief, &note.part(0, 10));
+    let day = |n| bank.now.set(NOON.plus_seconds(n * DAYS));
+    day(80);
+    bank.cashes(&thief, &note.part(10, 20));
+    bank.cashes(&thief, &note.part(20, 30));
+    let part = |start, end| bank.claim_over(&bob, &to_bob.purse.part(start, end), &to_bob.evidence);
+    day(110);
+    bank.refuses(part(0, 10), ErrorCode::Expired);
+    let states = bank.states(&part(5, 20));
+    assert_eq!(states.len(), 1, "only what was lost lately");
+    assert_eq!((states[0].range.start(), states[0].range.end()), (10, 20));
+    day(111);
+    assert_eq!(bank.states(&part(20, 30)).len(), 1, "he has a case over this root");
+    in_order(&bank);
+}

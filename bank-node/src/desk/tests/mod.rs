@@ -111,8 +111,18 @@ impl<S: Store> Bank<S> {
         while self.ledger.in_one_commit(|tx| self.desk().turn(tx)).unwrap() {}
     }
 
-    /// So many seconds later, with a look at the calendar.
+    /// The hourly bulletin.
+    pub(crate) fn bulletin(&self) -> protocol::bank::Bulletin {
+        let roots = (protocol::time::Day(self.now.get().day().0 - 1), Digest::default());
+        let made = self.ledger.in_one_commit(|tx| self.desk().state(tx, roots));
+        made.unwrap().unwrap().unverified().clone()
+    }
+
+    /// So many seconds later, with a bulletin before and a look at the calendar.
     pub(crate) fn later(&self, seconds: u64) {
+        // A bank whose bulletin keys have ended makes none; nothing is closed there.
+        let roots = (protocol::time::Day(self.now.get().day().0 - 1), Digest::default());
+        self.ledger.in_one_commit(|tx| self.desk().state(tx, roots)).unwrap();
         self.now.set(self.now.get().plus_seconds(seconds));
         self.turn();
     }

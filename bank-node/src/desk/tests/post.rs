@@ -418,6 +418,48 @@ fn only_his_own_requests_are_left() {
     assert_eq!(alice.takes(&bank, alice.take(&bank, &bob, 1)), BankAnswer::OpenRequest(None));
 }
 
+/// X6: a workstation that was restored asks again for what the one before it had posted, and hears that it lies there;
+/// what is new it can't post in the old one's name.
+#[test]
+fn a_restored_sender_finds_what_he_had_posted() {
+    let (bank, [alice, bob, _]) = three();
+    let item = alice.item(&bank, &bob, b"sealed");
+    assert_eq!(bank.ask(alice.mail(item.clone(), b"sealed")), BankAnswer::MailKept);
+    restores(&bank, &alice);
+    assert_eq!(bank.ask(alice.mail(item.clone(), b"sealed")), BankAnswer::MailKept);
+    bank.decide(alice.0.account, Change::Suspend).unwrap();
+    assert_eq!(bank.ask(alice.mail(item.clone(), b"sealed")), BankAnswer::MailKept);
+    bank.decide(alice.0.account, Change::Reinstate).unwrap();
+    let forged = bob.0.owner.sign(item.clone());
+    let forged = BankAsk::Mail(forged, ByteBuf::from(b"sealed"));
+    assert_eq!(bank.ask(forged), BankAnswer::Error(ErrorCode::BadSignature));
+    let other = alice.item(&bank, &bob, b"other");
+    assert_eq!(bank.ask(alice.mail(other, b"other")), BankAnswer::Error(ErrorCode::OlderGeneration));
+}
+
+/// X6: requests that the workstation before had left are signed by its node key: with the new one they are gone. A
+/// record of the same workstation changes nothing.
+#[test]
+fn a_restore_takes_back_the_requests_that_were_left() {
+    let (bank, [alice, bob, _]) = three();
+    let request = bob.request(&bank, AmountRule::AtMost(units(9)), Mode::Direct);
+    bob.leaves(&bank, std::slice::from_ref(&request));
+    let renewed = bank.identity(&bob.0, 1, NOON.0 + 50);
+    assert_eq!(bank.ask(BankAsk::Publish(renewed)), BankAnswer::Published);
+    assert!(matches!(alice.takes(&bank, alice.take(&bank, &bob, 1)), BankAnswer::OpenRequest(Some(_))));
+    bob.leaves(&bank, &[bob.request(&bank, AmountRule::AtMost(units(9)), Mode::Direct)]);
+    restores(&bank, &bob);
+    assert_eq!(alice.takes(&bank, alice.take(&bank, &bob, 1)), BankAnswer::OpenRequest(None));
+}
+
+/// His next generation has another node key.
+fn restores(bank: &Bank, who: &Resident) {
+    let record = bank.identity(&who.0, 2, NOON.0 + 100).unverified().clone();
+    let node = bank.signer().key();
+    let record = who.0.owner.sign(Identity { node, ..record });
+    assert_eq!(bank.ask(BankAsk::Publish(record)), BankAnswer::Published);
+}
+
 /// B7: the bank dies at every write of a day at the post; whoever asks again gets what a bank would have said that
 /// did not die, and an item is collected or withdrawn, never both.
 #[test]

@@ -43,6 +43,17 @@ impl<S: Store> Bank<S> {
         state.pieces.iter().flatten().map(one).collect()
     }
 
+    /// Somebody takes the next generation, as a restored workstation does.
+    fn restores(&self, customer: &Customer, generation: u32) {
+        let record = self.identity(customer, generation, u64::from(generation));
+        assert_eq!(self.ask(BankAsk::Publish(record)), BankAnswer::Published);
+    }
+
+    fn closes(&self, customer: &Customer, kind: ReclaimKind, purse: &Purse) -> u64 {
+        let ask = reclaim_with(self.reclaim_of(customer, kind), customer, &[purse]);
+        self.reclaimed(&ask).closes.seconds_since(self.now.get())
+    }
+
     pub(crate) fn contests(&self, purses: &[&Purse]) -> u64 {
         let table = NoteTable::pack(purses.iter().map(|purse| &purse.note));
         match self.ask(BankAsk::Contest(table)) {
@@ -100,6 +111,7 @@ fn a_restore_waits_less_and_status_is_live() {
     let bank = Bank::new();
     let alice = bank.customer("Alice", 500);
     let note = bank.note(&alice, 100);
+    bank.restores(&alice, 2);
     let reclaim = bank.reclaim_of(&alice, ReclaimKind::Restore);
     let status = BankAsk::Status(reclaim.request, reclaim.digest());
     let ask = reclaim_with(reclaim, &alice, &[&note]);
@@ -320,4 +332,138 @@ fn a_suspended_owner_may_reclaim() {
     bank.reclaimed(&bank.reclaim(&alice, &[&note]));
     bank.later(7 * DAYS);
     assert_eq!(bank.balance(&alice), 500);
+}
+
+/// Threats X4: nobody shortens the time for objections by a word. A restore has a generation of its own, and its
+/// requests come within a day.
+#[test]
+fn a_restore_without_a_new_generation_waits_as_a_payment() {
+    let bank = Bank::new();
+    let alice = bank.customer("Alice", 500);
+    let note = bank.note(&alice, 100);
+    let next = Cell::new(0);
+    let closes = |kind| {
+        next.set(next.get() + 1);
+        bank.closes(&alice, kind, &note.part(next.get() - 1, next.get())) / DAYS
+    };
+    assert_eq!(closes(ReclaimKind::Restore), 7, "she has restored nothing");
+    bank.restores(&alice, 2);
+    assert_eq!((closes(ReclaimKind::Restore), closes(ReclaimKind::Payment)), (3, 7));
+    bank.now.set(NOON.plus_seconds(DAYS));
+    assert_eq!(closes(ReclaimKind::Restore), 3, "more of the same restore");
+    bank.now.set(NOON.plus_seconds(DAYS + 1));
+    assert_eq!(closes(ReclaimKind::Restore), 7, "a day after the first");
+    bank.restores(&alice, 3);
+    assert_eq!(closes(ReclaimKind::Restore), 3);
+}
+
+/// Threats X4: a reclaim that stood in no bulletin is not closed, and one that did is closed 48 hours after at the
+/// earliest.
+#[test]
+fn what_nobody_could_hear_of_is_not_closed() {
+    let bank = Bank::new();
+    let alice = bank.customer("Alice", 500);
+    let ask = bank.reclaim(&alice, &[&bank.note(&alice, 100)]);
+    bank.reclaimed(&ask);
+    bank.now.set(NOON.plus_seconds(9 * DAYS));
+    bank.turn();
+    assert_eq!(bank.fates(&ask), [(0, 100, 'O')]);
+    bank.later(3600);
+    let listed = NOON.plus_seconds(9 * DAYS);
+    bank.now.set(listed.plus_seconds(2 * DAYS - 1));
+    bank.turn();
+    assert_eq!(bank.fates(&ask), [(0, 100, 'O')]);
+    assert_eq!(bank.reclaimed(&ask).closes, listed.plus_seconds(2 * DAYS), "the owner is told the date");
+    bank.now.set(listed.plus_seconds(2 * DAYS));
+    bank.turn();
+    assert_eq!((bank.fates(&ask), bank.balance(&alice)), (vec![(0, 100, 'R')], 500));
+    in_order(&bank);
+}
+
+/// Threats X4: a bulletin lists what closes first, whole notes with something open, and of one account no more than a
+/// request's before all others have had theirs: nobody crowds out what is about to close.
+#[test]
+fn nobody_crowds_others_out_of_a_bulletin() {
+    let bank = Bank::new();
+    let (mallory, alice) = (bank.customer("Mallory", 5_000), bank.customer("Alice", 500));
+    let note = bank.note(&mallory, 4_000);
+    for request in 0..18u64 {
+        let parts: Vec<Purse> = (0..60).map(|n| note.part(request * 60 + n, request * 60 + n + 1)).collect();
+        bank.reclaimed(&bank.reclaim(&mallory, &parts.iter().collect::<Vec<_>>()));
+        bank.now.set(bank.now.get().plus_seconds(1));
+    }
+    let hers = bank.note(&alice, 100);
+    let ask = bank.reclaim(&alice, &[&hers]);
+    bank.reclaimed(&ask);
+    let root = hers.note.root.digest();
+    let list = bank.bulletin().reclaimed;
+    assert!(list.len() <= 1024 && list.len() > 1024 - 64, "{}", list.len());
+    assert!(list.iter().any(|listed| listed.root == root));
+    bank.now.set(bank.now.get().plus_seconds(6 * DAYS));
+    let late = bank.note(&mallory, 1_000);
+    bank.reclaimed(&bank.reclaim(&mallory, &[&late]));
+    assert!(bank.bulletin().reclaimed.iter().any(|listed| listed.root == root), "hers closes before that");
+}
+
+/// Threats X4: a reclaim of which nothing is open is closed at once: it is in no bulletin, and takes none of the
+/// twenty places.
+#[test]
+fn a_reclaim_of_nothing_open_is_over_at_once() {
+    let bank = Bank::new();
+    let (alice, bob) = (bank.customer("Alice", 500), bank.customer("Bob", 0));
+    let open = |bank: &Bank| {
+        let view = bank.ledger.snapshot().unwrap();
+        view.account(alice.account).unwrap().unwrap().member.reclaims
+    };
+    // Paid before: the redeemed chain is shown, and nothing waits.
+    let note = bank.note(&alice, 30);
+    let paid = note.to(&bank.signer());
+    bank.ask(bank.deposit(&bob, &[&paid]));
+    let ask = bank.reclaim(&alice, &[&note]);
+    assert!(bank.reclaimed(&ask).letter.is_some());
+    assert_eq!((bank.fates(&ask), open(&bank)), (vec![(0, 30, 'P')], 0));
+    // Objected to: over in the same commit.
+    let note = bank.note(&alice, 40);
+    let ask = bank.reclaim(&alice, &[&note]);
+    bank.reclaimed(&ask);
+    assert_eq!((bank.contests(&[&note.to(&bank.signer())]), open(&bank)), (40, 0));
+    // Met by a deeper one of her own: the deeper one stays.
+    let note = bank.note(&alice, 10);
+    let (ask, deeper) = (bank.reclaim(&alice, &[&note]), bank.reclaim(&alice, &[&note.to(&bank.signer())]));
+    bank.reclaimed(&ask);
+    bank.reclaimed(&deeper);
+    assert_eq!((bank.fates(&ask), bank.fates(&deeper)), (vec![(0, 10, 'P')], vec![(0, 10, 'O')]));
+    assert_eq!(open(&bank), 1);
+    bank.later(7 * DAYS);
+    assert_eq!(open(&bank), 0);
+    in_order(&bank);
+    // Redeemed meanwhile: over after the next bulletin, which does not list it.
+    let note = bank.note(&alice, 50);
+    let ask = bank.reclaim(&alice, &[&note]);
+    bank.reclaimed(&ask);
+    bank.ask(bank.deposit(&bob, &[&note.to(&bank.signer())]));
+    assert_eq!((bank.bulletin().reclaimed, open(&bank)), (vec![], 1));
+    bank.now.set(bank.now.get().plus_seconds(1));
+    bank.turn();
+    assert_eq!((bank.fates(&ask), open(&bank)), (vec![(0, 50, 'P')], 0));
+    in_order(&bank);
+}
+
+/// Threats Y9: each piece comes with a chain that proves it, also where many redemptions above the key stand side by
+/// side.
+#[test]
+fn every_piece_is_shown_with_a_chain_over_it() {
+    let bank = Bank::new();
+    let (thief, alice, carol) = (bank.customer("T", 500), bank.customer("Alice", 0), bank.customer("C", 0));
+    let note = bank.note(&thief, 100);
+    let (to_alice, to_carol) = (note.to(&bank.signer()), note.to(&bank.signer()));
+    bank.ask(bank.deposit(&carol, &[&to_carol.part(0, 30)]));
+    bank.ask(bank.deposit(&carol, &[&to_carol.part(30, 60)]));
+    let ask = bank.reclaim(&alice, &[&to_alice]);
+    assert_eq!(bank.fates(&ask), [(0, 30, 'C'), (30, 60, 'C'), (60, 100, 'O')]);
+    for piece in bank.reclaimed(&ask).pieces.into_iter().flatten() {
+        let ReclaimFate::Clash(table) = piece.fate else { continue };
+        let shown = table.unpack().unwrap();
+        assert!(shown[0].holding().unwrap().range.contains(piece.range));
+    }
 }

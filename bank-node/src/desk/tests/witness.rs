@@ -44,7 +44,7 @@ fn a_letter_of_today_stops_a_bank_of_yesterday() {
     old.next.set(1_000);
     let newest = letters[1].unverified().number;
     let shown = old.try_ask(BankAsk::Witness(letters[1].clone()));
-    assert_eq!(shown, Err(Fault::Behind { entry: newest - 2, said: newest }));
+    assert_eq!(shown, Err(Fault::Behind { entry: newest - 2, letter: Box::new(letters[1].clone()) }));
     (0..3).for_each(|_| drop(withdraws(&old, 1)));
     let shown = old.try_ask(BankAsk::Witness(letters[1].clone()));
     assert!(matches!(shown, Err(Fault::Damaged(_))), "it went on: {shown:?}");

@@ -90,6 +90,28 @@ pub enum RedoError {
         /// At which frame.
         said_frame: u64,
     },
+    /// The bank was shown a letter of its own that is above these books.
+    #[error(
+        "the books end at journal entry {entry}, and the bank was shown its own letter of entry {number} (kept in {}). If \
+         these are old books, bring the newest redo log and run: bank-node restore --from BACKUP --redo FOLDER. If this is \
+         the log that the bank has always written, and neither its last bulletin nor other customers' letters come near \
+         {number}, somebody has signed it with a stolen key: revoke the attest key (bank-node keys list, keys revoke), and \
+         the letter counts no more. If you can't do that now: bank-node run --not-said {number}", path.display()
+    )]
+    Witnessed {
+        /// The books' newest journal entry.
+        entry: u64,
+        /// The letter's.
+        number: u64,
+        /// Where the letter is kept.
+        path: PathBuf,
+    },
+    /// Nobody has shown such a letter.
+    #[error("--not-said {0}: the bank was shown no letter of that number; nothing was opened")]
+    NoWitness(u64),
+    /// A kept letter can't be read.
+    #[error("{} is damaged: it holds a letter that the bank was shown. If the same one lies whole beside the books or the log, remove this one", .0.display())]
+    BadWitness(PathBuf),
     /// No books, and no log from the beginning to write them from.
     #[error("{} holds no books: bring them back with bank-node restore --from BACKUP", .0.display())]
     NoBooks(PathBuf),

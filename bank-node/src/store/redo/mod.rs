@@ -13,6 +13,7 @@ mod head;
 mod log;
 mod place;
 mod read;
+mod witness;
 
 #[cfg(test)]
 mod tests;
@@ -20,18 +21,23 @@ mod tests;
 pub use error::RedoError;
 pub use frame::Mark;
 pub use place::Place;
+pub use witness::{Disowned, borne_out, is_kept};
 
 use self::frame::{Frame, Writes};
 use self::head::HeadFile;
 use self::log::{Disk, Log, Medium};
 use crate::ledger::Fault;
+use crate::store::has_format;
 use crate::store::shelf::{Pair, Shelf, ShelfMut, Store, Table};
+use protocol::bank::Letter;
 use protocol::body::{Body as _, digest};
 use protocol::id::Key;
 use protocol::node::host::lock::InstanceLock;
 use protocol::node::host::paths::private_folder;
+use protocol::sign::Signed;
+use std::fs::File;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// A segment that has grown to this takes no more frames.
@@ -48,6 +54,8 @@ const MARK: &[u8] = b"redo";
 pub struct Logged<S> {
     store: S,
     keeping: Mutex<Keeping>,
+    /// Those of the books and of the log.
+    folders: [PathBuf; 2],
     _lease: InstanceLock,
 }
 
@@ -130,6 +138,11 @@ fn carry_over<S: Store>(store: &S, waiting: &mut Vec<Frame>) -> Result<(), RedoE
     Ok(())
 }
 
+fn sync(folder: &Path) -> Result<(), RedoError> {
+    let synced = File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| RedoError::Io { path: folder.to_owned(), source })
+}
+
 impl<S: Store> Logged<S> {
     /// Opens books with their log: takes the lease, brings the books up to the log's end, refuses those that are behind
     /// the bank's own word, and begins a term.
@@ -138,6 +151,8 @@ impl<S: Store> Logged<S> {
     }
 
     pub(crate) fn open_on(store: S, place: &Place, medium: Box<dyn Medium>) -> Result<Logged<S>, RedoError> {
+        // Before a mark or a frame is written: the version that made the books has to find them as they were.
+        has_format(&store.read()?)?;
         private_folder(&place.log)?;
         let lease = InstanceLock::take(&place.log)?;
         Logged::open_leased(store, place, medium, lease)
@@ -163,16 +178,29 @@ impl<S: Store> Logged<S> {
             return Err(RedoError::NotEmpty(place.log.clone()));
         }
         let end = replay(&store, &place.log, &base)?;
+        // A log alone brings the books of whoever wrote it.
+        has_format(&store.read()?)?;
         let mark = place.admit(&base, &end, said)?;
+        borne_out([&place.data, &place.log], mark.entry, &place.disowned)?;
         let term = mark.term.saturating_add(1);
         let log = Log::go_on(&place.log, &end, term, medium)?;
         let heads = [HeadFile::open(&place.data)?, HeadFile::open(&place.log)?];
+        // Names that were made just now, or by an opening that was cut short, survive a power cut from here on.
+        sync(&place.data)?;
+        sync(&place.log)?;
+        if let Some(above) = place.log.parent().filter(|above| File::open(above).is_ok()) {
+            sync(above)?;
+        }
         let said = said.map_or(0, |(_, said)| said).max(mark.entry);
         let keeping = Keeping { log, heads, mark, said, failed: false };
-        let logged = Logged { store, keeping: Mutex::new(keeping), _lease: lease };
+        let folders = [place.data.clone(), place.log.clone()];
+        let logged = Logged { store, keeping: Mutex::new(keeping), folders, _lease: lease };
         // The term's first frame, with nothing in it.
         logged.commit(true, |_| Ok(()))?;
         logged.keeping().sync_heads()?;
+        if let Some(number) = place.disowned.number {
+            witness::put_aside([&place.data, &place.log], number)?;
+        }
         Ok(logged)
     }
 
@@ -285,5 +313,10 @@ impl<S: Store> Store for Logged<S> {
             keeping.say()?;
         }
         keeping.sync_heads()
+    }
+
+    fn witnessed(&self, letter: &Signed<Letter>) -> Result<(), Fault> {
+        let keep = |folder: &PathBuf| witness::keep(folder, letter);
+        self.folders.iter().try_for_each(keep).map_err(|why| Fault::Store(why.to_string()))
     }
 }

@@ -1,7 +1,7 @@
 //! Where books and log are, and whether they may be opened together (SPEC §4.15).
 
 use super::frame::Mark;
-use super::{RedoError, read};
+use super::{Disowned, RedoError, read};
 use protocol::id::Key;
 use std::path::PathBuf;
 
@@ -18,6 +18,8 @@ pub struct Place {
     pub new: bool,
     /// A journal number that the bank is known to have signed: needed to go on without the log that was.
     pub said: Option<u64>,
+    /// Which letters that the bank was shown do not count.
+    pub disowned: Disowned,
 }
 
 impl Place {

@@ -7,6 +7,7 @@ use crate::ledger::books::Books as _;
 use crate::store::failing::{Failing, Fuse};
 use crate::store::tests::{a_day, dies_and_another_goes_on, perform, tells_what_is};
 use crate::store::{Ledger, Memory};
+use protocol::node::host::private_file;
 use protocol::wire::{BankAnswer, BankAsk, encode};
 use std::fs::{self, File};
 use std::io::Write as _;
@@ -53,7 +54,14 @@ impl Media {
 
     fn place(&self) -> Place {
         let at = |name| self.folder.path().join(name);
-        Place { data: at("data"), log: at("log"), bank: Key([7; 32]), new: false, said: None }
+        Place {
+            data: at("data"),
+            log: at("log"),
+            bank: Key([7; 32]),
+            new: false,
+            said: None,
+            disowned: Disowned::default(),
+        }
     }
 
     fn open_as(&self, place: &Place) -> Result<Logged<Memory>, RedoError> {
@@ -182,11 +190,14 @@ fn a_torn_end_is_cut_off() {
     let media = Media::new();
     let bank = media.bank();
     busy(&bank);
+    // The day may have filled its segment to the brim.
+    let one_more = || Operation::PayIn(crate::ledger::AccountNumber(1001), units(1));
+    bank.order(None, one_more()).unwrap();
     let (before, whole) = (media.copied(), fs::read(media.last_segment()).unwrap());
     let heads = [media.place().data, media.place().log].map(|at| at.join(head::FILE));
     let said = heads.clone().map(|head| fs::read(head).unwrap());
     // What a crash leaves of the next frame: the books and the heads do not know of it.
-    bank.order(None, Operation::PayIn(crate::ledger::AccountNumber(1001), units(1))).unwrap();
+    bank.order(None, one_more()).unwrap();
     drop(bank);
     let longer = fs::read(media.last_segment()).unwrap();
     let media = media.with_books(before);
@@ -312,6 +323,55 @@ fn the_bank_s_word_is_remembered() {
     assert_eq!((ends, said), (entry, entry + 1));
 }
 
+/// Threats X7: the letter that closed the bank keeps it closed, from either medium, until its key is revoked or the
+/// operators disown that very letter: a stolen key can't close it for good.
+#[test]
+fn a_letter_counts_as_long_as_its_key() {
+    let media = Media::new();
+    let bank = media.bank();
+    let alice = busy(&bank);
+    let answer = bank.ask(BankAsk::Withdraw(bank.withdrawal(&alice, &[(&bank.signer(), 5)])));
+    let BankAnswer::Withdrawn(_, genuine) = answer else { panic!() };
+    let stolen = protocol::sign::Signer::from_secret(&[66; 32]);
+    let forged = stolen.sign(Letter { number: u64::MAX, ..genuine.unverified().clone() });
+    bank.ledger.witnessed(&genuine).unwrap();
+    bank.ledger.witnessed(&forged).unwrap();
+    let entry = bank.journal();
+    drop(bank);
+    let folders = [media.place().data, media.place().log];
+    let witness = |folder: &PathBuf| {
+        let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+        files
+            .filter(|path| path.to_str().unwrap().contains(&format!("WITNESS-{}-", u64::MAX)))
+            .collect::<Vec<_>>()
+    };
+    for folder in &folders {
+        let path = witness(folder).remove(0);
+        let bytes = fs::read(&path).unwrap();
+        let refused = media.try_open();
+        assert!(
+            matches!(refused, Err(RedoError::Witnessed { entry: ends, number: u64::MAX, .. }) if ends == entry),
+            "the one beside it is enough"
+        );
+        fs::write(&path, &bytes[..9]).unwrap();
+        assert!(matches!(media.try_open(), Err(RedoError::Witnessed { .. } | RedoError::BadWitness(_))));
+        fs::remove_file(&path).unwrap();
+        assert!(matches!(media.try_open(), Err(RedoError::Witnessed { .. })));
+        private_file::write(&path, &bytes).unwrap();
+    }
+
+    let disown = |keys, number| Place { disowned: Disowned { keys, number }, ..media.place() };
+    let unknown = media.open_as(&disown(Vec::new(), Some(entry + 1)));
+    assert!(matches!(unknown, Err(RedoError::NoWitness(_) | RedoError::Witnessed { .. })));
+    drop(media.open_as(&disown(vec![stolen.key()], None)).unwrap());
+    assert!(matches!(media.try_open(), Err(RedoError::Witnessed { .. })), "the word is not the revocation's");
+    drop(media.open_as(&disown(Vec::new(), Some(u64::MAX))).unwrap());
+    assert!(folders.iter().all(|folder| witness(folder).is_empty()), "put aside");
+    drop(media.open());
+    let again = media.open_as(&disown(Vec::new(), Some(u64::MAX)));
+    assert!(matches!(again, Err(RedoError::NoWitness(u64::MAX))), "one letter, one word");
+}
+
 /// Threats X7: two bank-nodes never have one log; should a lock not hold, the one whose term is over stops at its
 /// next commit and answers nothing.
 #[test]
@@ -375,6 +435,27 @@ fn a_log_belongs_to_its_books() {
         matches!(lost.try_open(), Err(RedoError::Parted { frame: 1 })),
         "the log does not have those before it"
     );
+}
+
+/// B9: books of another version are told from damaged ones, and neither they nor their log get a byte; so does a log
+/// alone that another version wrote.
+#[test]
+fn books_of_another_version_get_no_frame() {
+    let media = Media::new();
+    busy(&media.bank());
+    let (log, head) = (media.last_segment(), media.place().data.join(head::FILE));
+    media.books.write(|shelf| shelf.put(Table::Meta, b"format", &[2])).unwrap();
+    let before = (fs::read(&log).unwrap(), fs::read(&head).unwrap(), content(&media.books));
+    let older = |refused| matches!(refused, Err(RedoError::Fault(Fault::Format { books: 2, .. })));
+    assert!(older(media.try_open()));
+    assert!((fs::read(&log).unwrap(), fs::read(&head).unwrap(), content(&media.books)) == before);
+
+    let earlier = Media::new();
+    earlier.open().write(|shelf| shelf.put(Table::Meta, b"format", &[2])).unwrap();
+    let (log, earlier) = (earlier.last_segment(), earlier.with_books(Memory::new()));
+    let before = fs::read(&log).unwrap();
+    assert!(older(earlier.try_open()));
+    assert_eq!(fs::read(&log).unwrap(), before);
 }
 
 /// B9: segments that a backup covers may be removed; the newest ones are enough to go on.

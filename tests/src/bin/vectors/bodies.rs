@@ -243,9 +243,6 @@ fn bank(v: &mut Vectors, bank: &Bank, bob: &Person) {
     let (append, _) = papers::vault_append(bank, bob);
     let bytes = v.signed(&bob.node(), append);
     v.malformed::<protocol::bank::VaultAppend>(&bytes, []);
-    let query = papers::node_query(bank, bob, protocol::bank::Purpose::Vault);
-    let bytes = v.signed(&bob.node(), query);
-    v.malformed::<protocol::bank::NodeQuery>(&bytes, [spoil(105, [9], "unknown purpose")]);
 
     let kinds = [
         LetterKind::Opening,

@@ -40,6 +40,25 @@ fn signed(
     world.bank.keys().bulletin.sign(body)
 }
 
+/// Y6: a bank that contradicts itself again and again fills nobody's disk: of each kind eight proofs are kept, the rest
+/// is counted, also over a restart.
+#[test]
+fn proofs_of_one_kind_are_kept_up_to_eight() {
+    let (mut world, bob, told) = heard(12);
+    for bulletin in &told {
+        let other = signed(&world, bulletin, |b| b.journal += 1000);
+        assert_eq!(world.hear(bob, other.clone(), Source::Pushed), Worth::Proof);
+        assert_eq!(world.hear(bob, other, Source::Pushed), Worth::Proof);
+    }
+    let kept: Vec<(FaultKind, u64)> = (1..=8).map(|number| (FaultKind::TwoOfOneNumber, number)).collect();
+    assert_eq!(faults(&world, bob), kept);
+    let more =
+        |world: &World| world.person(bob).wallet().heard().faults().map(|fault| fault.more).sum::<u64>();
+    assert_eq!(more(&world), 8, "four numbers, each shown twice");
+    world.crash(bob, tests::world::Kept::Everything);
+    assert_eq!((faults(&world, bob), more(&world)), (kept, 8));
+}
+
 /// Y6: bulletins are numbered, each names the one before, and they say how the bank stands.
 #[test]
 fn bulletins_are_a_chain() {

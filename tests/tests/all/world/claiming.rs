@@ -3,13 +3,14 @@
 use super::{nobody_refreshes, pays, three, with_reserve};
 use daemon::store::Store;
 use daemon::wallet::claiming::ClaimState;
+use daemon::wallet::defending::Question;
 use daemon::wallet::doubt::{Awaited, Doubtful};
 use daemon::wallet::history::Movement;
 use daemon::wallet::paying::State;
 use protocol::bank::LetterKind;
 use protocol::id::PaymentId;
 use protocol::note::NoteTable;
-use protocol::pay::Refusal;
+use protocol::pay::{Defence, Refusal};
 use protocol::wire::{self, BankAnswer, CasePart, CaseStep, ErrorCode, Item};
 use tests::world::{Kept, Mail, Who, World, units};
 
@@ -329,4 +330,48 @@ fn a_case_with_a_strange_letter_is_not_taken_over() {
     forged.letters = vec![world.person(alice).node.sign(letter)];
     assert!(world.person(bob).wallet().cases_told(vec![forged], &[], world.now).is_err());
     assert_eq!(world.history(alice), history);
+}
+
+/// X3: who has been paid in full has nothing to wait for, also while the offender still owes it to somebody else.
+#[test]
+fn a_claim_that_is_paid_by_whomever_is_closed() {
+    let (mut world, [alice, bob, carol]) = with_reserve(100);
+    nobody_refreshes(&mut world);
+    spent_elsewhere(&mut world, alice, carol, 10);
+    pays(&mut world, alice, bob, 40);
+    world.deposit(bob, 40).unwrap();
+    world.settles();
+    let mut told = world.cases(bob).remove(0).state;
+    for (paid, state) in [(4, ClaimState::Open), (10, ClaimState::Closed(None))] {
+        (told.step, told.paid) = (CaseStep::Judged(units(10)), units(paid));
+        let decision = world.person(bob).wallet().cases_told(vec![told.clone()], &[], world.now).unwrap();
+        world.settle_decision(bob, decision).unwrap();
+        assert_eq!((world.claims(bob)[0].state, world.claims(bob)[0].paid), (state, units(paid)));
+    }
+    assert_eq!(world.person(bob).wallet().holdings().claimed, units(0));
+}
+
+/// H2, X5: what the bank does not take is not all that we have to say.
+#[test]
+fn who_has_a_refusal_and_an_order_says_both() {
+    let (mut world, [alice, bob, carol]) = with_reserve(100);
+    let dave = world.join("Dave", 100);
+    nobody_refreshes(&mut world);
+    spent_elsewhere(&mut world, alice, dave, 40);
+    pays(&mut world, alice, bob, 40);
+    let id = pays(&mut world, bob, carol, 40);
+    world.deposit(carol, 40).unwrap();
+    world.settles();
+    world.person_mut(bob).off = true;
+    let query = world.signed_query(bob, protocol::bank::Purpose::Cases, wire::CASES_ASKED);
+    let Some(BankAnswer::Cases(states)) = world.bank.ask(wire::BankAsk::Cases(query)) else { panic!() };
+    let question = Question::of(&states[0]).expect("he is asked");
+    let mut kept = world.person(bob).store().unwrap().kept_about(&question).unwrap();
+    let order = world.payment(bob, &id).unwrap().unwrap().order.unwrap().digest();
+    let refusal = Refusal { order, code: ErrorCode::OverLimit, at: world.now };
+    let refusal = world.person(carol).node.sign(refusal);
+    kept.paid.iter_mut().for_each(|payment| payment.refusal = Some(refusal.clone()));
+    let wallet = world.person(bob).wallet();
+    let said = wallet.defences(states[0].case, &question, &kept, world.person(bob).open_keys());
+    assert!(matches!(said.as_slice(), [Defence::Refused(_), Defence::Upstream(_)]));
 }

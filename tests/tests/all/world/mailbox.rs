@@ -344,3 +344,29 @@ fn late_copies_are_nothing_new() {
     assert!(!world.bank.has_mail(&world.person(bob).key()));
     world.check_settled();
 }
+
+/// X4: what is reclaimed lies in no mailbox any more: the bank is asked for it back, and a late copy finds its word.
+#[test]
+fn what_is_reclaimed_is_taken_out_of_the_mailbox() {
+    let (mut world, [alice, bob, _]) = with_reserve(500);
+    let id = world.pay(alice, bob, 120).unwrap();
+    world.deliver();
+    world.deliver();
+    assert_eq!(world.state(alice, &id), State::Sent);
+    world.post.lose_everything();
+    world.person_mut(bob).off = true;
+    world.wait(120);
+    world.settles();
+    assert!(world.bank.has_mail(&world.person(bob).key()), "it went to the mailbox, too");
+    world.reclaim(alice, &id).unwrap();
+    world.settles();
+    assert_eq!(world.state(alice, &id), State::Reclaiming);
+    let post = world.payment(alice, &id).unwrap().unwrap().post.unwrap();
+    assert_eq!(post.fate(), Some(MailFate::Withdrawn));
+    assert!(!world.bank.has_mail(&world.person(bob).key()));
+    world.days(8);
+    world.person_mut(bob).off = false;
+    world.settles();
+    assert_eq!((world.state(alice, &id), world.reserve(bob)), (State::Reclaimed, 0));
+    world.check_settled();
+}

@@ -3,11 +3,15 @@
 use super::{nobody_refreshes, pays, three, with_reserve};
 use daemon::store::{Page, RedbStore, ReplayFlaw, Store};
 use daemon::wallet::Wallet;
+use daemon::wallet::banking::Operation;
 use daemon::wallet::paying::State;
 use daemon::wallet::policy::Policy;
+use daemon::wallet::reserve::Piece;
 use daemon::wallet::vault::Quarantine;
 use protocol::key::bank::BankKeys;
+use protocol::note::NoteTable;
 use protocol::time::DAY_SECONDS;
+use protocol::wire::{BankAnswer, ReclaimFate, ReclaimPiece, ReclaimState};
 use tests::world::{Cannot, Chance, Kept, Weather, Who, World};
 
 const DAYS_OF_A_RESTORE: u64 = 4;
@@ -247,6 +251,36 @@ fn a_payment_that_was_lost_with_the_payees_disk_is_offered_again() {
     is_sound_and_nobody_is_blamed(&world, before);
 }
 
+/// X6, X4: mail that was posted to the workstation that is gone. The bank tells the payer that it was collected, so the
+/// restored one must not let it go before it is unlocked and reads it with the key of then.
+#[test]
+fn mail_from_before_a_restore_is_read_with_the_key_of_then() {
+    for amount in [120, 300] {
+        let (mut world, [alice, bob, _]) = with_reserve(600);
+        nobody_refreshes(&mut world);
+        everybody_has_a_vault(&mut world);
+        let before = wealth(&world);
+        world.leaves_requests(bob).unwrap();
+        world.person_mut(bob).off = true;
+        let id = world.pay_by_mail(alice, bob, amount).unwrap();
+        world.settles();
+        // She is away, so that nothing but the mailbox brings it.
+        world.person_mut(alice).off = true;
+        world.restore(bob);
+        (world.person_mut(bob).off, world.person_mut(bob).locked) = (false, true);
+        world.collect(bob).unwrap();
+        assert_eq!((world.reserve(bob), world.parcels(bob, 0).len()), (0, 1), "it waits at the bank");
+        world.person_mut(bob).locked = false;
+        world.collect(bob).unwrap();
+        assert_eq!((world.reserve(bob), world.parcels(bob, 0).len()), (amount, 0));
+        world.person_mut(alice).off = false;
+        days(&mut world, DAYS_OF_A_RESTORE);
+        assert!(!world.state(alice, &id).is_open());
+        assert_eq!((world.reserve(bob), world.account(bob)), (0, 100 + amount));
+        is_sound_and_nobody_is_blamed(&world, before);
+    }
+}
+
 /// X6: a folder from yesterday in the place of today's. It is found out before it asks the bank for anything, neither
 /// spends nor takes, and a restore puts it right.
 #[test]
@@ -444,4 +478,37 @@ fn a_payment_costs_a_few_kilobytes_in_the_vault() {
     let payee = (size(&mut world, bob) - before.1) / 10;
     eprintln!("a direct payment: {payer} bytes at the payer, {payee} at the payee with its renewal");
     assert!(payer < 4_500 && payee < 7_500, "{payer}, {payee}");
+}
+
+/// X4, X6, Y9: for what the bank says without a chain it owes the proof; the rest of the answer counts. A restored
+/// workstation asks for it by a reclaim: it renews nothing that the lost machine may have paid away.
+#[test]
+fn what_a_reclaim_does_not_prove_is_reclaimed_again_and_never_renewed() {
+    let (mut world, [alice, _, _]) = with_reserve(600);
+    everybody_has_a_vault(&mut world);
+    world.restore(alice);
+    let (fresh, now) = (world.fresh(), world.now);
+    let person = world.person(alice);
+    let decision = person.wallet().reclaim_behind_fence(person.open_keys().unwrap(), fresh, now).unwrap();
+    world.settle_decision(alice, decision).unwrap();
+    world.post.lose_everything();
+    let op = world.person(alice).wallet().open_bank_ops().next().unwrap().clone();
+    let gone = |piece: &Piece| {
+        vec![ReclaimPiece { range: piece.range, fate: ReclaimFate::Clash(NoteTable::default()) }]
+    };
+    let pieces = op.uses.iter().map(gone).collect();
+    let state = ReclaimState { number: 1, closes: now, pieces, letter: None };
+    let answer = BankAnswer::Reclaim(Box::new(state));
+    let decision = world.person(alice).wallet().bank_answered(&op.id, answer, &[], now).unwrap();
+    world.settle_decision(alice, decision).unwrap();
+    assert_eq!(world.reserve(alice), 600, "nothing is written off");
+    let fresh = world.fresh();
+    let person = world.person(alice);
+    let decision = person.wallet().ask_for_proof(person.open_keys().unwrap(), fresh, now).unwrap();
+    let id = world.settle_decision(alice, decision).unwrap();
+    let asked = world.person(alice).wallet().open_bank_op(&id).unwrap().what;
+    assert_eq!(asked, Operation::Restore);
+    days(&mut world, DAYS_OF_A_RESTORE);
+    assert_eq!((world.reserve(alice), world.account(alice)), (0, 1000));
+    world.check_settled();
 }
