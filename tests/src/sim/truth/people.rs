@@ -179,7 +179,7 @@ impl Truth {
                     person.took_back += units;
                     *person.back.entry(line.id).or_default() += units;
                     if to_evil {
-                        person.out_to_evil -= units;
+                        person.out_to_evil = person.out_to_evil.saturating_sub(units);
                     }
                 }
                 Some(_) => return broken("returned-too-much", format!("{name}, {}", PaymentId(line.id))),
@@ -194,7 +194,7 @@ impl Truth {
                 person.took_back += units;
                 *person.back.entry(line.id).or_default() += units;
                 if to_evil {
-                    person.out_to_evil -= units;
+                    person.out_to_evil = person.out_to_evil.saturating_sub(units);
                 }
                 match (person.sent.get_mut(&line.id), person.closed.get_mut(&line.id)) {
                     (Some(sent), _) if sent.returned + units <= sent.units => sent.returned += units,
