@@ -4,7 +4,7 @@ use super::{pays, three};
 use bank_node::desk::standing::Change;
 use bank_node::ledger::AccountNumber;
 use daemon::wallet::bulletins::{FaultKind, Source, Worth};
-use daemon::wallet::paying::State;
+use daemon::wallet::paying::{NotDone, State};
 use protocol::bank::{Bulletin, LISTED_MAX};
 use protocol::id::{Digest, Key};
 use protocol::key::bank::Usage;
@@ -187,7 +187,7 @@ fn the_suspended_are_refused_by_the_bulletin_alone() {
     world.hear(bob, told, Source::Pushed);
     let id = pays(&mut world, alice, bob, 30);
     assert!(
-        matches!(world.state(alice, &id), State::Returned(ErrorCode::Suspended)),
+        matches!(world.state(alice, &id), State::NotDone(NotDone::Declined(ErrorCode::Suspended))),
         "{:?}",
         world.state(alice, &id)
     );
@@ -246,7 +246,7 @@ fn a_stolen_bulletin_key_ends_with_its_revocation() {
     });
     assert_eq!(world.hear(bob, lie.clone(), Source::Pushed), Worth::Taken);
     let id = pays(&mut world, alice, bob, 20);
-    assert!(matches!(world.state(alice, &id), State::Returned(ErrorCode::Suspended)));
+    assert!(matches!(world.state(alice, &id), State::NotDone(NotDone::Declined(ErrorCode::Suspended))));
     world.wait(3600);
     let mut chance = world.chance.clone();
     world.bank.revoke(Usage::Bulletin, thief.key(), &mut chance);
