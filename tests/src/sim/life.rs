@@ -619,7 +619,7 @@ impl Life {
             }
         }
         self.last_days()?;
-        self.truth.check_settled(&self.world)?;
+        self.truth.check_settled(&self.world, &mut Tally::default())?;
         self.truth.audit(&self.world, &mut self.tally)?;
         for _ in 0..12 {
             let mut all = true;
@@ -631,7 +631,7 @@ impl Life {
                 break;
             }
         }
-        self.truth.check_settled(&self.world)?;
+        self.truth.check_settled(&self.world, &mut self.tally)?;
         self.truth.check_cashed_in(&self.world)?;
         self.truth.audit(&self.world, &mut self.tally)?;
         self.tally.add("uninsured", self.truth.uninsured());

@@ -102,9 +102,16 @@ fn quietly(life: impl FnOnce(&mut Lived) -> Result<(), Violation>) -> Lived {
     lived
 }
 
+/// So many acts at most are lived again to find out which of them are needed.
+const SHRINK_STEPS: usize = 60_000;
+/// What the end of a life costs, in acts.
+const END_COSTS: usize = 200;
+
 /// Leaves out whatever is not needed to break the same rule.
 pub fn shrink(setting: Setting, acts: &[Act], rule: &str, nurseries: &mut Nurseries) -> Vec<Act> {
+    let mut patience = SHRINK_STEPS;
     let mut breaks = |acts: &[Act]| {
+        patience = patience.checked_sub(acts.len() + END_COSTS)?;
         let lived = again(setting, acts, nurseries);
         let same = lived.violation.is_some_and(|violation| violation.rule == rule);
         same.then_some(lived.steps)

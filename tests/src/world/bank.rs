@@ -285,12 +285,14 @@ impl Bank {
 
     /// What the calendar does with mail whose time is over.
     pub fn sweep_post(&self) {
+        self.mend();
         let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
         self.ledger.in_one_commit(|tx| desk.sweep_post(tx)).expect("nobody lets the bank fail at sweeping");
     }
 
     /// Carries out an operator's order.
     pub fn order(&self, operation: Operation) -> Result<Done, Objection> {
+        self.mend();
         let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
         let order = Order { key: None, operation };
         self.ledger.in_one_commit(|tx| desk.order(tx, &order)).expect("nobody lets the bank fail at orders")
@@ -304,6 +306,7 @@ impl Bank {
 
     /// Makes the next bulletin.
     pub fn bulletin(&self) -> Signed<Bulletin> {
+        self.mend();
         let now = self.now.get();
         let desk = Desk { keys: &self.keys, now, rules: self.rules };
         let day = Day(now.day().0 - 1);

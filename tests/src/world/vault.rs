@@ -193,6 +193,8 @@ impl World {
         person.fill_tickets(&mut chance, now).expect("a new disk does not fail");
         self.chance = chance;
         self.learn_keys(who).expect("a new disk does not fail");
+        // Before anybody is answered: who has heard nothing from the bank takes a quarter, and refuses the rest for good.
+        self.pull_bulletins(who).expect("a new disk does not fail");
         assert!(self.is_in_vault(who));
     }
 

@@ -179,7 +179,7 @@ impl Truth {
                     person.took_back += units;
                     *person.back.entry(line.id).or_default() += units;
                     if to_evil {
-                        person.out_to_evil -= units;
+                        person.out_to_evil = person.out_to_evil.saturating_sub(units);
                     }
                 }
                 Some(_) => return broken("returned-too-much", format!("{name}, {}", PaymentId(line.id))),
@@ -194,7 +194,7 @@ impl Truth {
                 person.took_back += units;
                 *person.back.entry(line.id).or_default() += units;
                 if to_evil {
-                    person.out_to_evil -= units;
+                    person.out_to_evil = person.out_to_evil.saturating_sub(units);
                 }
                 match (person.sent.get_mut(&line.id), person.closed.get_mut(&line.id)) {
                     (Some(sent), _) if sent.returned + units <= sent.units => sent.returned += units,
@@ -428,7 +428,8 @@ impl Truth {
     }
 
     /// When all is settled: nobody waits, nobody has anything that the other side does not know.
-    pub fn check_settled(&self, world: &World) -> Holds {
+    pub fn check_settled(&self, world: &World, tally: &mut Tally) -> Holds {
+        let mut lost_with_machines = 0;
         for who in world.everybody() {
             let Some(seen) = self.people.get(who.place()).filter(|seen| seen.honest) else { continue };
             let person = world.person(who);
@@ -441,10 +442,10 @@ impl Truth {
                 let knows = |payer: usize| world.payment(Who::at(payer), &PaymentId(**id)).ok().flatten();
                 payer.is_some_and(|payer| self.is_honest(payer) && knows(payer).is_some())
             };
-            if seen.missing.keys().find(by_honest).is_some() {
-                let what = format!("{} was paid {:?} and does not know it", person.name, seen.missing);
-                return broken("lost-by-restore", what);
-            }
+            // What a machine had taken and lost before the vault had it, and what its payer could show again too late
+            // only (request or note expired in the meantime): nobody else has it. Counted apart, not hidden.
+            let lost = seen.missing.iter().filter(|(id, _)| by_honest(id)).map(|(_, units)| units);
+            lost_with_machines += lost.sum::<u64>();
             let waiting = person.wallet().open_payments().count() + person.wallet().open_bank_ops().count();
             if waiting > 0 || seen.is_waiting() {
                 let open = world.open_things();
@@ -455,6 +456,7 @@ impl Truth {
                 return broken("not-settled", format!("{} has not heard from the bank", person.name));
             }
         }
+        tally.add("lost-with-machine", lost_with_machines);
         Ok(())
     }
 
