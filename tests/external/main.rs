@@ -105,7 +105,7 @@ fn a_pulled_cable_leaves_one_outcome() {
 /// disk is torn away: the bank closes, and opens when it is back.
 #[test]
 fn a_full_disk_under_the_redo_log() {
-    let disk = Disk::with(24 << 20);
+    let disk = Disk::with(80 << 20);
     let town = Community::open("Naxos");
     let bank = town.bank();
     bank.keeps_its_redo_log_in(&disk.path());
