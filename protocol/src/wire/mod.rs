@@ -14,7 +14,10 @@ pub use bank::{
     ReclaimPiece, ReclaimState,
 };
 pub use pay::{Hail, HailAnswer, Letterhead, Offer, PROTOCOL as PAY_PROTOCOL, PayAnswer, PayAsk};
-pub use shop::{HOLDS_PAGE, HoldState, HoldStep, HoldTerm};
+pub use shop::{
+    HOLDS_PAGE, HoldState, HoldStep, HoldTerm, LETTERS_PAGE, LineKind, SALES_MAX, Sale, SaleKind, SalesList,
+    Span, StatementLine, sales_digest,
+};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
