@@ -9,8 +9,8 @@ use protocol::money::Units;
 use protocol::time::{Day, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Periods that come due in one commit; after an outage of years the next commit goes on.
-pub const PERIODS_AT_ONCE: usize = 64;
+/// Periods that come due in one commit; after an outage of years the next one goes on.
+pub const PERIODS_AT_ONCE: usize = 256;
 
 /// A shop and its company.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
