@@ -10,7 +10,7 @@ use protocol::note::NoteTable;
 use protocol::pay::{Order, Payment, Receipt, Refusal, Request};
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
-use protocol::wire::ErrorCode;
+use protocol::wire::{ErrorCode, PayAsk};
 use serde::{Deserialize, Serialize};
 
 /// A payment going out.
@@ -186,6 +186,20 @@ impl Outgoing {
         let signed = his.into_iter().flatten().any(|key| receipt.check_by(&key).is_ok());
         let ours = self.order.as_ref().is_some_and(|order| order.digest() == body.order);
         signed && ours && body.payee == self.payee && body.amount == self.amount
+    }
+
+    /// Whether the money is the payee's already, by his receipt or because the bank has issued it to him.
+    pub fn is_his(&self) -> bool {
+        self.state.outcome() == PaymentOutcome::Done
+    }
+
+    /// How its message is shown to the payee. With his receipt, once there is one: the machine that gave it may be lost,
+    /// and then the next one takes the payment for its sake.
+    pub fn shown(&self, message: Payment) -> PayAsk {
+        match &self.receipt {
+            Some(receipt) => PayAsk::Again(Box::new(message), receipt.clone()),
+            None => PayAsk::Pay(Box::new(message)),
+        }
     }
 
     pub(super) fn entry(&self, movement: Movement, units: Units) -> NewEntry {

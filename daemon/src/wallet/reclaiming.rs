@@ -69,6 +69,8 @@ struct Fates {
     open: Vec<Piece>,
     returned: Vec<Piece>,
     passed: Vec<Piece>,
+    /// Of those: handed on to a key that may still have them.
+    handed_on: Vec<Piece>,
     shown: Shown,
     proof: Vec<Note>,
 }
@@ -246,7 +248,7 @@ impl Wallet {
         }
         let disputed: Vec<_> =
             fates.shown.unproved.iter().map(|piece| (*piece, Holder::Disputed(None))).collect();
-        self.let_come(draft, self.holder_of(op), &[], &disputed);
+        self.let_pass(draft, self.holder_of(op), &fates.handed_on, &disputed);
         let balance = match &letter {
             Some(letter) => self.keep_letter(draft, letter),
             None => self.account().map(|a| a.units),
@@ -262,6 +264,9 @@ impl Wallet {
                     draft.record(op.entry(Movement::Passed, told.passed), balance);
                 }
                 self.record_lost(draft, op, &fates.shown, incoming);
+                // Whoever paid with it need not show it any more, wherever it has gone from here.
+                let bad = [&fates.shown.lost[..], &fates.shown.unproved].concat();
+                self.confirm(draft, op, incoming, &bad);
             }
         }
         let op = BankOp { told: Some(told), ..op.clone() };
@@ -343,6 +348,12 @@ impl Wallet {
                 let going_on = self.going_on(piece, table);
                 if covers(piece, &going_on) {
                     fates.passed.push(piece);
+                    let at_a_key = |(_, note): &(Range, Note)| {
+                        note.holding().is_ok_and(|held| matches!(held.to, Destination::Key(_)))
+                    };
+                    if going_on.iter().all(at_a_key) {
+                        fates.handed_on.push(piece);
+                    }
                     fates.proof.extend(going_on.into_iter().map(|(_, note)| note));
                     return Ok(());
                 }

@@ -400,7 +400,7 @@ impl World {
                 memo: payment.memo.clone(),
                 request: payment.request.as_ref().map(|r| r.unverified().id),
             }),
-            (State::Sent, Some(message)) => PayAsk::Pay(Box::new(message.clone())),
+            (State::Sent, Some(message)) => payment.shown(message.clone()),
             _ => return,
         };
         let to = self.who(&payment.payee);
@@ -581,6 +581,11 @@ impl World {
             PayAsk::Pay(payment) => {
                 let answer = self.person_mut(to).answer_payment(letterhead.from, *payment, now)?;
                 Mail::Paid(from, to, id, answer)
+            }
+            PayAsk::Again(payment, receipt) => {
+                let shown =
+                    self.person_mut(to).answer_shown(letterhead.from, *payment, Some(receipt), now)?;
+                Mail::Paid(from, to, id, shown)
             }
             PayAsk::Confirm(..) | PayAsk::Answered(..) => unreachable!("they have mail of their own"),
         };
