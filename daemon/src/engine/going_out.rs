@@ -100,9 +100,9 @@ impl Core {
                 return Ok(());
             }
         };
-        // A certified payment stays sent: it is the payee's, and he is asked again. A direct one is on its way back.
+        // A certified payment stays issued: it is the payee's, and he is asked again. A direct one is on its way back.
         let _ = self.take(decision);
-        match self.wallet.open_payment(id).is_some_and(|p| p.state == State::Sent) {
+        match self.wallet.open_payment(id).is_some_and(|p| p.state == State::Issued) {
             true => self.jobs.unanswered(Flight::Send(*id)),
             false => self.jobs.done(&Flight::Send(*id)),
         }
@@ -127,6 +127,7 @@ impl Core {
                     payment.state,
                     State::Sent
                         | State::Posted
+                        | State::Issued
                         | State::Receipted
                         | State::Confirmed
                         | State::TakingBack(_)

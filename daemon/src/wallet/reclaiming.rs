@@ -18,7 +18,7 @@ use protocol::body::Body;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::note::{Checked, Destination, Note, NoteTable, Relation, compare};
-use protocol::pay::{Mode, Receipt};
+use protocol::pay::Receipt;
 use protocol::range::{Range, RangeSet};
 use protocol::sign::Signed;
 use protocol::time::{DAY_SECONDS, Timestamp};
@@ -58,7 +58,7 @@ pub enum ReclaimRefusal {
     NotSent(&'static str),
     /// The bank has made the units the payee's.
     #[error(
-        "the bank has made a certified payment the payee's own: it can't be reclaimed, and is sent again until he answers"
+        "the bank has made a certified payment the payee's own: you have paid, it can't be reclaimed, and waits for him"
     )]
     Certified,
 }
@@ -89,10 +89,8 @@ impl Wallet {
         match payment.state {
             State::Reclaiming => return Ok(Decision::reply(*id)),
             State::Sent => {}
+            State::Issued => return Err(ReclaimRefusal::Certified),
             _ => return Err(ReclaimRefusal::NotSent(payment.state.word())),
-        }
-        if payment.order.as_ref().is_none_or(|order| order.unverified().mode != Mode::Direct) {
-            return Err(ReclaimRefusal::Certified);
         }
         let mut draft = Draft::at(self, now);
         if let Some((method, key, params)) = call {

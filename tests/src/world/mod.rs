@@ -400,7 +400,7 @@ impl World {
                 memo: payment.memo.clone(),
                 request: payment.request.as_ref().map(|r| r.unverified().id),
             }),
-            (State::Sent, Some(message)) => payment.shown(message.clone()),
+            (State::Sent | State::Issued, Some(message)) => payment.shown(message.clone()),
             _ => return,
         };
         let to = self.who(&payment.payee);
@@ -659,6 +659,7 @@ impl World {
             payment.state,
             State::Sent
                 | State::Posted
+                | State::Issued
                 | State::Receipted
                 | State::Confirmed
                 | State::TakingBack(_)

@@ -334,7 +334,7 @@ fn a_direct_order_expires_and_a_certified_one_does_not() {
             true => world.pay_certified(alice, bob, 40).unwrap(),
             false => world.pay(alice, bob, 40).unwrap(),
         };
-        while world.state(alice, &id) != State::Sent {
+        while !matches!(world.state(alice, &id), State::Sent | State::Issued) {
             world.deliver();
         }
         world.post.lose_everything();

@@ -7,7 +7,7 @@ use bank_node::desk::standing::Change as Standing;
 use bank_node::ledger::AccountNumber;
 use daemon::store::Store;
 use daemon::wallet::history::Movement;
-use daemon::wallet::paying::State;
+use daemon::wallet::paying::{PaymentOutcome, State};
 use protocol::id::PaymentId;
 use protocol::pay::{AmountRule, Payment, Receipt};
 use protocol::sign::{Signed, Signer};
@@ -255,4 +255,60 @@ fn a_thief_s_receipt_lifts_no_limit_of_today() {
     let receipt = forges(&thief, &large, &world);
     let answer = shown_with(&mut world, alice, bob, &large, receipt);
     assert_eq!(answer, PayAnswer::Error(ErrorCode::NeedCertified));
+}
+
+/// Y14: once the bank has issued it to Bob's key Alice has paid: nothing of it is in doubt, nothing can be asked back. It
+/// waits for Bob in his mailbox, is put there again when its time is over, and finds him after a year and a restore.
+#[test]
+fn certified_money_is_paid_and_waits_for_its_payee() {
+    let (mut world, [alice, bob, _]) = a_careful_town(600);
+    let id = world.pay_certified(alice, bob, 300).unwrap();
+    while world.state(alice, &id) != State::Issued {
+        world.deliver();
+    }
+    world.post.lose_everything();
+    world.person_mut(bob).off = true;
+    let wallet = world.person(alice).wallet();
+    assert_eq!(world.state(alice, &id).outcome(), PaymentOutcome::Done);
+    assert_eq!((wallet.holdings().in_doubt, wallet.doubts().len()), (units(0), 0));
+    for month in 0..12 {
+        world.wait(120);
+        world.settles();
+        let waiting = world.parcels(bob, 0);
+        assert_eq!(waiting.len(), 1, "month {month}: one is there, and one only");
+        let post = world.payment(alice, &id).unwrap().unwrap().post.unwrap();
+        world.wait(post.until.seconds_since(world.now) + 601);
+        world.settles();
+    }
+    assert_eq!(world.state(alice, &id), State::Issued);
+    assert!(!world.cancel(alice, &id).unwrap() && world.reclaim(alice, &id).is_err());
+    world.person_mut(alice).off = true;
+    world.restore(bob);
+    world.person_mut(bob).off = false;
+    world.collect(bob).unwrap();
+    assert_eq!(world.reserve(bob), 300);
+    world.person_mut(alice).off = false;
+    days(&mut world, 9);
+    assert_eq!(world.state(alice, &id), State::Confirmed);
+    assert_eq!(worth(&world, bob), 400);
+    nobody_is_worse_off(&world);
+}
+
+/// B7: whatever write of Alice's fails on the way to a certified payment, it has one end, and is never both paid and back.
+#[test]
+fn an_issued_payment_survives_every_crash() {
+    for write in 0..12 {
+        let (mut world, [alice, bob, _]) = with_reserve(600);
+        world.person(alice).disk.fail_after(write);
+        let begun = world.pay_certified(alice, bob, 300);
+        (0..8).for_each(|_| world.deliver());
+        world.mend_disks();
+        world.settles();
+        world.wait(DAY_SECONDS);
+        world.settles();
+        let paid = world.reserve(bob);
+        assert!(paid == 0 || paid == 300, "after {write} writes");
+        assert!(begun.is_err() || paid == 300, "what was begun is paid, after {write} writes");
+        world.check_settled();
+    }
 }
