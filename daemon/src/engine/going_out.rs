@@ -11,7 +11,7 @@ use protocol::node::chance::chance_bytes;
 use protocol::pay::Receipt;
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
-use protocol::wire::{ErrorCode, PayAnswer};
+use protocol::wire::PayAnswer;
 
 impl Core {
     pub(super) fn offer_answered(&mut self, id: &PaymentId, answer: OfferReply) {
@@ -88,9 +88,7 @@ impl Core {
                 let code = body.code;
                 self.wallet.refused(id, code, Some(refusal), now)
             }
-            PayAnswer::Error(
-                ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::NotMine | ErrorCode::Malformed,
-            ) => {
+            PayAnswer::Error(code) if code.is_passing() => {
                 self.jobs.unanswered(Flight::Send(*id));
                 return Ok(());
             }

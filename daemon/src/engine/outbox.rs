@@ -254,6 +254,7 @@ impl Outbox {
 fn failed(fault: SpeakFault) -> OfferReply {
     match fault {
         SpeakFault::Papers(why) => OfferReply::Failed(NotDone::BadRequest(why)),
+        SpeakFault::Unopened(code) => OfferReply::Failed(NotDone::Declined(code)),
         SpeakFault::Unknown | SpeakFault::Unreachable(_) | SpeakFault::Garbled | SpeakFault::Store(_) => {
             OfferReply::Retry(NotDone::Unreachable)
         }

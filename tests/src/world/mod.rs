@@ -639,7 +639,7 @@ impl World {
                 let code = refusal.unverified().code;
                 person.wallet.refused(id, code, Some(refusal), now)
             }
-            PayAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable) => return Ok(()),
+            PayAnswer::Error(code) if code.is_passing() => return Ok(()),
             PayAnswer::Error(code) => person.wallet.refused(id, code, None, now),
             PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Noted => return Ok(()),
         };
