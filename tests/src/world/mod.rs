@@ -47,7 +47,7 @@ use protocol::money::{Currency, Units};
 use protocol::pay::{AmountRule, Mode, Payment, Receipt, Request};
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Timestamp};
-use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode, Letterhead, Offer, PayAnswer, PayAsk};
+use protocol::wire::{self, BankAnswer, BankAsk, Letterhead, Offer, PayAnswer, PayAsk};
 use std::collections::HashSet;
 
 /// Noon of the day on which every world begins.
