@@ -147,7 +147,8 @@ fn points_of(code: ErrorCode) -> u32 {
         | ErrorCode::NotAllowed
         | ErrorCode::Unavailable
         | ErrorCode::SelfPayment
-        | ErrorCode::NoTickets => 0,
+        | ErrorCode::NoTickets
+        | ErrorCode::RequestClosed => 0,
     }
 }
 
