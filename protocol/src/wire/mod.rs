@@ -5,6 +5,7 @@
 
 mod bank;
 mod pay;
+mod shop;
 
 pub use crate::error::ErrorCode;
 pub use bank::{
