@@ -125,6 +125,8 @@ pub struct House {
     pub gate: Arc<dyn Gate>,
     /// The events.
     pub events: Arc<dyn EventSource>,
+    /// What callers may use up.
+    pub limits: Limits,
 }
 
 /// Where JSON-RPC is served.
@@ -236,6 +238,7 @@ impl Workstation {
             service: self.service.clone(),
             gate: self.gate.clone(),
             events: self.events.clone(),
+            limits: Limits::default(),
         }
     }
 
@@ -252,7 +255,7 @@ impl Workstation {
             runtime_dir: serving.runtime_dir,
             program: house.program,
             version: env!("CARGO_PKG_VERSION"),
-            limits: Limits::default(),
+            limits: house.limits,
         };
         let House { service, gate, events, .. } = house;
         let running = serve(config, service, gate, events, axum::Router::new(), shutdown.clone()).await?;

@@ -9,5 +9,7 @@
 
 pub mod hands;
 pub mod room;
+pub mod rpc;
+pub mod run;
 pub mod shop;
 pub mod store;

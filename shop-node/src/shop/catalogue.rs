@@ -125,6 +125,17 @@ impl Shop {
         self.put_items(items, replace, "catalogue.import", actor, now)
     }
 
+    /// What [`Shop::import`] would change.
+    pub fn would_import(
+        &self,
+        items: Vec<Item>,
+        replace: bool,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Imported, Refusal> {
+        Ok(self.import(items, replace, actor, now)?.would())
+    }
+
     fn put_items(
         &self,
         items: Vec<Item>,

@@ -158,6 +158,11 @@ impl<R> Decision<R> {
         Decision { changes: Vec::new(), reply }
     }
 
+    /// The reply of a decision that is not taken.
+    pub(super) fn would(self) -> R {
+        self.reply
+    }
+
     /// Makes the changes durable with `write`, then in memory, then gives the reply away.
     pub fn commit<E>(self, shop: &mut Shop, write: impl FnOnce(&[Change]) -> Result<(), E>) -> Result<R, E> {
         if !self.changes.is_empty() {
