@@ -1,4 +1,4 @@
-//! What a shop's days came to: the Z report, numbered and chained (SPEC §4.19).
+//! What a shop's days came to: the Z report, numbered and chained (SPEC §3.9).
 
 use super::receipt::{TILL_MAX, units};
 use crate::body::{Body, Malformed, Reader, Text, Writer};

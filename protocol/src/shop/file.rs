@@ -1,4 +1,4 @@
-//! A receipt document as a file that anybody can check off line (SPEC §4.19, N7).
+//! A receipt document as a file that anybody can check off line (SPEC §3.9, N7).
 
 use super::receipt::{RefundNote, SaleReceipt};
 use crate::bank::{CertificateKind, Introduction, IntroductionFlaw, Party};

@@ -1,4 +1,4 @@
-//! Papers of a shop: what was sold, what was given back, what a day came to (SPEC §4.19).
+//! Papers of a shop: what was sold, what was given back, what a day came to (SPEC §3.9).
 //!
 //! Signed by the shop's node key, so that a locked till can make them. Nothing in them moves money: they bind
 //! goods to payments that anybody can check by themselves.

@@ -1,4 +1,4 @@
-//! The receipt document of a sale, and the note of a refund against it (SPEC §4.19).
+//! The receipt document of a sale, and the note of a refund against it (SPEC §3.9).
 
 use crate::body::{Body, Malformed, Reader, Text, Writer};
 use crate::id::{BankId, Digest, Key, PaymentId, RequestId};

@@ -1,4 +1,4 @@
-//! What a shop hands out as a file (SPEC §4.19).
+//! What a shop hands out as a file (SPEC §3.9).
 
 use super::Message;
 use crate::shop::ReceiptFile;

@@ -78,6 +78,7 @@ pub(crate) fn all() -> Value {
     bank(&mut v, &scene.bank, &scene.bob);
     told(&mut v, &scene.bank);
     cases::bodies(&mut v, &scene);
+    crate::shop::bodies(&mut v, &scene);
     json!({ "valid": v.valid, "malformed": v.malformed, "digests": digests(&scene) })
 }
 
