@@ -227,11 +227,15 @@ pub(crate) enum ReceiptWords {
         /// The payment's id, as in the history
         payment: PaymentId,
     },
+    Verify(super::verify::VerifyWords),
 }
 
 impl ReceiptWords {
     pub(crate) async fn run(self, session: &Session) -> Result<Exit, Fault> {
-        let ReceiptWords::Show { payment } = self;
+        let payment = match self {
+            ReceiptWords::Show { payment } => payment,
+            ReceiptWords::Verify(words) => return words.run(session),
+        };
         let receipt = session.client().await?.receipt_show(ByPayment { payment }).await?;
         session.show.answer(&receipt, || receipt.text.clone())?;
         Ok(Exit::Done)

@@ -62,6 +62,9 @@ pub struct RequestRecord {
     pub paid: Option<(Key, PaymentId)>,
     /// Orders that were told «certified, please»: they stay refused, since their payers take the units back.
     pub refused: Vec<Digest>,
+    /// When its owner closed it: no direct payment is taken from then on, for ever.
+    #[serde(default)]
+    pub closed: Option<Timestamp>,
 }
 
 /// After so many refused orders a request takes certified money only.
@@ -70,7 +73,7 @@ const REFUSED_MAX: usize = 16;
 impl RequestRecord {
     /// A request that nobody has paid yet.
     pub fn open(request: Signed<Request>) -> RequestRecord {
-        RequestRecord { request, paid: None, refused: Vec::new() }
+        RequestRecord { request, paid: None, refused: Vec::new(), closed: None }
     }
 
     fn takes_directly(&self, order: &Digest) -> bool {
@@ -97,6 +100,15 @@ impl Known {
         let new = || RequestRecord::open(payment.request().signed().clone());
         self.request.clone().unwrap_or_else(new)
     }
+}
+
+/// What came of closing a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Closing {
+    /// It takes no direct payment any more.
+    Closed,
+    /// Somebody was faster.
+    Paid(Key, PaymentId),
 }
 
 /// What the payer is told.
@@ -163,6 +175,10 @@ impl Wallet {
         // Certified money is ours already: refused, it would be nobody's. It is taken beside the first.
         if used.is_some() && direct {
             return Decision::reply(Verdict::Error(ErrorCode::RequestUsed));
+        }
+        // For ever, so this needs no mark of its own. Certified money is taken here, too.
+        if direct && known.request.as_ref().is_some_and(|record| record.closed.is_some()) {
+            return Decision::reply(Verdict::Error(ErrorCode::RequestClosed));
         }
         if let Some((code, own, theirs)) = self.clash(payment, &known.notes) {
             if code != ErrorCode::Fork {
@@ -232,6 +248,18 @@ impl Wallet {
         }
         draft.put(Change::Request(record));
         Decision::new(draft, id)
+    }
+
+    /// Closes a request of ours, unless somebody has paid it: who would pay it from now on is told before he signs.
+    pub fn close_request(&self, record: RequestRecord, now: Timestamp) -> Decision<Closing> {
+        if let Some((payer, payment)) = record.paid {
+            return Decision::reply(Closing::Paid(payer, payment));
+        }
+        let mut draft = Draft::at(self, now);
+        if record.closed.is_none() {
+            draft.put(Change::Request(RequestRecord { closed: Some(now), ..record }));
+        }
+        Decision::new(draft, Closing::Closed)
     }
 
     /// Other rules for taking money directly.

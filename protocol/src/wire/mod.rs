@@ -4,8 +4,9 @@
 //! is written again is refused, so no two implementations can read one message differently (threats X8).
 
 mod bank;
+mod document;
+mod hold;
 mod pay;
-mod shop;
 
 pub use crate::error::ErrorCode;
 pub use bank::{
@@ -14,7 +15,7 @@ pub use bank::{
     ReclaimPiece, ReclaimState,
 };
 pub use pay::{Hail, HailAnswer, Letterhead, Offer, PROTOCOL as PAY_PROTOCOL, PayAnswer, PayAsk};
-pub use shop::{HOLDS_PAGE, HoldState, HoldStep, HoldTerm};
+pub use hold::{HOLDS_PAGE, HoldState, HoldStep, HoldTerm};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

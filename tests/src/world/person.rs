@@ -326,6 +326,7 @@ impl Person {
             return Ok(match self.store()?.request(&id)? {
                 None => PayAnswer::Error(ErrorCode::UnknownRequest),
                 Some(record) if record.paid.is_some() => PayAnswer::Error(ErrorCode::RequestUsed),
+                Some(record) if record.closed.is_some() => PayAnswer::Error(ErrorCode::RequestClosed),
                 Some(record) if now.is_past(record.request.unverified().expires) => {
                     PayAnswer::Error(ErrorCode::Expired)
                 }

@@ -18,7 +18,7 @@ use protocol::sign::{Signed, Signer};
 use protocol::wire::{
     self, BankAnswer, BankAsk, ErrorCode, Hail, HailAnswer, Letterhead, Message, PayAnswer,
 };
-use protocol::{bank, key};
+use protocol::{bank, key, shop};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -103,6 +103,9 @@ fn readers() -> Vec<BodyReader> {
         reader::<bank::Bulletin>(),
         reader::<bank::VaultAppend>(),
         reader::<key::bank::Revocation>(),
+        reader::<shop::SaleReceipt>(),
+        reader::<shop::RefundNote>(),
+        reader::<shop::DayReport>(),
     ]
 }
 
@@ -208,7 +211,7 @@ fn again<M: Message>(bytes: &[u8]) -> Option<Vec<u8>> {
     wire::decode::<M>(bytes).ok().map(|message| wire::encode(&message))
 }
 
-fn messages() -> [(&'static str, Again); 6] {
+fn messages() -> [(&'static str, Again); 7] {
     [
         ("Hail", again::<Hail>),
         ("HailAnswer", again::<HailAnswer>),
@@ -216,6 +219,7 @@ fn messages() -> [(&'static str, Again); 6] {
         ("PayAnswer", again::<PayAnswer>),
         ("BankAsk", again::<BankAsk>),
         ("BankAnswer", again::<BankAnswer>),
+        ("ReceiptFile", again::<shop::ReceiptFile>),
     ]
 }
 

@@ -3,6 +3,7 @@
 mod banking;
 mod bulletins;
 mod claiming;
+mod closing;
 mod crashes;
 mod lessons;
 mod mailbox;

@@ -52,6 +52,8 @@ pub(crate) fn all() -> Value {
     asks(&mut v, &scene);
     answers(&mut v, &scene);
     odd(&mut v, &scene);
+    let file = v.valid("ReceiptFile", "ReceiptFile", &crate::shop::file(&scene));
+    v.odd_forms("ReceiptFile", &file);
     let codes: Vec<Value> = ErrorCode::ALL
         .iter()
         .map(|code| json!({ "number": code.number(), "word": code.word(), "text": code.text() }))
