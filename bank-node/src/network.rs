@@ -155,7 +155,8 @@ fn points_of(code: ErrorCode) -> u32 {
         | ErrorCode::Unavailable
         | ErrorCode::SelfPayment
         | ErrorCode::NoTickets
-        | ErrorCode::WrongCode => 0,
+        | ErrorCode::WrongCode
+        | ErrorCode::RequestClosed => 0,
     }
 }
 

@@ -3,8 +3,9 @@
 //! ```text
 //! profile, store ─▶ engine thread ◀─ Engine handles ─ rpc server, inbox, outbox, bank link ─ network
 //! ```
+//! In two steps, so that a shop can move in between: [`Workstation::start`], then [`Workstation::serve`].
 
-use crate::engine::bulletins::{Gate, keep_bulletins};
+use crate::engine::bulletins::{Gate as Gossip, keep_bulletins};
 use crate::engine::contact::Contacts;
 use crate::engine::handle::{Persona, Shared};
 use crate::engine::inbound::Inbox;
@@ -21,6 +22,7 @@ use crate::rpc::api::Workstation as _;
 use crate::rpc::{Desk, DeskParts, StoredEvents, TokenGate};
 use crate::settings::Settings;
 use crate::store::{RedbStore, STORE_FILE, Store as _, StoreFault};
+use crate::wallet::Owner;
 use crate::wallet::change::Change;
 use crate::wallet::policy::Policy;
 use crate::wallet::vault::Quarantine;
@@ -31,11 +33,12 @@ use protocol::node::host::lock::{InstanceLock, LockError};
 use protocol::node::host::paths::{Paths, PathsError};
 use protocol::node::host::signals::Shutdown;
 use protocol::node::net::{self, Multiaddr, Net, NetConfig, NetError, PeerId, Role, peer_of};
-use protocol::node::rpc::{Limits, ServeConfig, ServeError, serve, socket_in};
+use protocol::node::rpc::{EventSource, Gate, Limits, ServeConfig, ServeError, Service, serve, socket_in};
 use protocol::sign::Signer;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// Inputs that may wait for the engine; whoever brings more has to wait as well.
 const INPUTS_MAX: usize = 1024;
@@ -78,106 +81,212 @@ pub enum RunError {
 
 /// Runs until `shutdown`, or until the disk fails.
 pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result<(), RunError> {
-    paths.prepare()?;
-    let _one = InstanceLock::take(&paths.data)?;
-    // Before «no account»: the old files may be aside already, and joining would be the wrong advice.
-    if paths.data.join(RESTORING_FILE).exists() {
-        return Err(RunError::Restoring);
+    let workstation = Workstation::start(&settings, &paths).await?;
+    let house = workstation.alone();
+    workstation.serve(house, shutdown).await
+}
+
+/// A workstation whose engine runs: its store is open and its money safe, and nobody is let in yet. Whoever builds on
+/// it takes what is here, puts its own beside it, and opens the doors with [`Workstation::serve`].
+pub struct Workstation {
+    /// The one task that owns the wallet.
+    pub engine: Engine,
+    /// Whom we know.
+    pub contacts: Arc<Contacts>,
+    /// The line to the bank.
+    pub link: Arc<BankLink>,
+    /// The network.
+    pub net: Net,
+    /// Whose wallet it is.
+    pub owner: Owner,
+    /// The bank's name.
+    pub bank_name: String,
+    /// Its own methods.
+    pub service: Arc<dyn Service>,
+    /// Its own tokens.
+    pub gate: Arc<TokenGate>,
+    /// Its own events.
+    pub events: Arc<StoredEvents>,
+    serving: Serving,
+    inbound: mpsc::Receiver<net::Inbound>,
+    tasks: Vec<JoinHandle<()>>,
+    thread: std::thread::JoinHandle<Result<(), StoreFault>>,
+    ended: mpsc::Receiver<()>,
+    _one: InstanceLock,
+}
+
+/// Who lives in a workstation, as programs meet them: the workstation alone, or a shop in it.
+pub struct House {
+    /// The program's name for `system.version`.
+    pub program: &'static str,
+    /// The methods.
+    pub service: Arc<dyn Service>,
+    /// The tokens.
+    pub gate: Arc<dyn Gate>,
+    /// The events.
+    pub events: Arc<dyn EventSource>,
+    /// What callers may use up.
+    pub limits: Limits,
+}
+
+/// Where JSON-RPC is served.
+struct Serving {
+    socket: Option<std::path::PathBuf>,
+    http: Option<std::net::SocketAddr>,
+    runtime_dir: std::path::PathBuf,
+}
+
+impl Workstation {
+    /// Opens the store, starts the engine and the network. What arrives waits until [`Workstation::serve`].
+    pub async fn start(settings: &Settings, paths: &Paths) -> Result<Workstation, RunError> {
+        paths.prepare()?;
+        let one = InstanceLock::take(&paths.data)?;
+        // Before «no account»: the old files may be aside already, and joining would be the wrong advice.
+        if paths.data.join(RESTORING_FILE).exists() {
+            return Err(RunError::Restoring);
+        }
+        let profile = Profile::load(paths)?;
+        let store = Arc::new(open_store(paths)?);
+        let owner = profile.owner();
+        let wallet = store.load(owner.clone(), profile.bank_keys(), Policy::of(&owner.currency))?;
+        let tokens = wallet.tokens().cloned().collect();
+        let clock = Clock::system();
+        let persona = persona_of(&profile);
+        let node = persona.node.clone();
+        let shared = Arc::new(Shared::new(store, persona, clock.clone(), &wallet));
+
+        let (bank, addresses) = bank_addresses(&profile)?;
+        let config = NetConfig {
+            secret: *profile.node_secret(),
+            listen: settings.listen.clone(),
+            bootstrap: addresses.clone(),
+            external: settings.external.clone(),
+            role: Role::Client,
+            mdns: settings.mdns,
+        };
+        let check = AddressCheck::new(clock.clone(), |_: &Key| true);
+        let (gossip_gate, heard) = Gossip::new(check, shared.clone());
+        let (net, inbound) = net::start(config, Arc::new(gossip_gate))?;
+
+        let (sender, inputs) = mpsc::channel(INPUTS_MAX);
+        let engine = Engine::new(sender, shared.clone());
+        let link = Arc::new(BankLink::new(engine.clone(), net.clone(), bank, addresses));
+        let contacts = Arc::new(Contacts::new(shared.clone(), net.clone(), link.clone()));
+        let outbox =
+            Outbox::new(engine.clone(), contacts.clone(), link.clone(), tokio::runtime::Handle::current());
+        let jobs = Jobs::new(Arc::new(outbox), clock, node);
+        let keyring = Keyring::new(profile.sealed_seed(), Profile::attempts_file(paths));
+        let no_account_yet = wallet.account().is_none();
+        let core = Core::new(wallet, keyring, shared.clone(), jobs, paths.data.clone());
+        let (ended_sender, ended) = mpsc::channel::<()>(1);
+        let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
+            let result = core.run(inputs);
+            drop(ended_sender);
+            result
+        });
+        let thread = thread.map_err(|error| RunError::Engine(error.to_string()))?;
+
+        if no_account_yet {
+            let opening = profile.opening().clone();
+            let _ = engine.ask(|reply| Input::Letter(opening, reply)).await;
+        }
+        let tasks = vec![
+            tokio::spawn(keep_bulletins(engine.clone(), link.clone(), net.clone(), heard)),
+            tokio::spawn(Upload::new(engine.clone(), link.clone(), profile.generation()).run()),
+        ];
+        let gate = Arc::new(TokenGate::new(shared.clone(), tokens));
+        let bank_name = profile.bank_name().to_owned();
+        let desk = Desk::new(DeskParts {
+            engine: engine.clone(),
+            contacts: contacts.clone(),
+            link: link.clone(),
+            net: net.clone(),
+            gate: gate.clone(),
+            owner: owner.clone(),
+            bank_name: bank_name.clone(),
+            unlock_seconds: Some(settings.unlock_seconds),
+        });
+        let serving = Serving {
+            socket: settings.rpc_socket.then(|| socket_in(&paths.run)),
+            http: settings.rpc_http,
+            runtime_dir: paths.run.clone(),
+        };
+        let (service, events) = (desk.into_service(), Arc::new(StoredEvents(shared)));
+        Ok(Workstation {
+            engine,
+            contacts,
+            link,
+            net,
+            owner,
+            bank_name,
+            service,
+            gate,
+            events,
+            serving,
+            inbound,
+            tasks,
+            thread,
+            ended,
+            _one: one,
+        })
     }
-    let profile = Profile::load(&paths)?;
-    let store = Arc::new(open_store(&paths)?);
-    let owner = profile.owner();
-    let wallet = store.load(owner.clone(), profile.bank_keys(), Policy::of(&owner.currency))?;
-    let tokens = wallet.tokens().cloned().collect();
-    let clock = Clock::system();
-    let node_secret = profile.node_secret();
-    let persona = Persona {
-        owner: owner.key,
+
+    /// Nobody else lives here.
+    pub fn alone(&self) -> House {
+        House {
+            program: "sterminad",
+            service: self.service.clone(),
+            gate: self.gate.clone(),
+            events: self.events.clone(),
+            limits: Limits::default(),
+        }
+    }
+
+    /// Lets payers and programs in, until `shutdown` or until the engine ends. (Questions of residents that only a
+    /// house can answer belong into [`House`], and from there to the inbox that is made here.)
+    pub async fn serve(self, house: House, shutdown: Shutdown) -> Result<(), RunError> {
+        let Workstation {
+            engine, contacts, link, net, serving, inbound, mut tasks, thread, mut ended, ..
+        } = self;
+        tasks.extend(spawn_tasks(&engine, &link, &contacts, &net, inbound));
+        let config = ServeConfig {
+            socket: serving.socket,
+            http: serving.http,
+            runtime_dir: serving.runtime_dir,
+            program: house.program,
+            version: env!("CARGO_PKG_VERSION"),
+            limits: house.limits,
+        };
+        let House { service, gate, events, .. } = house;
+        let running = serve(config, service, gate, events, axum::Router::new(), shutdown.clone()).await?;
+        tracing::info!(http = ?running.http_addr, "the workstation is up");
+
+        tokio::select! {
+            () = shutdown.requested() => tracing::info!("stopping"),
+            _ = ended.recv() => tracing::error!("the engine has ended"),
+        }
+        tasks.iter().for_each(JoinHandle::abort);
+        net.stop().await;
+        engine.tell(Input::Stop).await;
+        let finished = tokio::task::spawn_blocking(move || thread.join()).await;
+        match finished {
+            Ok(Ok(result)) => result?,
+            _ => return Err(RunError::Engine("it broke; what was acknowledged is on disk".to_owned())),
+        }
+        running.finished().await;
+        Ok(())
+    }
+}
+
+fn persona_of(profile: &Profile) -> Persona {
+    Persona {
+        owner: profile.owner().key,
         introduction: profile.introduction(),
         views: profile.view_keys(),
-        node: Signer::from_secret(&node_secret),
+        node: Signer::from_secret(&profile.node_secret()),
         generation: profile.generation(),
         past_nodes: profile.past_nodes(),
-    };
-    let node = persona.node.clone();
-    let shared = Arc::new(Shared::new(store, persona, clock.clone(), &wallet));
-
-    let (bank, addresses) = bank_addresses(&profile)?;
-    let config = NetConfig {
-        secret: *node_secret,
-        listen: settings.listen.clone(),
-        bootstrap: addresses.clone(),
-        external: settings.external.clone(),
-        role: Role::Client,
-        mdns: settings.mdns,
-    };
-    let check = AddressCheck::new(clock.clone(), |_: &Key| true);
-    let (gate, heard) = Gate::new(check, shared.clone());
-    let (net, inbound) = net::start(config, Arc::new(gate))?;
-
-    let (sender, inputs) = mpsc::channel(INPUTS_MAX);
-    let engine = Engine::new(sender, shared.clone());
-    let link = Arc::new(BankLink::new(engine.clone(), net.clone(), bank, addresses));
-    let contacts = Arc::new(Contacts::new(shared.clone(), net.clone(), link.clone()));
-    let outbox =
-        Outbox::new(engine.clone(), contacts.clone(), link.clone(), tokio::runtime::Handle::current());
-    let jobs = Jobs::new(Arc::new(outbox), clock, node);
-    let keyring = Keyring::new(profile.sealed_seed(), Profile::attempts_file(&paths));
-    let no_account_yet = wallet.account().is_none();
-    let core = Core::new(wallet, keyring, shared.clone(), jobs, paths.data.clone());
-    let (ended_sender, mut ended) = mpsc::channel::<()>(1);
-    let thread = std::thread::Builder::new().name("engine".to_owned()).spawn(move || {
-        let result = core.run(inputs);
-        drop(ended_sender);
-        result
-    });
-    let thread = thread.map_err(|error| RunError::Engine(error.to_string()))?;
-
-    if no_account_yet {
-        let opening = profile.opening().clone();
-        let _ = engine.ask(|reply| Input::Letter(opening, reply)).await;
     }
-    let mut tasks = spawn_tasks(&engine, &link, &contacts, &net, inbound);
-    tasks.push(tokio::spawn(keep_bulletins(engine.clone(), link.clone(), net.clone(), heard)));
-    tasks.push(tokio::spawn(Upload::new(engine.clone(), link.clone(), profile.generation()).run()));
-    let gate = Arc::new(TokenGate::new(shared.clone(), tokens));
-    let desk = Desk::new(DeskParts {
-        engine: engine.clone(),
-        contacts,
-        link,
-        net: net.clone(),
-        gate: gate.clone(),
-        owner,
-        bank_name: profile.bank_name().to_owned(),
-        unlock_seconds: Some(settings.unlock_seconds),
-    });
-    let serving = ServeConfig {
-        socket: settings.rpc_socket.then(|| socket_in(&paths.run)),
-        http: settings.rpc_http,
-        runtime_dir: paths.run.clone(),
-        program: "sterminad",
-        version: env!("CARGO_PKG_VERSION"),
-        limits: Limits::default(),
-    };
-    let events = Arc::new(StoredEvents(shared));
-    let running =
-        serve(serving, desk.into_service(), gate, events, axum::Router::new(), shutdown.clone()).await?;
-    tracing::info!(http = ?running.http_addr, "the workstation is up");
-
-    tokio::select! {
-        () = shutdown.requested() => tracing::info!("stopping"),
-        _ = ended.recv() => tracing::error!("the engine has ended"),
-    }
-    tasks.iter().for_each(tokio::task::JoinHandle::abort);
-    net.stop().await;
-    engine.tell(Input::Stop).await;
-    let finished = tokio::task::spawn_blocking(move || thread.join()).await;
-    match finished {
-        Ok(Ok(result)) => result?,
-        _ => return Err(RunError::Engine("it broke; what was acknowledged is on disk".to_owned())),
-    }
-    running.finished().await;
-    Ok(())
 }
 
 /// The wallet's file, put into quarantine if it is not the one that was here last.
@@ -215,7 +324,7 @@ fn spawn_tasks(
     contacts: &Arc<Contacts>,
     net: &Net,
     inbound: mpsc::Receiver<net::Inbound>,
-) -> Vec<tokio::task::JoinHandle<()>> {
+) -> Vec<JoinHandle<()>> {
     let inbox = Arc::new(Inbox::new(engine.clone(), contacts.clone(), net.clone()));
     let ticking = engine.clone();
     let mailroom = Mailroom::new(engine.clone(), contacts.clone(), link.clone(), inbox.clone());

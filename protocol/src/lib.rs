@@ -10,6 +10,7 @@
 //! | [`note`] | roots, links, chains: check and compare |
 //! | [`pay`] | request, order, payment, receipt (link 2) |
 //! | [`bank`] | certificates, withdrawals, redemptions, letters, the directory (link 1) |
+//! | [`shop`] | what was sold: receipt documents, refund notes, day reports |
 //! | [`error`] | the one list of error codes |
 //! | [`wire`] | MessagePack envelopes around all that, and limits |
 //! | [`mod@print`] | letters and receipts as pages of text |
@@ -29,6 +30,7 @@ pub mod pay;
 pub mod print;
 pub mod range;
 pub mod seal;
+pub mod shop;
 pub mod sign;
 pub mod time;
 pub mod wire;

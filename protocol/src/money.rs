@@ -48,6 +48,11 @@ impl Units {
         self.0.checked_sub(other.0).map(Units).ok_or(OutOfRange)
     }
 
+    /// So many times the amount, if that stays below 2^53.
+    pub fn times(self, count: u32) -> Result<Units, OutOfRange> {
+        self.0.checked_mul(u64::from(count)).ok_or(OutOfRange).and_then(Units::new)
+    }
+
     /// A quarter, rounded down.
     pub fn quarter(self) -> Units {
         Units(self.0 / 4)
@@ -246,5 +251,7 @@ mod tests {
         assert_eq!(Units::MAX.plus(Units(1)), Err(OutOfRange));
         assert_eq!(Units::ZERO.minus(Units(1)), Err(OutOfRange));
         assert_eq!(Units::sum([Units(1), Units(2)]), Ok(Units(3)));
+        assert_eq!((Units(7).times(3), Units(7).times(0)), (Ok(Units(21)), Ok(Units::ZERO)));
+        assert_eq!(Units::MAX.times(2), Err(OutOfRange));
     }
 }

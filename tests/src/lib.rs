@@ -20,6 +20,7 @@ pub mod gone;
 pub mod patience;
 pub mod people;
 pub mod process;
+pub mod shopkeeper;
 pub mod sim;
 pub mod stranger;
 pub mod world;

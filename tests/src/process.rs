@@ -35,6 +35,8 @@ pub struct Built {
     pub sterminad: PathBuf,
     /// Its command line.
     pub stermina: PathBuf,
+    /// A shop.
+    pub shop_node: PathBuf,
 }
 
 /// Builds the programs, once in a test run, in the profile of the caller.
@@ -79,7 +81,12 @@ fn build() -> io::Result<Built> {
         return Err(io::Error::other(format!("cargo build ended with {status}")));
     }
     let at = |name: &str| folder.join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
-    Ok(Built { bank_node: at("bank-node"), sterminad: at("sterminad"), stermina: at("stermina") })
+    Ok(Built {
+        bank_node: at("bank-node"),
+        sterminad: at("sterminad"),
+        stermina: at("stermina"),
+        shop_node: at("shop-node"),
+    })
 }
 
 /// Cargo unites the features of what it builds in one go, and those of the tests' dependencies only if a test is
@@ -87,7 +94,8 @@ fn build() -> io::Result<Built> {
 const BESIDE_TESTS: &[&str] = &["--workspace", "--test", "external"];
 
 /// And like this as `cargo demo` has built it.
-const BESIDE_PROGRAMS: &[&str] = &["--package", "tests", "--package", "bank-node", "--package", "daemon"];
+const BESIDE_PROGRAMS: &[&str] =
+    &["--package", "tests", "--package", "bank-node", "--package", "daemon", "--package", "shop-node"];
 
 /// The repository.
 pub fn root() -> PathBuf {

@@ -54,7 +54,7 @@ impl JoinWords {
         let now = Timestamp(Clock::system().now_seconds());
         let options = JoinOptions { now, phrase, cost: settings.guess_cost };
         let joined = Box::pin(join(&paths, letter, &code, options)).await.map_err(Box::new)?;
-        session.show.answer(&document(&joined), || page(&joined, &session.place.flags()))?;
+        session.show.answer(&document(&joined), || page(&joined, session))?;
         phrase_was_shown(&paths);
         Ok(Exit::Done)
     }
@@ -78,7 +78,8 @@ fn document(joined: &Joined) -> serde_json::Value {
     })
 }
 
-fn page(joined: &Joined, place: &[String]) -> String {
+fn page(joined: &Joined, session: &Session) -> String {
+    let place = session.place.flags();
     let command = |words: &[&str]| {
         let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
         show::shell(&words.into_iter().chain(place.iter().cloned()).collect::<Vec<_>>())
@@ -95,7 +96,7 @@ fn page(joined: &Joined, place: &[String]) -> String {
          Whoever has them has your money. Without them a lost machine is lost money.\n\n\
          Next: {} (let it run), then in another window: {}\n",
         &*numbered(&joined.phrase),
-        command(&["sterminad"]),
+        command(session.daemon),
         command(&["stermina", "unlock"]),
     )
 }

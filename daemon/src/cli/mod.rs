@@ -19,10 +19,11 @@ mod reserve;
 mod restore;
 mod secret;
 mod session;
-mod show;
+pub mod show;
 mod token;
 mod told;
 mod vault;
+mod verify;
 
 use crate::settings::Place;
 use clap::Parser;
@@ -216,14 +217,24 @@ fn with_key<T: Serialize>(answer: &T, key: &str) -> Value {
     document
 }
 
+/// How a command ends for a reason of the workstation or of the wire; nothing for one that is neither's.
+pub fn end_of(reason: &str) -> Option<Exit> {
+    fault::of_reason(reason)
+}
+
 /// Runs the command line, the program's name first, to its exit code.
 pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
+    run_for(&["sterminad"], words)
+}
+
+/// The same for a workstation that another program runs: `daemon` is how a person starts it.
+pub fn run_for(daemon: &'static [&'static str], words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let words: Vec<OsString> = words.into_iter().collect();
     let plain: Vec<String> = words.iter().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     let exit = match Cli::try_parse_from(&words) {
         Ok(cli) => {
             let show = if cli.json { Show::Json } else { Show::People };
-            let session = Session::new(cli.place, show, plain);
+            let session = Session::new(cli.place, show, plain).of(daemon);
             finish(&session, carry_out(cli.command, &session))
         }
         Err(misread) => explain(&misread, &plain),

@@ -19,11 +19,18 @@ pub(crate) struct Session {
     /// The command line as typed, without the program's name.
     words: Vec<String>,
     again: OnceLock<String>,
+    /// How the workstation is started.
+    pub(crate) daemon: &'static [&'static str],
 }
 
 impl Session {
     pub(crate) fn new(place: Place, show: Show, words: Vec<String>) -> Session {
-        Session { place, show, words, again: OnceLock::new() }
+        Session { place, show, words, again: OnceLock::new(), daemon: &["sterminad"] }
+    }
+
+    /// The same for a workstation that is started like this.
+    pub(crate) fn of(self, daemon: &'static [&'static str]) -> Session {
+        Session { daemon, ..self }
     }
 
     /// The workstation's folders.
@@ -42,17 +49,17 @@ impl Session {
     }
 
     fn how_to_start(&self, paths: &Paths) -> String {
-        let command = |program: &str, rest: &[&str]| {
-            let mut words = vec![program.to_owned()];
+        let command = |words: &[&str], rest: &[&str]| {
+            let mut words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
             words.extend(self.place.flags());
             words.extend(rest.iter().map(|word| (*word).to_owned()));
             show::shell(&words)
         };
         if Profile::exists(paths) {
-            return format!("the workstation is not running; start it: {}", command("sterminad", &[]));
+            return format!("the workstation is not running; start it: {}", command(self.daemon, &[]));
         }
-        let join = command("stermina", &["join", "URI"]);
-        format!("no account here yet; with the bank's activation letter: {join}, then start sterminad")
+        let (join, daemon) = (command(&["stermina"], &["join", "URI"]), self.daemon.join(" "));
+        format!("no account here yet; with the bank's activation letter: {join}, then start {daemon}")
     }
 
     /// Who the workstation is; its currency is what amounts are read and shown in.

@@ -10,7 +10,7 @@ use std::io::{self, Write};
 
 /// The two forms of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Show {
+pub enum Show {
     /// Tables and sentences.
     People,
     /// Exactly one JSON document.
@@ -19,7 +19,7 @@ pub(crate) enum Show {
 
 impl Show {
     /// Says the answer in its form; `text` is made only for people.
-    pub(crate) fn answer<T: Serialize>(self, answer: &T, text: impl FnOnce() -> String) -> io::Result<()> {
+    pub fn answer<T: Serialize>(self, answer: &T, text: impl FnOnce() -> String) -> io::Result<()> {
         match self {
             Show::People => out(&text()),
             Show::Json => {
@@ -48,7 +48,7 @@ impl Show {
 }
 
 /// A text on stdout, with one line end behind it.
-pub(crate) fn out(text: &str) -> io::Result<()> {
+pub fn out(text: &str) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(text.as_bytes())?;
     if !text.ends_with('\n') {
@@ -58,13 +58,13 @@ pub(crate) fn out(text: &str) -> io::Result<()> {
 }
 
 /// A sentence beside the answer.
-pub(crate) fn advise(text: &str) {
+pub fn advise(text: &str) {
     // A person who closed stderr does not want to know.
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 /// A table; the columns named in `right` hold amounts.
-pub(crate) fn table<const N: usize>(header: [&str; N], right: &[usize], rows: Vec<[String; N]>) -> String {
+pub fn table<const N: usize>(header: [&str; N], right: &[usize], rows: Vec<[String; N]>) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header.map(str::to_uppercase));
     for row in rows {
@@ -79,7 +79,7 @@ pub(crate) fn table<const N: usize>(header: [&str; N], right: &[usize], rows: Ve
 }
 
 /// Facts under each other, each with its name.
-pub(crate) fn facts(facts: &[(&str, String)]) -> String {
+pub fn facts(facts: &[(&str, String)]) -> String {
     let mut table = Table::new();
     table.load_style(presets::NOTHING);
     for (name, value) in facts.iter().filter(|(_, value)| !value.is_empty()) {
@@ -98,7 +98,7 @@ fn trimmed(table: &Table) -> String {
 /// A QR code for a terminal; nothing if the text is too long for one.
 ///
 /// Ours are read in any case, and capitals take a third less room.
-pub(crate) fn qr(text: &str) -> String {
+pub fn qr(text: &str) -> String {
     let Ok(code) = QrCode::with_error_correction_level(text.to_uppercase(), EcLevel::M) else {
         return String::new();
     };
@@ -107,7 +107,7 @@ pub(crate) fn qr(text: &str) -> String {
 }
 
 /// Words as a shell takes them back.
-pub(crate) fn shell(words: &[String]) -> String {
+pub fn shell(words: &[String]) -> String {
     let plain = |word: &str| {
         !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"_@%+=:,./-".contains(&b))
     };

@@ -7,7 +7,7 @@ use crate::store::{Store, StoreFault};
 use crate::wallet::banking::CallKey;
 use crate::wallet::change::{Answered, Decision, Started, Touched};
 use crate::wallet::paying::NewPayment;
-use crate::wallet::receiving::RequestRecord;
+use crate::wallet::receiving::{Closing, RequestRecord};
 use protocol::bank::{AccountQuery, Letter};
 use protocol::id::{Digest, Hint, PaymentId, RequestId};
 use protocol::node::chance::chance_bytes;
@@ -144,6 +144,23 @@ impl Core {
             let request = core.request(ticket, mode, order, now);
             Ok(core.wallet.record_request(RequestRecord::open(request), key, now))
         })
+    }
+
+    pub(super) fn close_request(
+        &mut self,
+        id: RequestId,
+        reply: Reply<Result<Option<Closing>, CallFault>>,
+    ) -> Result<(), StoreFault> {
+        self.settle(&[Touched::Request(id)])?;
+        match self.store.request(&id)? {
+            None => reply.now(Ok(None)),
+            Some(record) => {
+                let decision = self.wallet.close_request(record, self.now());
+                let closing = self.take(decision);
+                self.reply_after(closing, reply, |closing| Ok(Some(closing)));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn sign_query(&mut self, reply: Reply<Result<Signed<AccountQuery>, CallFault>>) {

@@ -145,6 +145,7 @@ impl Core {
         let request = record.request.unverified();
         Ok(match record.paid {
             Some(_) => PayAnswer::Error(ErrorCode::RequestUsed),
+            None if record.closed.is_some() => PayAnswer::Error(ErrorCode::RequestClosed),
             // It is our own date by our own clock: no allowance for another's.
             None if self.now() > request.expires => PayAnswer::Error(ErrorCode::Expired),
             None if !request.amount.allows(offer.amount) => PayAnswer::Error(ErrorCode::BadSum),

@@ -11,6 +11,7 @@ use crate::wallet::Wallet;
 use crate::wallet::banking::CallKey;
 use crate::wallet::bulletins::Heard;
 use crate::wallet::paying::NewPayment;
+use crate::wallet::receiving::Closing;
 use protocol::bank::Introduction;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::bank::BankKeys;
@@ -265,5 +266,10 @@ impl Engine {
     /// Makes a request for money.
     pub async fn make_request(&self, order: RequestOrder, key: CallKey) -> Result<RequestId, CallFault> {
         self.ask(|reply| Input::MakeRequest(order, key, reply)).await?
+    }
+
+    /// Closes a request of ours; nothing if there is none by this name.
+    pub async fn close_request(&self, id: RequestId) -> Result<Option<Closing>, CallFault> {
+        self.ask(|reply| Input::CloseRequest(id, reply)).await?
     }
 }

@@ -10,6 +10,7 @@ use crate::wallet::bulletins::{Source, Worth};
 use crate::wallet::paying::{NewPayment, NotDone, PayRefusal};
 use crate::wallet::policy::Policy;
 use crate::wallet::posting::BackRefusal;
+use crate::wallet::receiving::Closing;
 use crate::wallet::reclaiming::ReclaimRefusal;
 use crate::wallet::token::Token;
 use crate::wallet::vault::Quarantine;
@@ -185,6 +186,8 @@ pub enum Input {
     Letter(Signed<Letter>, Reply<bool>),
     /// Make a request for money.
     MakeRequest(RequestOrder, CallKey, Reply<Result<RequestId, CallFault>>),
+    /// Close a request of ours; nothing if there is none by this name.
+    CloseRequest(RequestId, Reply<Result<Option<Closing>, CallFault>>),
     /// Keys that the bank's master key has certified.
     BankKeys(Vec<Signed<KeyCertificate>>),
     /// Keys that the bank's master key has revoked; whether any was news is told once it is on disk.

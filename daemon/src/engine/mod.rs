@@ -164,6 +164,7 @@ impl Core {
             Input::SignQuery(reply) => self.sign_query(reply),
             Input::Letter(letter, reply) => self.letter(letter, reply),
             Input::MakeRequest(order, key, reply) => self.make_request(order, key, reply)?,
+            Input::CloseRequest(id, reply) => self.close_request(id, reply)?,
             Input::BankKeys(certificates) => self.learn_keys(certificates),
             Input::Revoked(revocations, reply) => reply.now(self.revoked(revocations)?),
             Input::Bulletin(bulletin, source, reply) => reply.now(self.bulletin(*bulletin, source)?),

@@ -1,6 +1,6 @@
 //! Messages of `/stermina/bank/1`, from customers to the bank-node (SPEC §5.3).
 
-use super::shop::{HoldState, Span, StatementLine};
+use super::hold::{HoldState, Span, StatementLine};
 use super::{ErrorCode, Message};
 use crate::bank::merkle::Step;
 use crate::bank::{

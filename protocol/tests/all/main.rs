@@ -8,5 +8,6 @@ mod codes;
 mod messages;
 mod payments;
 mod scene;
+mod shop;
 mod signatures;
 mod tables;

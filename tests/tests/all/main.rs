@@ -13,6 +13,7 @@ mod link2;
 mod mailbox;
 mod openrpc;
 mod restore;
+mod shop;
 mod shops;
 mod simulation;
 mod tidy;

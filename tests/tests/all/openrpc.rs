@@ -30,3 +30,9 @@ fn the_workstation_s_contract_is_published() {
 fn the_bank_s_contract_is_published() {
     is_published(bank_node::rpc::BankClient::contract(), "bank-node/openrpc.json");
 }
+
+/// The shop's own methods; it answers to the workstation's, too.
+#[test]
+fn the_shop_s_contract_is_published() {
+    is_published(shop_node::rpc::api::TillClient::contract(), "shop-node/openrpc.json");
+}

@@ -18,7 +18,7 @@ use protocol::sign::{Signed, Signer};
 use protocol::wire::{
     self, BankAnswer, BankAsk, ErrorCode, Hail, HailAnswer, Letterhead, Message, PayAnswer,
 };
-use protocol::{bank, key};
+use protocol::{bank, key, shop};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -104,6 +104,9 @@ fn readers() -> Vec<BodyReader> {
         reader::<bank::Bulletin>(),
         reader::<bank::VaultAppend>(),
         reader::<key::bank::Revocation>(),
+        reader::<shop::SaleReceipt>(),
+        reader::<shop::RefundNote>(),
+        reader::<shop::DayReport>(),
     ]
 }
 
@@ -224,6 +227,7 @@ fn messages() -> [(&'static str, Again); 7] {
         ("BankAsk", again::<BankAsk>),
         ("SalesList", again::<wire::SalesList>),
         ("BankAnswer", again::<BankAnswer>),
+        ("ReceiptFile", again::<shop::ReceiptFile>),
     ]
 }
 

@@ -3,6 +3,7 @@
 mod banking;
 mod bulletins;
 mod claiming;
+mod closing;
 mod crashes;
 mod lessons;
 mod mailbox;
@@ -11,6 +12,7 @@ mod paying;
 mod receiving;
 mod reclaiming;
 mod schedules;
+mod shown_again;
 mod stolen;
 mod vault;
 

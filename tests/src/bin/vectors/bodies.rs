@@ -79,6 +79,7 @@ pub(crate) fn all() -> Value {
     told(&mut v, &scene.bank);
     cases::bodies(&mut v, &scene);
     crate::shops::bodies(&mut v, &scene);
+    crate::shop::bodies(&mut v, &scene);
     json!({ "valid": v.valid, "malformed": v.malformed, "digests": digests(&scene) })
 }
 

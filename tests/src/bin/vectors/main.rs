@@ -20,6 +20,7 @@ mod post;
 mod scene;
 mod seals;
 mod shops;
+mod shop;
 mod signatures;
 
 use anyhow::{Context, bail};

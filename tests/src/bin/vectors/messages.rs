@@ -55,6 +55,8 @@ pub(crate) fn all() -> Value {
     v.odd_forms("SalesList", &bytes);
     v.valid("SalesList", "SalesList", &protocol::wire::SalesList::default());
     odd(&mut v, &scene);
+    let file = v.valid("ReceiptFile", "ReceiptFile", &crate::shop::file(&scene));
+    v.odd_forms("ReceiptFile", &file);
     let codes: Vec<Value> = ErrorCode::ALL
         .iter()
         .map(|code| json!({ "number": code.number(), "word": code.word(), "text": code.text() }))
@@ -87,6 +89,8 @@ fn pay(v: &mut Vectors, scene: &Scene) {
     let mut paid = scene.payment();
     paid.keys = vec![scene.bank.certify(Usage::Issue, 7, scene.bank.issue.key())];
     ask("Pay", PayAsk::Pay(Box::new(paid)));
+    let had = scene.bob.node().sign(papers::receipt(scene, false));
+    ask("Again", PayAsk::Again(Box::new(scene.payment()), had));
     let safe = scene.bob.node().sign(papers::receipt(scene, true));
     ask("Confirm", PayAsk::Confirm(scene.order.payment, safe.clone()));
     let answer = Box::new(PayAnswer::Receipt(safe));

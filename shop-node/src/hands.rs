@@ -1,0 +1,357 @@
+//! Between the shop and its wallet: carries over what the shop decided, brings back what the wallet's events tell.
+//!
+//! ```text
+//! room: Asking, Owed ─▶ hands ─▶ engine (make_request, pay: under the shop's own keys, so once only)
+//! engine's events and history ─▶ hands ─▶ room: paid, safe, given back (with the cursor, in one transaction)
+//! ```
+//! A crash anywhere in between is repaired by doing the same again.
+
+use crate::room::{Room, RoomFault};
+use crate::shop::change::Decision;
+use crate::shop::day::Holds;
+use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, What};
+use crate::shop::refund::{Held, Refund};
+use crate::shop::sale::{Sale, SaleState};
+use crate::store::ShopStore;
+use daemon::engine::{CallFault, Engine, RequestOrder};
+use daemon::store::{Page, RedbStore, Store as _, StoreFault};
+use daemon::wallet::change::{Event, Happening};
+use daemon::wallet::history::{Entry, Movement};
+use daemon::wallet::paying::{NewPayment, PayRefusal, PaymentOutcome};
+use daemon::wallet::receiving::Closing;
+use protocol::bank::ADDRESS_MAX;
+use protocol::body::{self, Text};
+use protocol::id::{Digest, PaymentId, RequestId};
+use protocol::node::net::Net;
+use protocol::pay::{AmountRule, MEMO_MAX, Mode};
+use protocol::shop::DayReport;
+use protocol::sign::{Signed, Signer};
+use protocol::time::Timestamp;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// Most events, and most lines, that share a commit.
+const PAGE: u64 = 64;
+/// How often open things are looked at.
+const TICK: Duration = Duration::from_secs(1);
+
+/// Why the wallet could not be asked, or said no.
+#[derive(Debug, thiserror::Error)]
+pub enum HandsFault {
+    /// The shop.
+    #[error(transparent)]
+    Room(#[from] RoomFault),
+    /// The wallet.
+    #[error(transparent)]
+    Wallet(#[from] CallFault),
+    /// Somebody has paid it.
+    #[error("somebody has just paid it: give it back instead")]
+    PaidMeanwhile,
+}
+
+impl From<StoreFault> for HandsFault {
+    fn from(fault: StoreFault) -> Self {
+        HandsFault::Room(fault.into())
+    }
+}
+
+/// The hands of a shop.
+pub struct Hands {
+    room: Room,
+    engine: Engine,
+    net: Net,
+    /// Only one of them moves the cursor at a time.
+    hearing: Mutex<()>,
+}
+
+/// Where the wallet stands, read in one go.
+struct Now {
+    at: Cursor,
+    holds: Holds,
+}
+
+impl Hands {
+    /// Hands of `room`, on this wallet.
+    pub fn new(room: Room, engine: Engine, net: Net) -> Hands {
+        Hands { room, engine, net, hearing: Mutex::new(()) }
+    }
+
+    /// The time.
+    pub fn now(&self) -> Timestamp {
+        self.engine.shared.now()
+    }
+
+    fn node(&self) -> Signer {
+        self.engine.shared.persona.node.clone()
+    }
+
+    /// Hears the wallet and carries over what is open, until the room ends.
+    pub async fn run(self: Arc<Self>) {
+        let mut news = self.engine.shared.newest_event.subscribe();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let tick = tokio::select! {
+                changed = news.changed() => match changed {
+                    Ok(()) => false,
+                    Err(_) => return,
+                },
+                _ = ticks.tick() => true,
+            };
+            if let Err(fault) = self.hear().await {
+                tracing::warn!(%fault, "the wallet could not be heard");
+                if matches!(fault, HandsFault::Room(RoomFault::Stopped)) {
+                    return;
+                }
+            }
+            if tick && let Err(fault) = self.carry_on().await {
+                tracing::warn!(%fault, "what is open could not be carried on");
+            }
+        }
+    }
+
+    // ---- what the wallet tells ----
+
+    async fn wallet_now(&self) -> Result<Now, HandsFault> {
+        let look = |wallet: &daemon::wallet::Wallet, _| {
+            let history = wallet.history();
+            let holds = Holds { reserve: history.reserve, unconfirmed: wallet.holdings().unconfirmed };
+            Now { at: Cursor { event: wallet.newest_event(), line: history.seq }, holds }
+        };
+        Ok(self.engine.look(look).await?)
+    }
+
+    /// Hears everything up to now.
+    pub async fn hear(&self) -> Result<(), HandsFault> {
+        let _only = self.hearing.lock().await;
+        self.hear_all().await.map(drop)
+    }
+
+    async fn hear_all(&self) -> Result<Now, HandsFault> {
+        let wallet = self.wallet_now().await?;
+        let now = self.now();
+        let (at, reserve) = (wallet.at, wallet.holds.reserve);
+        let Some(mut cursor) = self.room.look(|shop| shop.cursor()).await? else {
+            self.room.decide(move |shop, _| Ok(shop.begin_hearing(at, reserve, now))).await?;
+            return Ok(wallet);
+        };
+        if cursor.event > at.event || cursor.line > at.line {
+            self.room.decide(move |shop, _| Ok(shop.wallet_is_behind(at, now))).await?;
+            return Ok(wallet);
+        }
+        while cursor != at {
+            let to =
+                Cursor { event: at.event.min(cursor.event + PAGE), line: at.line.min(cursor.line + PAGE) };
+            let (engine, papers, node) = (self.engine.clone(), self.engine.shared.papers(), self.node());
+            let from = cursor;
+            self.room
+                .decide(move |shop, store| {
+                    let wallet = &engine.shared.store;
+                    let (events, lines) = (events(wallet, store, from, to)?, lines(wallet, store, from, to)?);
+                    Ok(shop.hear(Heard { events, lines, papers }, &node, now)?)
+                })
+                .await?;
+            cursor = to;
+        }
+        Ok(wallet)
+    }
+
+    /// The report as it would be now, with the wallet heard up to the moment it tells of.
+    pub async fn x_report(&self) -> Result<DayReport, HandsFault> {
+        let _only = self.hearing.lock().await;
+        let (holds, now) = (self.hear_all().await?.holds, self.now());
+        Ok(self.room.decide(move |shop, _| Ok(Decision::reply(shop.report(holds, now)?))).await?)
+    }
+
+    /// Closes the day, with the wallet heard up to the moment it tells of.
+    pub async fn z_report(&self, who: crate::room::Asked) -> Result<Signed<DayReport>, HandsFault> {
+        let _only = self.hearing.lock().await;
+        let (holds, node) = (self.hear_all().await?.holds, self.node());
+        let (actor, now) = (who.actor.clone(), who.now);
+        let rule =
+            move |shop: &crate::shop::Shop, _: &ShopStore| Ok(shop.close_day(holds, &node, &actor, now)?);
+        Ok(self.room.decide_for(who, rule).await?)
+    }
+
+    // ---- what the shop decided ----
+
+    /// Everything that is open and waits for the wallet.
+    pub async fn carry_on(&self) -> Result<(), HandsFault> {
+        let now = self.now();
+        let look = self.room.look(move |shop| {
+            let asking = |sale: &&Sale| sale.state == SaleState::Asking;
+            let asking: Vec<Sale> = shop.open_sales().filter(asking).cloned().collect();
+            (asking, shop.overdue(now), shop.owed(now))
+        });
+        let (asking, overdue, owed) = look.await?;
+        for sale in asking {
+            // Its caller was told why if it could not be asked; it is tried again later.
+            let _ = self.ask(&sale).await;
+        }
+        for (sale, request) in overdue {
+            if self.engine.close_request(request).await? == Some(Closing::Closed) {
+                self.room.decide(move |shop, _| Ok(shop.expire_sale(&sale, now))).await?;
+            }
+        }
+        for refund in owed {
+            self.pay(refund).await?;
+        }
+        Ok(())
+    }
+
+    /// Has the wallet make the request of a sale; asked again, it is the same one.
+    pub async fn ask(&self, sale: &Sale) -> Result<(), HandsFault> {
+        let memo = self.room.look(|shop| shop.keeper().name.clone()).await?;
+        let memo = format!("{memo}, till {}", sale.till);
+        let addresses = self.net.external().await;
+        let address = addresses.iter().find_map(|a| Text::new(&a.to_string(), ADDRESS_MAX).ok());
+        let order = RequestOrder {
+            amount: AmountRule::Exactly(sale.total),
+            memo: Text::new(&memo, MEMO_MAX).unwrap_or_default(),
+            expires: self.now().plus_seconds(sale.seconds),
+            address: address.unwrap_or_default(),
+        };
+        let request = self.engine.make_request(order, key("shop.sale", &sale.id, 0)).await?;
+        let record = self.engine.shared.store.request(&request)?;
+        let expires = record.map_or_else(|| self.now(), |record| record.request.unverified().expires);
+        let (id, now) = (sale.id, self.now());
+        Ok(self.room.decide(move |shop, _| Ok(shop.asked(&id, request, expires, now))).await?)
+    }
+
+    /// Closes the request of a sale that is about to be taken back.
+    pub async fn close(&self, request: RequestId) -> Result<(), HandsFault> {
+        match self.engine.close_request(request).await? {
+            Some(Closing::Paid(..)) => Err(HandsFault::PaidMeanwhile),
+            Some(Closing::Closed) | None => Ok(()),
+        }
+    }
+
+    /// Has the wallet pay a refund; asked again, it is the same payment.
+    pub async fn pay(&self, refund: Refund) -> Result<(), HandsFault> {
+        let memo = match refund.reason.is_empty() {
+            true => "refund".to_owned(),
+            false => refund.reason.clone(),
+        };
+        let new = NewPayment {
+            id: refund.payment,
+            payee: refund.to,
+            name: refund.name.clone(),
+            amount: refund.units,
+            memo: Text::new(&memo, MEMO_MAX).unwrap_or_default(),
+            certified: false,
+            request: None,
+            token: refund.token.clone(),
+            answered: key("shop.refund", &refund.id, refund.attempt),
+        };
+        let (id, now) = (refund.id, self.now());
+        let held = match self.engine.pay(new).await {
+            Ok(_) => {
+                return Ok(self.room.decide(move |shop, _| Ok(shop.refund_is_paying(&id, now))).await?);
+            }
+            Err(CallFault::Stopped) => return Err(CallFault::Stopped.into()),
+            Err(CallFault::Pay(PayRefusal::Short { .. })) => {
+                Held::ForNow("the till holds less than that: withdraw, or wait for sales".to_owned())
+            }
+            Err(CallFault::Pay(refusal)) => Held::ForGood(refusal.to_string()),
+            Err(fault) => Held::ForNow(fault.to_string()),
+        };
+        let rule = move |shop: &crate::shop::Shop, store: &ShopStore| {
+            let sale = store.sale(&refund.sale)?;
+            Ok(shop.refund_is_held(&id, held, sale, now))
+        };
+        Ok(self.room.decide(rule).await?)
+    }
+}
+
+/// A key of the shop's own at the wallet: programs have theirs behind a `/`.
+fn key(method: &str, id: &RequestId, attempt: u32) -> daemon::wallet::banking::CallKey {
+    let name = format!("{id}/{attempt}");
+    let digest: Digest = body::digest("shop-call", name.as_bytes());
+    Some((method.to_owned(), name, digest))
+}
+
+fn count(from: u64, to: u64) -> usize {
+    usize::try_from(to.saturating_sub(from)).unwrap_or(0)
+}
+
+fn events(
+    wallet: &RedbStore,
+    store: &ShopStore,
+    from: Cursor,
+    to: Cursor,
+) -> Result<Vec<HeardEvent>, StoreFault> {
+    let found = wallet.events(from.event, count(from.event, to.event))?;
+    found.into_iter().map(|event| heard(wallet, store, event)).collect()
+}
+
+fn heard(wallet: &RedbStore, store: &ShopStore, event: Event) -> Result<HeardEvent, StoreFault> {
+    let what = match event.what {
+        Happening::Received { payment, payer, units, request } => {
+            let Some(incoming) = wallet.incoming(&payer, &payment)? else {
+                return Err(StoreFault::Unreadable("incoming"));
+            };
+            What::Received(Arrival {
+                payer,
+                name: incoming.name.clone(),
+                payment,
+                units,
+                at: incoming.at,
+                request: incoming.order.unverified().request,
+                order: incoming.order.digest(),
+                receipt: incoming.receipt.digest(),
+                certified: incoming.order.unverified().mode == Mode::Certified,
+                sale: store.sale_of_request(&request)?,
+            })
+        }
+        Happening::Confirmed { payment, .. } => What::Confirmed(store.sale_of_payment(&payment)?),
+        Happening::Payment { payment, .. } => outgoing(wallet, store, &payment)?,
+        _ => What::Other,
+    };
+    Ok(HeardEvent { seq: event.seq, what })
+}
+
+fn outgoing(wallet: &RedbStore, store: &ShopStore, id: &PaymentId) -> Result<What, StoreFault> {
+    // A payment of an earlier attempt has had its outcome.
+    let refund = store.refund_of_payment(id)?.filter(|refund| refund.payment == *id);
+    let (Some(refund), Some(payment)) = (refund, wallet.outgoing(id)?) else { return Ok(What::Other) };
+    let outcome = match payment.state.outcome() {
+        PaymentOutcome::Done => Outcome::Done(payment.order.map(|order| order.digest()).unwrap_or_default()),
+        PaymentOutcome::NotDone => Outcome::NotDone,
+        PaymentOutcome::Asking | PaymentOutcome::InDoubt => Outcome::Open,
+    };
+    let sale = store.sale(&refund.sale)?;
+    Ok(What::Outgoing(refund, sale, outcome))
+}
+
+fn lines(
+    wallet: &RedbStore,
+    store: &ShopStore,
+    from: Cursor,
+    to: Cursor,
+) -> Result<Vec<HeardLine>, StoreFault> {
+    let limit = count(from.line, to.line);
+    if limit == 0 {
+        return Ok(Vec::new());
+    }
+    let mut found = wallet.history(Page { before: Some(to.line + 1), limit })?;
+    found.reverse();
+    found.into_iter().map(|entry| line(store, &entry)).collect()
+}
+
+fn line(store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
+    let refund = || store.refund_of_payment(&PaymentId(entry.id));
+    let moved = match entry.movement {
+        Movement::Withdrawal => Moved::Withdrawn,
+        Movement::Deposit => Moved::Deposited,
+        Movement::Sent => Moved::Sent(refund()?),
+        Movement::Returned => Moved::Returned(refund()?),
+        Movement::Lost => Moved::Lost,
+        Movement::Passed => Moved::Passed,
+        // Received is told by its event; the others are between the bank and the account.
+        Movement::Received | Movement::Reclaimed | Movement::Recovered | Movement::Charged => {
+            Moved::Elsewhere
+        }
+    };
+    Ok(HeardLine { seq: entry.seq, moved, units: entry.units })
+}

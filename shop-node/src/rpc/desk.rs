@@ -1,0 +1,518 @@
+//! The server's side of the shop's contract: parse, one call, show.
+
+use super::api::{self, Till};
+use super::gate::{StaffGate, digest_of};
+use super::page::Paper;
+use super::{code, view};
+use crate::hands::Hands;
+use crate::room::{Asked, Room};
+use crate::shop::refund::{NewRefund, name_of};
+use crate::shop::rights::{Actor, NewStaff, Role};
+use crate::shop::sale::{NewSale, Sale};
+use crate::shop::{Refusal, csv};
+use daemon::engine::Engine;
+use daemon::store::{Page, Store as _, StoreFault};
+use protocol::body;
+use protocol::code::{PublicCode, request_uri};
+use protocol::id::{Digest, RequestId};
+use protocol::key::bank::Usage;
+use protocol::money::{Currency, Units};
+use protocol::node::chance::chance_bytes;
+use protocol::node::rpc::{Caller, Empty, RpcError};
+use protocol::shop::ReceiptFile;
+use protocol::wire;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Longest wait of a `wait` call.
+const WAIT_MAX: u64 = 60;
+
+/// Everything that the shop's calls are answered from.
+pub struct Desk {
+    /// The shop.
+    pub room: Room,
+    /// Its hands.
+    pub hands: Arc<Hands>,
+    /// Its wallet.
+    pub engine: Engine,
+    /// Who is who.
+    pub gate: Arc<StaffGate>,
+    /// What amounts are shown in.
+    pub currency: Currency,
+    /// The bank's name.
+    pub bank: String,
+    /// The shop's name.
+    pub name: String,
+}
+
+fn store(fault: StoreFault) -> RpcError {
+    code::store(&fault)
+}
+
+fn not_found(what: &str) -> RpcError {
+    code::reason_of("not_found", format!("there is no such {what} in this shop"))
+}
+
+fn limit(limit: Option<u64>) -> Result<usize, RpcError> {
+    match limit.unwrap_or(50) {
+        limit @ 1..=500 => usize::try_from(limit).map_err(|_| RpcError::internal()),
+        _ => Err(RpcError::invalid_params("limit: 1 to 500")),
+    }
+}
+
+fn check_key(key: &str) -> Result<(), RpcError> {
+    if key.is_empty() || key.chars().count() > 64 || key.chars().any(char::is_control) {
+        let why = "a key has 1 to 64 characters, none of them control characters";
+        return Err(code::reason_of("bad_key", why));
+    }
+    Ok(())
+}
+
+/// A digest of everything that was asked; what was left out does not count.
+fn call(params: &impl Serialize) -> Result<Digest, RpcError> {
+    let mut asked = serde_json::to_value(params).map_err(|_| RpcError::internal())?;
+    if let Some(fields) = asked.as_object_mut() {
+        fields.retain(|_, value| !value.is_null());
+    }
+    let bytes = serde_json::to_vec(&asked).map_err(|_| RpcError::internal())?;
+    Ok(body::digest("call", &bytes))
+}
+
+impl Desk {
+    fn asked(&self, caller: &Caller, method: &'static str) -> (Asked, Actor) {
+        let actor = self.gate.actor(caller);
+        (Asked { actor: actor.clone(), method, now: self.hands.now() }, actor)
+    }
+
+    fn room_fault(&self, fault: crate::room::RoomFault) -> RpcError {
+        code::room(fault, &self.currency)
+    }
+
+    fn hands_fault(&self, fault: crate::hands::HandsFault) -> RpcError {
+        code::hands(fault, &self.currency)
+    }
+
+    /// A sale by its id, or by its receipt's number.
+    fn find(&self, which: &str) -> Result<Sale, RpcError> {
+        let found = match which.parse::<RequestId>() {
+            Ok(id) => self.room.store.sale(&id),
+            Err(_) => match which.parse::<u64>() {
+                Ok(number) => self.room.store.sale_of_number(number),
+                Err(_) => Ok(None),
+            },
+        };
+        found.map_err(store)?.ok_or_else(|| not_found("sale"))
+    }
+
+    fn show(&self, sale: &Sale) -> Result<api::Sale, RpcError> {
+        let record = match sale.request.filter(|_| sale.state.is_open()) {
+            Some(request) => self.engine.shared.store.request(&request).map_err(store)?,
+            None => None,
+        };
+        let uri = record.map(|record| request_uri(&record.request));
+        let refunds = self.room.store.refunds_of(&sale.id).map_err(store)?;
+        Ok(view::sale(sale, uri, &refunds))
+    }
+
+    fn show_again(&self, id: &RequestId) -> Result<api::Sale, RpcError> {
+        self.show(&self.find(&id.to_string())?)
+    }
+
+    fn refund_again(&self, id: &RequestId) -> Result<api::Refund, RpcError> {
+        let found = self.room.store.refund(id).map_err(store)?;
+        found.as_ref().map(view::refund).ok_or_else(|| not_found("refund"))
+    }
+
+    fn file(&self, sale: &Sale) -> Result<(ReceiptFile, u64, String), RpcError> {
+        let Some(paid) = &sale.paid else {
+            return Err(code::reason_of("wrong_state", "a sale has a receipt when it is paid"));
+        };
+        let wallet = &self.engine.shared.store;
+        let incoming = wallet.incoming(&paid.payer, &paid.payment).map_err(store)?;
+        let incoming = incoming.ok_or_else(|| not_found("payment"))?;
+        let refunds = self.room.store.refunds_of(&sale.id).map_err(store)?;
+        let refunds: Vec<_> = refunds.into_iter().filter_map(|refund| refund.note).collect();
+        // Only papers that something in the file needs: a shop that was restored has signed with several keys.
+        let needed = |node: &protocol::id::Key| {
+            paid.receipt.check_by(node).is_ok()
+                || incoming.receipt.check_by(node).is_ok()
+                || refunds.iter().any(|note| note.check_by(node).is_ok())
+        };
+        let mut introductions = self.room.store.papers().map_err(store)?;
+        introductions.push(self.engine.shared.papers());
+        introductions.retain(|papers| needed(&papers.identity.unverified().node));
+        introductions.dedup();
+        introductions.truncate(16);
+        let keys = self.engine.shared.keys();
+        let attest = keys.certificates().filter(|certificate| certificate.usage == Usage::Attest);
+        let file = ReceiptFile {
+            keys: attest.map(|certificate| certificate.signed().clone()).take(16).collect(),
+            introductions,
+            order: incoming.order.clone(),
+            receipt: incoming.receipt.clone(),
+            sale: paid.receipt.clone(),
+            refunds,
+        };
+        let paper = Paper { bank: &self.bank, shop: &self.name, currency: &self.currency };
+        Ok((file, paid.number, paper.receipt(sale, paid)))
+    }
+
+    async fn day(&self, text: &str) -> Result<api::DayView, RpcError> {
+        let day = view::day_of(text)?;
+        let now = self.hands.x_report().await.map_err(|fault| self.hands_fault(fault))?;
+        let mut view = api::DayView {
+            day: day.to_string(),
+            report: None,
+            received: Units::ZERO,
+            late: Units::ZERO,
+            corrected: Units::ZERO,
+            refunded: Units::ZERO,
+            lines: Vec::new(),
+        };
+        let mut count = |number: Option<u64>, report: &protocol::shop::DayReport| -> Result<(), RpcError> {
+            if report.day == day {
+                view.report = number;
+            }
+            for line in report.lines.iter().filter(|line| line.day == day) {
+                let sum = if line.late { &mut view.late } else { &mut view.received };
+                let range = |_| code::reason_of("bad_amount", "the day's sum is beyond 2^53");
+                *sum = sum.plus(line.received).map_err(range)?;
+                view.refunded = view.refunded.plus(line.refunded).map_err(range)?;
+                view.corrected = view.corrected.plus(line.received).map_err(range)?;
+                view.lines.push(view::report_line(line));
+            }
+            Ok(())
+        };
+        count(None, &now)?;
+        let mut before = None;
+        'pages: loop {
+            let reports = self.room.store.reports(Page { before, limit: 100 }).map_err(store)?;
+            let Some(last) = reports.last().map(|report| report.unverified().number) else { break };
+            for report in &reports {
+                let report = report.unverified();
+                // What is paid for a day stands in its report or in a later one.
+                if report.day < day {
+                    break 'pages;
+                }
+                count(Some(report.number), report)?;
+            }
+            before = Some(last);
+        }
+        Ok(view)
+    }
+}
+
+impl Till for Desk {
+    async fn status(&self, _: &Caller, _: Empty) -> Result<api::ShopStatus, RpcError> {
+        let now = self.hands.now();
+        let look = self.room.look(move |shop| {
+            let owed: Vec<Units> = shop.open_refunds().map(|refund| refund.units).collect();
+            let open = shop.open_sales().count();
+            let items = shop.items().values().filter(|item| item.active).count();
+            (shop.today(now), shop.period().closed, shop.period().reports, open, owed, items, shop.version())
+        });
+        let (day, closed, reports, open, owed, items, catalogue) =
+            look.await.map_err(|fault| self.room_fault(fault))?;
+        let wallet =
+            self.engine.look(|wallet, lock| (wallet.holdings(), wallet.history().reserve, lock)).await;
+        let (holdings, reserve, lock) = wallet.map_err(|fault| self.hands_fault(fault.into()))?;
+        Ok(api::ShopStatus {
+            name: self.name.clone(),
+            code: PublicCode::of(self.engine.shared.persona.owner),
+            currency: self.currency.clone(),
+            day: day.to_string(),
+            closed: closed.map(|day| day.to_string()),
+            reports,
+            open_sales: open as u64,
+            owed: owed.len() as u64,
+            owed_units: Units::sum(owed).unwrap_or(Units::MAX),
+            locked: lock.until.is_none(),
+            bank_reachable: lock.bank_reachable,
+            unconfirmed: holdings.unconfirmed,
+            reserve,
+            catalogue,
+            items: items as u64,
+        })
+    }
+
+    async fn settings(&self, _: &Caller, _: Empty) -> Result<api::SettingsView, RpcError> {
+        let look = self.room.look(|shop| view::settings(shop.settings()));
+        look.await.map_err(|fault| self.room_fault(fault))
+    }
+
+    async fn set(&self, caller: &Caller, asked: api::SettingsView) -> Result<api::SettingsView, RpcError> {
+        let (who, actor) = self.asked(caller, "shop.set");
+        let (settings, now) = (view::settings_of(&asked), who.now);
+        let done = self.room.decide_for(who, move |shop, _| Ok(shop.set(settings, &actor, now)?)).await;
+        done.map(|()| asked).map_err(|fault| self.room_fault(fault))
+    }
+
+    async fn item_list(&self, _: &Caller, asked: api::ItemQuery) -> Result<api::Items, RpcError> {
+        let text = asked.text.unwrap_or_default().to_lowercase();
+        let all = asked.all.unwrap_or(false);
+        let look = self.room.look(move |shop| {
+            let fits = |field: &str| field.to_lowercase().contains(&text);
+            let wanted = shop.items().values().filter(|item| all || item.active);
+            let wanted = wanted.filter(|item| fits(&item.sku) || fits(&item.name) || fits(&item.category));
+            api::Items { items: wanted.map(view::item).collect(), version: shop.version() }
+        });
+        look.await.map_err(|fault| self.room_fault(fault))
+    }
+
+    async fn item_put(&self, caller: &Caller, asked: api::ItemView) -> Result<api::Imported, RpcError> {
+        let (who, actor) = self.asked(caller, "item.put");
+        let (item, now) = (view::item_of(asked)?, who.now);
+        let done = self.room.decide_for(who, move |shop, _| Ok(shop.put_item(item, &actor, now)?)).await;
+        done.map(view::imported).map_err(|fault| self.room_fault(fault))
+    }
+
+    async fn import(&self, caller: &Caller, asked: api::ImportFile) -> Result<api::Imported, RpcError> {
+        let (who, actor) = self.asked(caller, "catalogue.import");
+        let items = csv::read(&asked.csv, &self.currency).map_err(|flaws| {
+            let first = flaws.first().map_or_else(String::new, |flaw| {
+                let column =
+                    if flaw.column.is_empty() { String::new() } else { format!(", {}", flaw.column) };
+                format!(": line {}{column}: {}", flaw.line, flaw.why)
+            });
+            let list: Vec<serde_json::Value> = flaws
+                .iter()
+                .map(|flaw| serde_json::json!({ "line": flaw.line, "column": flaw.column, "why": flaw.why }))
+                .collect();
+            let why = format!("{} mistakes, nothing was taken over{first}", flaws.len());
+            code::reason_of("bad_file", why).detail("flaws", list)
+        })?;
+        let (replace, now) = (asked.replace.unwrap_or(false), who.now);
+        if asked.check.unwrap_or(false) {
+            let look = self.room.look(move |shop| shop.would_import(items, replace, &actor, now));
+            let would = look.await.map_err(|fault| self.room_fault(fault))?;
+            return would.map(view::imported).map_err(|refusal| self.room_fault(refusal.into()));
+        }
+        let done =
+            self.room.decide_for(who, move |shop, _| Ok(shop.import(items, replace, &actor, now)?)).await;
+        done.map(view::imported).map_err(|fault| self.room_fault(fault))
+    }
+
+    async fn export(&self, _: &Caller, _: Empty) -> Result<api::CatalogueFile, RpcError> {
+        let look = self.room.look(|shop| api::CatalogueFile {
+            csv: csv::write(shop.items().values(), &shop.keeper().currency),
+            version: shop.version(),
+        });
+        look.await.map_err(|fault| self.room_fault(fault))
+    }
+
+    async fn sale_open(&self, caller: &Caller, asked: api::NewSale) -> Result<api::Sale, RpcError> {
+        check_key(&asked.key)?;
+        let (who, actor) = self.asked(caller, "sale.open");
+        let now = who.now;
+        let (id, call) = (name_of("shop-sale", caller.token.as_deref(), &asked.key), call(&asked)?);
+        let api::NewSale { till, lines, seconds, ask, .. } = asked;
+        let new = NewSale { id, call, till, cart: view::cart(lines), seconds, ask: ask.unwrap_or(true) };
+        let opened = self.room.decide_for(who, move |shop, store| {
+            let earlier = store.sale(&id)?;
+            Ok(shop.open_a_sale(new, earlier, &actor, now)?)
+        });
+        let sale = opened.await.map_err(|fault| self.room_fault(fault))?;
+        self.have_it_asked(&sale).await?;
+        self.show_again(&id)
+    }
+
+    async fn sale_change(&self, caller: &Caller, asked: api::ChangeSale) -> Result<api::Sale, RpcError> {
+        let (who, actor) = self.asked(caller, "sale.change");
+        let (id, cart, now) = (self.find(&asked.sale)?.id, view::cart(asked.lines), who.now);
+        let done =
+            self.room.decide_for(who, move |shop, _| Ok(shop.change_sale(&id, &cart, &actor, now)?)).await;
+        self.show(&done.map_err(|fault| self.room_fault(fault))?)
+    }
+
+    async fn sale_ask(&self, caller: &Caller, asked: api::BySale) -> Result<api::Sale, RpcError> {
+        let (who, actor) = self.asked(caller, "sale.ask");
+        let (id, now) = (self.find(&asked.sale)?.id, who.now);
+        let done = self.room.decide_for(who, move |shop, _| Ok(shop.ask_for_sale(&id, &actor, now)?)).await;
+        let sale = done.map_err(|fault| self.room_fault(fault))?;
+        self.have_it_asked(&sale).await?;
+        self.show_again(&id)
+    }
+
+    async fn sale_cancel(&self, caller: &Caller, asked: api::BySale) -> Result<api::Sale, RpcError> {
+        let (who, actor) = self.asked(caller, "sale.cancel");
+        let (sale, now) = (self.find(&asked.sale)?, who.now);
+        if let Some(request) = sale.request.filter(|_| sale.state.is_open()) {
+            // First at the wallet: afterwards nobody pays it any more. Should we crash here, it ends by its time.
+            self.hands.close(request).await.map_err(|fault| self.hands_fault(fault))?;
+        }
+        let id = sale.id;
+        let done = self.room.decide_for(who, move |shop, store| match store.sale(&id)? {
+            Some(sale) if !sale.state.is_open() => Err(Refusal::State {
+                what: "sale",
+                state: sale.state.word(),
+                why: "only what is open can be taken back",
+            }
+            .into()),
+            _ => Ok(shop.cancel_sale(&id, &actor, now)?),
+        });
+        self.show(&done.await.map_err(|fault| self.room_fault(fault))?)
+    }
+
+    async fn sale_show(&self, _: &Caller, asked: api::BySale) -> Result<api::Sale, RpcError> {
+        self.show(&self.find(&asked.sale)?)
+    }
+
+    async fn sale_wait(&self, _: &Caller, asked: api::WaitSale) -> Result<api::Sale, RpcError> {
+        let mut news = self.room.newest_event.subscribe();
+        let over = tokio::time::sleep(Duration::from_secs(asked.seconds.min(WAIT_MAX)));
+        tokio::pin!(over);
+        loop {
+            let sale = self.find(&asked.sale)?;
+            if !sale.state.is_open() {
+                return self.show(&sale);
+            }
+            tokio::select! {
+                () = &mut over => return self.show(&self.find(&asked.sale)?),
+                changed = news.changed() => if changed.is_err() { return self.show(&sale) },
+            }
+        }
+    }
+
+    async fn sale_list(&self, _: &Caller, asked: api::SaleQuery) -> Result<api::Sales, RpcError> {
+        /// Sales that a filtered page looks at before it gives back what it has.
+        const SCAN_MAX: usize = 5_000;
+        let limit = limit(asked.limit)?;
+        let wrong = || RpcError::invalid_params("before: as an earlier page ended");
+        let mut before = asked.before.map(hex::decode).transpose().map_err(|_| wrong())?;
+        let fits = |sale: &Sale| {
+            asked.till.as_ref().is_none_or(|till| sale.till == *till)
+                && asked.state.as_ref().is_none_or(|state| sale.state.word() == state)
+        };
+        let (mut sales, mut seen) = (Vec::new(), 0);
+        loop {
+            let page = self.room.store.sales(before.as_deref(), limit.max(64)).map_err(store)?;
+            if page.is_empty() {
+                return Ok(api::Sales { sales, next: None });
+            }
+            for (key, sale) in page {
+                seen += 1;
+                if fits(&sale) {
+                    sales.push(self.show(&sale)?);
+                }
+                if sales.len() == limit || seen == SCAN_MAX {
+                    return Ok(api::Sales { sales, next: Some(hex::encode(key)) });
+                }
+                before = Some(key);
+            }
+        }
+    }
+
+    async fn sale_receipt(&self, _: &Caller, asked: api::BySale) -> Result<api::ReceiptDocument, RpcError> {
+        let (file, number, text) = self.file(&self.find(&asked.sale)?)?;
+        Ok(api::ReceiptDocument { number, text, file: hex::encode(wire::encode(&file)) })
+    }
+
+    async fn refund_make(&self, caller: &Caller, asked: api::NewRefund) -> Result<api::Refund, RpcError> {
+        check_key(&asked.key)?;
+        let (who, actor) = self.asked(caller, "refund.make");
+        let now = who.now;
+        let (id, call) = (name_of("shop-refund", caller.token.as_deref(), &asked.key), call(&asked)?);
+        let sale = self.find(&asked.sale)?.id;
+        let new = NewRefund { id, call, units: asked.units, reason: asked.reason.unwrap_or_default() };
+        let made = self.room.decide_for(who, move |shop, store| {
+            let earlier = store.refund(&id)?;
+            let sale = store.sale(&sale)?.ok_or(Refusal::NotFound("sale"))?;
+            Ok(shop.refund(new, sale, earlier, &actor, now)?)
+        });
+        let refund = made.await.map_err(|fault| self.room_fault(fault))?;
+        if refund.state == crate::shop::refund::RefundState::Owed {
+            self.hands.pay(refund).await.map_err(|fault| self.hands_fault(fault))?;
+        }
+        self.refund_again(&id)
+    }
+
+    async fn refund_show(&self, _: &Caller, asked: api::ByRefund) -> Result<api::Refund, RpcError> {
+        self.refund_again(&asked.refund)
+    }
+
+    async fn refund_list(&self, _: &Caller, _: Empty) -> Result<api::Refunds, RpcError> {
+        let look = self.room.look(|shop| shop.open_refunds().map(view::refund).collect::<Vec<_>>());
+        let refunds = look.await.map_err(|fault| self.room_fault(fault))?;
+        let units = Units::sum(refunds.iter().map(|refund| refund.units)).unwrap_or(Units::MAX);
+        Ok(api::Refunds { refunds, units })
+    }
+
+    async fn report_x(&self, _: &Caller, _: Empty) -> Result<api::Report, RpcError> {
+        let report = self.hands.x_report().await.map_err(|fault| self.hands_fault(fault))?;
+        Ok(view::x_report(&report))
+    }
+
+    async fn report_z(&self, caller: &Caller, _: Empty) -> Result<api::Report, RpcError> {
+        let (who, _) = self.asked(caller, "report.z");
+        let report = self.hands.z_report(who).await.map_err(|fault| self.hands_fault(fault))?;
+        Ok(view::z_report(&report))
+    }
+
+    async fn report_show(&self, _: &Caller, asked: api::ByReport) -> Result<api::Report, RpcError> {
+        let found = self.room.store.report(asked.number).map_err(store)?;
+        found.as_ref().map(view::z_report).ok_or_else(|| not_found("report"))
+    }
+
+    async fn report_list(&self, _: &Caller, asked: api::PageQuery) -> Result<api::Reports, RpcError> {
+        let limit = limit(asked.limit)?;
+        let found = self.room.store.reports(Page { before: asked.before, limit }).map_err(store)?;
+        let next = found.last().filter(|_| found.len() == limit).map(|report| report.unverified().number);
+        Ok(api::Reports { reports: found.iter().map(view::z_report).collect(), next })
+    }
+
+    async fn report_day(&self, _: &Caller, asked: api::ByDay) -> Result<api::DayView, RpcError> {
+        self.day(&asked.day).await
+    }
+
+    async fn staff_add(&self, caller: &Caller, asked: api::NewStaff) -> Result<api::StaffSecret, RpcError> {
+        let (who, actor) = self.asked(caller, "staff.add");
+        let role = Role::of_word(&asked.role)
+            .ok_or_else(|| code::reason_of("bad_value", "the role is cashier, manager or owner"))?;
+        let (id, secret) = (hex::encode(chance_bytes::<4>()), hex::encode(chance_bytes::<32>()));
+        let new = NewStaff {
+            id: id.clone(),
+            name: asked.name,
+            role,
+            secret: digest_of(&secret),
+            refund_max: asked.refund_max,
+            refund_day: asked.refund_day,
+        };
+        let now = who.now;
+        let done = self.room.decide_for(who, move |shop, _| Ok(shop.add_staff(new, &actor, now)?)).await;
+        done.map_err(|fault| self.room_fault(fault))?;
+        self.gate.renew().await;
+        Ok(api::StaffSecret { staff: id, secret })
+    }
+
+    async fn staff_list(&self, _: &Caller, _: Empty) -> Result<api::StaffList, RpcError> {
+        let look = self.room.look(|shop| shop.staff().map(view::staff).collect());
+        Ok(api::StaffList { staff: look.await.map_err(|fault| self.room_fault(fault))? })
+    }
+
+    async fn staff_end(&self, caller: &Caller, asked: api::ByStaff) -> Result<api::Done, RpcError> {
+        let (who, actor) = self.asked(caller, "staff.end");
+        let now = who.now;
+        let done =
+            self.room.decide_for(who, move |shop, _| Ok(shop.end_staff(&asked.staff, &actor, now)?)).await;
+        done.map_err(|fault| self.room_fault(fault))?;
+        self.gate.renew().await;
+        Ok(api::Done { done: true })
+    }
+
+    async fn audit_list(&self, _: &Caller, asked: api::PageQuery) -> Result<api::Audit, RpcError> {
+        let limit = limit(asked.limit)?;
+        let found = self.room.store.audit(Page { before: asked.before, limit }).map_err(store)?;
+        let next = found.last().filter(|_| found.len() == limit).map(|line| line.number);
+        Ok(api::Audit { lines: found.iter().map(view::audit).collect(), next })
+    }
+}
+
+impl Desk {
+    async fn have_it_asked(&self, sale: &Sale) -> Result<(), RpcError> {
+        if sale.state != crate::shop::sale::SaleState::Asking {
+            return Ok(());
+        }
+        self.hands.ask(sale).await.map_err(|fault| self.hands_fault(fault))
+    }
+}

@@ -1,0 +1,14 @@
+//! JSON-RPC: the shop's contract, the server that keeps it, and the door with the roles.
+
+pub mod api;
+mod code;
+mod desk;
+mod events;
+mod gate;
+mod page;
+mod view;
+
+pub use code::ERRORS;
+pub use desk::Desk;
+pub use events::ShopEvents;
+pub use gate::{House, StaffGate, contract};

@@ -1,0 +1,105 @@
+//! The shop from start to stop: a workstation, and the shop that moves in before its doors open.
+//!
+//! ```text
+//! workstation (engine, network) ─▶ room (shop.redb) ─▶ hands ─▶ house (methods, roles, events) ─▶ doors open
+//! ```
+
+use crate::hands::Hands;
+use crate::room::{self, Room};
+use crate::rpc::api::Till as _;
+use crate::rpc::{Desk, House, ShopEvents, StaffGate};
+use crate::shop::Keeper;
+use crate::store::{STORE_FILE, ShopStore};
+use daemon::run::{self, RunError, Workstation};
+use daemon::settings::Settings;
+use daemon::store::StoreFault;
+use protocol::node::host::paths::Paths;
+use protocol::node::host::signals::Shutdown;
+use protocol::node::rpc::Limits;
+use std::sync::Arc;
+
+/// Why a shop does not start, or stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ShopError {
+    /// Its workstation.
+    #[error(transparent)]
+    Run(#[from] RunError),
+    /// Its disk.
+    #[error(transparent)]
+    Store(#[from] StoreFault),
+    /// Its thread.
+    #[error("the shop's thread ended: {0}")]
+    Room(String),
+}
+
+/// A catalogue's file, written as JSON.
+const BODY_MAX: usize = 5 << 20;
+
+/// Runs until `shutdown`, or until a disk fails.
+pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result<(), ShopError> {
+    let workstation = Workstation::start(&settings, &paths).await?;
+    let store = Arc::new(ShopStore::open(&paths.data.join(STORE_FILE))?);
+    let keeper = Keeper {
+        bank: workstation.engine.shared.keys().bank(),
+        key: workstation.owner.key,
+        name: workstation.owner.name.clone(),
+        currency: workstation.owner.currency.clone(),
+    };
+    let shop = store.load(keeper)?;
+    let staff = shop.staff().cloned().collect();
+    let (room, thread) = room::open(shop, store).map_err(|error| ShopError::Room(error.to_string()))?;
+    let hands = Arc::new(Hands::new(room.clone(), workstation.engine.clone(), workstation.net.clone()));
+    let working = tokio::spawn(hands.clone().run());
+    let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));
+    let house = house(&workstation, &room, hands, gate);
+    // The room's thread ends by itself when its disk fails: then the doors close as well.
+    let (stop, closing) = Shutdown::new();
+    let mut ended = tokio::task::spawn_blocking(move || thread.join());
+    let watching = tokio::spawn(async move {
+        let early = tokio::select! {
+            () = shutdown.requested() => None,
+            done = &mut ended => Some(done),
+        };
+        stop.now();
+        match early {
+            Some(done) => done,
+            None => ended.await,
+        }
+    });
+    let served = workstation.serve(house, closing).await;
+    working.abort();
+    // The last handles go, and with them the room.
+    let _ = working.await;
+    drop(room);
+    served?;
+    match watching.await {
+        Ok(Ok(Ok(result))) => Ok(result?),
+        _ => Err(ShopError::Room("it broke; what was acknowledged is on disk".to_owned())),
+    }
+}
+
+fn house(workstation: &Workstation, room: &Room, hands: Arc<Hands>, gate: Arc<StaffGate>) -> run::House {
+    let desk = Desk {
+        room: room.clone(),
+        hands,
+        engine: workstation.engine.clone(),
+        gate: gate.clone(),
+        currency: workstation.owner.currency.clone(),
+        bank: workstation.bank_name.clone(),
+        name: workstation.owner.name.clone(),
+    };
+    let service = House {
+        shop: desk.into_service(),
+        workstation: workstation.service.clone(),
+        gate: gate.clone(),
+        room: room.clone(),
+        engine: workstation.engine.clone(),
+    };
+    run::House {
+        program: "shop-node",
+        service: Arc::new(service),
+        gate,
+        events: Arc::new(ShopEvents { room: room.clone(), wallet: workstation.events.clone() }),
+        limits: Limits { body: BODY_MAX, ..Limits::default() },
+    }
+}

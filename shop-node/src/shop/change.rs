@@ -1,0 +1,268 @@
+//! Changes and decisions: a reply goes out when what it says is on disk, and not before.
+
+use super::Shop;
+use super::catalogue::Item;
+use super::day::Period;
+use super::hearing::Cursor;
+use super::refund::Refund;
+use super::rights::{Actor, Staff};
+use super::sale::Sale;
+use super::settings::Settings;
+use protocol::bank::Introduction;
+use protocol::id::RequestId;
+use protocol::money::Units;
+use protocol::shop::DayReport;
+use protocol::sign::Signed;
+use protocol::time::{Day, Timestamp};
+use serde::{Deserialize, Serialize};
+
+/// One thing that is put into the store, and into the shop in memory.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a handful live at a time, until they are on disk")]
+pub enum Change {
+    /// Other settings.
+    Settings(Settings),
+    /// An article, new or changed.
+    Item(Item),
+    /// Somebody who works here.
+    Staff(Staff),
+    /// A sale, new or further on.
+    Sale(Sale),
+    /// A refund, new or further on.
+    Refund(Refund),
+    /// What was booked since the last report.
+    Period(Period),
+    /// A Z report.
+    Report(Signed<DayReport>),
+    /// Up to where the wallet was heard.
+    Cursor(Cursor),
+    /// The shop's own papers at the time of a receipt.
+    Papers(Introduction),
+    /// The next event.
+    Event(Event),
+    /// The next line of the audit log.
+    Audit(AuditLine),
+}
+
+/// Something that programs may want to hear of. Numbers are gap-free.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Its number, from 1.
+    pub seq: u64,
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub what: Happening,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Happening {
+    /// A sale changed its state.
+    Sale {
+        /// Which.
+        sale: RequestId,
+        /// At which till.
+        till: String,
+        /// Its new state.
+        state: String,
+        /// What it comes to.
+        units: Units,
+        /// The receipt's number, once it is paid.
+        number: Option<u64>,
+    },
+    /// Money for a sale is safe now.
+    Confirmed {
+        /// Which.
+        sale: RequestId,
+    },
+    /// A refund changed its state.
+    Refund {
+        /// Which.
+        refund: RequestId,
+        /// Of which sale.
+        sale: RequestId,
+        /// Its new state.
+        state: String,
+        /// How much.
+        units: Units,
+    },
+    /// Articles changed.
+    Catalogue {
+        /// The catalogue's new version.
+        version: u64,
+        /// How many.
+        items: u64,
+    },
+    /// A Z report was made.
+    Report {
+        /// Its number.
+        number: u64,
+        /// The day that it closed.
+        day: Day,
+    },
+    /// Somebody was given a role, or lost it.
+    Staff {
+        /// Who.
+        staff: String,
+        /// His role; nothing when it ended.
+        role: Option<String>,
+    },
+    /// The settings changed.
+    Settings {},
+    /// An event of the workstation's wallet.
+    Wallet {
+        /// Its number there.
+        seq: u64,
+    },
+    /// The wallet has fewer events than were heard: it is an older one, or a restored one.
+    WalletBehind {
+        /// Up to where it had been heard.
+        heard: u64,
+        /// What it has.
+        has: u64,
+    },
+}
+
+/// Who asked for what, and what came of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditLine {
+    /// Its number, from 1.
+    pub number: u64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub who: String,
+    /// In which role.
+    pub role: String,
+    /// What was called.
+    pub method: String,
+    /// `done`, or the reason's word.
+    pub outcome: String,
+    /// The sale, refund, article or person that it was about.
+    pub about: String,
+}
+
+/// What a rule decided: changes, and a reply that is kept back until they are on disk.
+#[derive(Debug)]
+#[must_use = "a decision does nothing until it is committed"]
+pub struct Decision<R> {
+    changes: Vec<Change>,
+    reply: R,
+}
+
+impl<R> Decision<R> {
+    /// Changes nothing.
+    pub fn reply(reply: R) -> Decision<R> {
+        Decision { changes: Vec::new(), reply }
+    }
+
+    /// The reply of a decision that is not taken.
+    pub(super) fn would(self) -> R {
+        self.reply
+    }
+
+    /// Makes the changes durable with `write`, then in memory, then gives the reply away.
+    pub fn commit<E>(self, shop: &mut Shop, write: impl FnOnce(&[Change]) -> Result<(), E>) -> Result<R, E> {
+        if !self.changes.is_empty() {
+            write(&self.changes)?;
+            self.changes.iter().for_each(|change| shop.apply(change));
+        }
+        Ok(self.reply)
+    }
+}
+
+/// A decision being written: numbers run on within it, and what it booked is seen by what it books next.
+#[derive(Debug)]
+pub(super) struct Draft {
+    changes: Vec<Change>,
+    pub(super) period: Period,
+    period_changed: bool,
+    pub(super) next_number: u64,
+    next_event: u64,
+    next_audit: u64,
+    now: Timestamp,
+}
+
+impl Draft {
+    pub(super) fn at(shop: &Shop, now: Timestamp) -> Draft {
+        Draft {
+            changes: Vec::new(),
+            period: shop.period.clone(),
+            period_changed: false,
+            next_number: shop.next_number,
+            next_event: shop.next_event,
+            next_audit: shop.next_audit,
+            now,
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    pub(super) fn put(&mut self, change: Change) {
+        self.changes.push(change);
+    }
+
+    pub(super) fn event(&mut self, what: Happening) {
+        self.changes.push(Change::Event(Event { seq: self.next_event, at: self.now, what }));
+        self.next_event += 1;
+    }
+
+    pub(super) fn audit(&mut self, actor: &Actor, method: &str, outcome: &str, about: impl ToString) {
+        self.changes.push(Change::Audit(AuditLine {
+            number: self.next_audit,
+            at: self.now,
+            who: actor.name.clone(),
+            role: actor.role.word().to_owned(),
+            method: method.to_owned(),
+            outcome: outcome.to_owned(),
+            about: about.to_string(),
+        }));
+        self.next_audit += 1;
+    }
+
+    pub(super) fn book(&mut self, book: impl FnOnce(&mut Period)) {
+        book(&mut self.period);
+        self.period_changed = true;
+    }
+
+    pub(super) fn put_sale(&mut self, sale: Sale) {
+        self.event(Happening::Sale {
+            sale: sale.id,
+            till: sale.till.clone(),
+            state: sale.state.word().to_owned(),
+            units: sale.total,
+            number: sale.paid.as_ref().map(|paid| paid.number),
+        });
+        self.put(Change::Sale(sale));
+    }
+
+    pub(super) fn put_refund(&mut self, refund: Refund) {
+        self.event(Happening::Refund {
+            refund: refund.id,
+            sale: refund.sale,
+            state: refund.state.word().to_owned(),
+            units: refund.units,
+        });
+        self.put(Change::Refund(refund));
+    }
+
+    pub(super) fn decide<R>(mut self, reply: R) -> Decision<R> {
+        if self.period_changed {
+            self.changes.push(Change::Period(self.period));
+        }
+        Decision { changes: self.changes, reply }
+    }
+}
+
+impl Shop {
+    /// Notes that something was asked and not done.
+    pub fn note_refused(&self, actor: &Actor, method: &str, reason: &str, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        draft.audit(actor, method, reason, "");
+        draft.decide(())
+    }
+}

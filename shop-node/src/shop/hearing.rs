@@ -1,0 +1,389 @@
+//! What the wallet's events and history mean to the shop: paid, safe, given back; and what every unit is booked under.
+//!
+//! Events and lines have numbers without gaps. The cursor stands in the same transaction as what they led to, so each is
+//! taken once, whatever crashes; what is shown twice is known by its number.
+
+use super::change::{Change, Decision, Draft, Happening};
+use super::day::Period;
+use super::refund::{Refund, RefundState, SentBack, Why, give_up, payment_of};
+use super::sale::{Line, Paid, Sale, SaleState};
+use super::{Refusal, Shop};
+use protocol::bank::Introduction;
+use protocol::body::Text;
+use protocol::id::{Digest, Key, PaymentId, RequestId};
+use protocol::money::{OutOfRange, Units};
+use protocol::shop::{RefundNote, SaleReceipt};
+use protocol::sign::Signer;
+use protocol::time::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// How long what is sent back waits after a payment that came to nothing; twice as long each time, up to an hour.
+const AGAIN_SECONDS: u64 = 60;
+
+/// Up to where the wallet was heard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cursor {
+    /// The last event.
+    pub event: u64,
+    /// The last line of the history.
+    pub line: u64,
+}
+
+/// Events and lines that follow on each other, with what the stores say about them.
+#[derive(Clone, Debug)]
+pub struct Heard {
+    /// The next events.
+    pub events: Vec<HeardEvent>,
+    /// The next lines of the history.
+    pub lines: Vec<HeardLine>,
+    /// The shop's papers now.
+    pub papers: Introduction,
+}
+
+/// An event of the wallet.
+#[derive(Clone, Debug)]
+pub struct HeardEvent {
+    /// Its number.
+    pub seq: u64,
+    /// What it is about.
+    pub what: What,
+}
+
+/// What an event is about.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a page of them lives for a moment")]
+pub enum What {
+    /// Money came in.
+    Received(Arrival),
+    /// Money is safe; of which sale, if it is one's.
+    Confirmed(Option<Sale>),
+    /// A payment of ours that is a refund.
+    Outgoing(Refund, Option<Sale>, Outcome),
+    /// Something that concerns the workstation alone.
+    Other,
+}
+
+/// Money that came in.
+#[derive(Clone, Debug)]
+pub struct Arrival {
+    /// The payer.
+    pub payer: Key,
+    /// His certified name.
+    pub name: String,
+    /// His payment id.
+    pub payment: PaymentId,
+    /// How much.
+    pub units: Units,
+    /// When.
+    pub at: Timestamp,
+    /// Digest of the request it answers.
+    pub request: Digest,
+    /// Digest of his order.
+    pub order: Digest,
+    /// Digest of our receipt.
+    pub receipt: Digest,
+    /// Whether it came certified, so that it is safe at once.
+    pub certified: bool,
+    /// The sale that its request was made for.
+    pub sale: Option<Sale>,
+}
+
+/// Where a payment of ours stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nobody knows yet.
+    Open,
+    /// The customer has it; with the digest of our order.
+    Done(Digest),
+    /// We have it.
+    NotDone,
+}
+
+/// A line of the wallet's history.
+#[derive(Clone, Debug)]
+pub struct HeardLine {
+    /// Its number.
+    pub seq: u64,
+    /// What moved.
+    pub moved: Moved,
+    /// How much.
+    pub units: Units,
+}
+
+/// What moved, as far as it is not told by an event.
+#[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a page of them lives for a moment")]
+pub enum Moved {
+    /// From the account into the reserve.
+    Withdrawn,
+    /// From the reserve into the account.
+    Deposited,
+    /// Paid; for a refund, if it is one.
+    Sent(Option<Refund>),
+    /// A payment that came to nothing.
+    Returned(Option<Refund>),
+    /// The bank had seen it spent before.
+    Lost,
+    /// An earlier workstation of ours had handed it on.
+    Passed,
+    /// Told by an event, or not of the reserve.
+    Elsewhere,
+}
+
+fn add(to: &mut Units, units: Units) -> Result<(), OutOfRange> {
+    *to = to.plus(units)?;
+    Ok(())
+}
+
+/// What one page leads to.
+struct Hearing<'a> {
+    shop: &'a Shop,
+    node: &'a Signer,
+    draft: Draft,
+    sales: BTreeMap<RequestId, Sale>,
+    refunds: BTreeMap<RequestId, Refund>,
+    paid: bool,
+}
+
+impl Shop {
+    /// The wallet is heard for the first time: what it holds now is the opening.
+    pub fn begin_hearing(&self, at: Cursor, reserve: Units, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        draft.book(|period| (period.from, period.opening) = (now, reserve));
+        draft.put(Change::Cursor(at));
+        draft.decide(())
+    }
+
+    /// The wallet has fewer events than were heard: it was restored, and goes on from where it is. What it had told
+    /// before is booked; what it has lost shows as the next report's variance.
+    pub fn wallet_is_behind(&self, at: Cursor, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        let heard = self.cursor().unwrap_or_default().event;
+        draft.event(Happening::WalletBehind { heard, has: at.event });
+        draft.put(Change::Cursor(at));
+        draft.decide(())
+    }
+
+    /// Takes a page of events and lines.
+    pub fn hear(&self, heard: Heard, node: &Signer, now: Timestamp) -> Result<Decision<()>, Refusal> {
+        let mut cursor = self.cursor().unwrap_or_default();
+        let mut hearing = Hearing {
+            shop: self,
+            node,
+            draft: Draft::at(self, now),
+            sales: BTreeMap::new(),
+            refunds: BTreeMap::new(),
+            paid: false,
+        };
+        for event in heard.events {
+            if event.seq != cursor.event + 1 {
+                continue;
+            }
+            cursor.event = event.seq;
+            hearing.draft.event(Happening::Wallet { seq: event.seq });
+            hearing.event(event.what)?;
+        }
+        for line in heard.lines {
+            if line.seq != cursor.line + 1 {
+                continue;
+            }
+            cursor.line = line.seq;
+            hearing.line(line)?;
+        }
+        let Hearing { mut draft, paid, .. } = hearing;
+        if paid {
+            draft.put(Change::Papers(heard.papers));
+        }
+        draft.put(Change::Cursor(cursor));
+        Ok(draft.decide(()))
+    }
+}
+
+impl Hearing<'_> {
+    /// The sale as this page has left it.
+    fn sale(&self, known: Sale) -> Sale {
+        self.sales.get(&known.id).cloned().unwrap_or(known)
+    }
+
+    fn event(&mut self, what: What) -> Result<(), Refusal> {
+        match what {
+            What::Received(arrival) => self.received(arrival),
+            What::Confirmed(Some(sale)) => {
+                self.confirmed(sale);
+                Ok(())
+            }
+            What::Outgoing(refund, sale, outcome) => {
+                self.outgoing(refund, sale, outcome);
+                Ok(())
+            }
+            What::Confirmed(None) | What::Other => Ok(()),
+        }
+    }
+
+    fn received(&mut self, mut arrival: Arrival) -> Result<(), Refusal> {
+        let Some(sale) = arrival.sale.take() else { return self.for_nothing(arrival.units) };
+        let sale = self.sale(sale);
+        let again = |paid: &Paid| (paid.payer, paid.payment) == (arrival.payer, arrival.payment);
+        if sale.paid.as_ref().is_some_and(again) {
+            return Ok(());
+        }
+        let why = match sale.state {
+            SaleState::Open | SaleState::Asking | SaleState::Asked => return self.pay(sale, arrival),
+            SaleState::Paid => Why::Twice,
+            SaleState::Cancelled => Why::Cancelled,
+            SaleState::Expired => Why::Expired,
+        };
+        self.for_nothing(arrival.units)?;
+        let Arrival { payer, name, payment, units, .. } = arrival;
+        let back = SentBack { sale: &sale, why, payer, name, payment, units }.refund(self.draft.now());
+        self.refunds.insert(back.id, back.clone());
+        self.draft.put_refund(back);
+        Ok(())
+    }
+
+    fn for_nothing(&mut self, units: Units) -> Result<(), Refusal> {
+        Ok(self.book(|period| add(&mut period.other_in, units))?)
+    }
+
+    fn book(&mut self, book: impl FnOnce(&mut Period) -> Result<(), OutOfRange>) -> Result<(), OutOfRange> {
+        let mut done = Ok(());
+        self.draft.book(|period| done = book(period));
+        done
+    }
+
+    fn pay(&mut self, sale: Sale, arrival: Arrival) -> Result<(), Refusal> {
+        let number = self.draft.next_number;
+        self.draft.next_number += 1;
+        let keeper = self.shop.keeper();
+        let receipt = self.node.sign(SaleReceipt {
+            bank: keeper.bank,
+            shop: keeper.key,
+            till: Text::new(&sale.till, 255).unwrap_or_default(),
+            number,
+            payer: arrival.payer,
+            payment: arrival.payment,
+            request: arrival.request,
+            order: arrival.order,
+            receipt: arrival.receipt,
+            opened: sale.opened,
+            at: arrival.at,
+            total: sale.total,
+            lines: sale.lines.iter().map(Line::on_paper).collect(),
+        });
+        let late = self.draft.period.is_closed(sale.day);
+        self.book(|period| {
+            let tally = period.tally(sale.day, &sale.till);
+            tally.sales = tally.sales.saturating_add(1);
+            add(&mut tally.received, arrival.units)
+        })?;
+        let Arrival { payer, name, payment, at, certified: confirmed, .. } = arrival;
+        let paid = Paid { number, payer, name, payment, at, confirmed, late, receipt };
+        let sale = Sale { state: SaleState::Paid, paid: Some(paid), ..sale };
+        self.sales.insert(sale.id, sale.clone());
+        self.draft.put_sale(sale);
+        self.paid = true;
+        Ok(())
+    }
+
+    fn confirmed(&mut self, sale: Sale) {
+        let mut sale = self.sale(sale);
+        let Some(paid) = sale.paid.as_mut().filter(|paid| !paid.confirmed) else { return };
+        paid.confirmed = true;
+        self.draft.event(Happening::Confirmed { sale: sale.id });
+        self.draft.put(Change::Sale(sale.clone()));
+        self.sales.insert(sale.id, sale);
+    }
+
+    fn outgoing(&mut self, refund: Refund, sale: Option<Sale>, outcome: Outcome) {
+        let refund = self.refunds.get(&refund.id).cloned().unwrap_or(refund);
+        if !refund.state.is_open() {
+            return;
+        }
+        let sale = sale.map(|sale| self.sale(sale));
+        let now = self.draft.now();
+        let refund = match (outcome, refund.why) {
+            (Outcome::Open, _) => return,
+            (Outcome::Done(order), _) => {
+                let note = self.note(&refund, sale.as_ref(), order).map(|note| self.node.sign(note));
+                Refund { state: RefundState::Done, held: String::new(), note, ..refund }
+            }
+            (Outcome::NotDone, Why::Customer) => {
+                let failed = Refund { state: RefundState::Failed, ..refund.clone() };
+                if let Some(sale) = give_up(&mut self.draft, refund, sale) {
+                    self.sales.insert(sale.id, sale);
+                }
+                self.refunds.insert(failed.id, failed);
+                return;
+            }
+            (Outcome::NotDone, _) => {
+                let wait = AGAIN_SECONDS << refund.attempt.min(6);
+                let (attempt, not_before) = (refund.attempt + 1, now.plus_seconds(wait.min(3600)));
+                let payment = payment_of(&refund.id, attempt);
+                let held = "the payment came to nothing; it is tried again".to_owned();
+                Refund { state: RefundState::Owed, attempt, not_before, payment, held, ..refund }
+            }
+        };
+        self.refunds.insert(refund.id, refund.clone());
+        self.draft.put_refund(refund);
+    }
+
+    fn note(&self, refund: &Refund, sale: Option<&Sale>, order: Digest) -> Option<RefundNote> {
+        let paid = sale?.paid.as_ref().filter(|_| refund.why == Why::Customer)?;
+        Some(RefundNote {
+            bank: self.shop.keeper().bank,
+            shop: self.shop.keeper().key,
+            sale: paid.receipt.digest(),
+            refund: refund.id,
+            units: refund.units,
+            to: refund.to,
+            payment: refund.payment,
+            order,
+            at: self.draft.now(),
+            reason: Text::new(&refund.reason, 255).unwrap_or_default(),
+        })
+    }
+
+    fn line(&mut self, line: HeardLine) -> Result<(), OutOfRange> {
+        let units = line.units;
+        let today = self.shop.today(self.draft.now());
+        self.book(|period| match line.moved {
+            Moved::Withdrawn => add(&mut period.withdrawn, units),
+            Moved::Deposited => add(&mut period.swept, units),
+            Moved::Lost => add(&mut period.lost, units),
+            Moved::Sent(Some(refund)) if refund.why == Why::Customer => {
+                let tally = period.tally(today, &refund.till);
+                tally.refunds = tally.refunds.saturating_add(1);
+                add(&mut tally.refunded, units)
+            }
+            Moved::Sent(Some(_)) => add(&mut period.sent_back, units),
+            Moved::Sent(None) | Moved::Passed => add(&mut period.other_out, units),
+            Moved::Returned(refund) => take_off(period, refund.as_ref(), units),
+            Moved::Elsewhere => Ok(()),
+        })
+    }
+}
+
+/// A payment that came back is taken off where it was booked; if that report is closed, it is other income of this one.
+fn take_off(period: &mut Period, refund: Option<&Refund>, units: Units) -> Result<(), OutOfRange> {
+    let booked = match refund {
+        Some(refund) if refund.why == Why::Customer => {
+            let of_till =
+                period.lines.iter_mut().filter(|((_, till), _)| *till == refund.till).map(|(_, tally)| tally);
+            let tally = of_till.rev().find(|tally| tally.refunded >= units && tally.refunds > 0);
+            tally.map(|tally| {
+                tally.refunds -= 1;
+                &mut tally.refunded
+            })
+        }
+        Some(_) => Some(&mut period.sent_back),
+        None => Some(&mut period.other_out),
+    };
+    match booked.filter(|sum| **sum >= units) {
+        Some(sum) => {
+            *sum = sum.minus(units)?;
+            Ok(())
+        }
+        None => add(&mut period.other_in, units),
+    }
+}

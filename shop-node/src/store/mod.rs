@@ -1,0 +1,387 @@
+//! The shop's file: one transaction a decision, beside the wallet's and never together with it (ADR 0006).
+//!
+//! Records are MessagePack, reports their own fixed layout. What is open is loaded whole; what is closed is asked for
+//! by its name, its request, its payment or its number.
+
+use crate::shop::change::{AuditLine, Change, Event};
+use crate::shop::refund::Refund;
+use crate::shop::sale::Sale;
+use crate::shop::{Keeper, Shop};
+use daemon::store::{Page, StoreFault};
+use protocol::bank::Introduction;
+use protocol::body::Body;
+use protocol::id::{PaymentId, RequestId};
+use protocol::shop::DayReport;
+use protocol::sign::Signed;
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::path::Path;
+
+/// The shop's file in the data folder.
+pub const STORE_FILE: &str = "shop.redb";
+
+type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
+type Numbered = TableDefinition<'static, u64, &'static [u8]>;
+
+const META: Bytes = Bytes::new("meta");
+const ITEMS: Bytes = Bytes::new("items");
+const STAFF: Bytes = Bytes::new("staff");
+const SALES: Bytes = Bytes::new("sales");
+const OPEN_SALES: Bytes = Bytes::new("open_sales");
+const SALES_BY_TIME: Bytes = Bytes::new("sales_by_time");
+const REFUNDS: Bytes = Bytes::new("refunds");
+const OPEN_REFUNDS: Bytes = Bytes::new("open_refunds");
+const REFUNDS_OF_SALE: Bytes = Bytes::new("refunds_of_sale");
+const BY_REQUEST: Bytes = Bytes::new("by_request");
+const BY_PAYMENT: Bytes = Bytes::new("by_payment");
+const PAPERS: Bytes = Bytes::new("papers");
+const NUMBERS: Numbered = Numbered::new("numbers");
+const REPORTS: Numbered = Numbered::new("reports");
+const EVENTS: Numbered = Numbered::new("events");
+const AUDIT: Numbered = Numbered::new("audit");
+
+const NAMED: [Bytes; 12] = [
+    META,
+    ITEMS,
+    STAFF,
+    SALES,
+    OPEN_SALES,
+    SALES_BY_TIME,
+    REFUNDS,
+    OPEN_REFUNDS,
+    REFUNDS_OF_SALE,
+    BY_REQUEST,
+    BY_PAYMENT,
+    PAPERS,
+];
+const NUMBERED: [Numbered; 4] = [NUMBERS, REPORTS, EVENTS, AUDIT];
+
+const SETTINGS: &[u8] = b"settings";
+const PERIOD: &[u8] = b"period";
+const CURSOR: &[u8] = b"cursor";
+const VERSION: &[u8] = b"version";
+/// The form of the records in this file.
+const VERSION_NOW: u32 = 1;
+/// Cache of the database.
+const CACHE_BYTES: usize = 8 << 20;
+
+/// The shop's store.
+#[derive(Debug)]
+pub struct ShopStore {
+    db: Database,
+}
+
+fn broken(error: impl Into<redb::Error>) -> StoreFault {
+    match error.into() {
+        redb::Error::Io(io) if io.kind() == std::io::ErrorKind::StorageFull => StoreFault::Full,
+        other => StoreFault::Broken(other.to_string()),
+    }
+}
+
+fn pack<T: Serialize>(record: &T) -> Vec<u8> {
+    rmp_serde::to_vec(record).expect("our records have nothing that MessagePack can't hold")
+}
+
+fn unpack<T: DeserializeOwned>(table: &'static str, bytes: &[u8]) -> Result<T, StoreFault> {
+    rmp_serde::from_slice(bytes).map_err(|_| StoreFault::Unreadable(table))
+}
+
+impl ShopStore {
+    /// Opens the file, or makes it.
+    pub fn open(path: &Path) -> Result<ShopStore, StoreFault> {
+        let db = Database::builder().set_cache_size(CACHE_BYTES).create(path).map_err(broken)?;
+        ShopStore { db }.prepare()
+    }
+
+    /// A store on another backend: one that fails when a test wants it to.
+    pub fn on(backend: impl redb::StorageBackend) -> Result<ShopStore, StoreFault> {
+        let db =
+            Database::builder().set_cache_size(CACHE_BYTES).create_with_backend(backend).map_err(broken)?;
+        ShopStore { db }.prepare()
+    }
+
+    fn prepare(self) -> Result<ShopStore, StoreFault> {
+        let tx = self.db.begin_write().map_err(broken)?;
+        for table in NAMED {
+            tx.open_table(table).map_err(broken)?;
+        }
+        for table in NUMBERED {
+            tx.open_table(table).map_err(broken)?;
+        }
+        {
+            let mut meta = tx.open_table(META).map_err(broken)?;
+            let version =
+                meta.get(VERSION).map_err(broken)?.map(|v| unpack::<u32>("meta", v.value())).transpose()?;
+            match version {
+                None => drop(meta.insert(VERSION, &pack(&VERSION_NOW)[..]).map_err(broken)?),
+                Some(VERSION_NOW) => {}
+                Some(found) => return Err(StoreFault::Version { found, ours: VERSION_NOW }),
+            }
+        }
+        tx.commit().map_err(broken)?;
+        Ok(self)
+    }
+
+    fn read(&self) -> Result<ReadTransaction, StoreFault> {
+        self.db.begin_read().map_err(broken)
+    }
+
+    /// The shop as the last commit left it.
+    pub fn load(&self, keeper: Keeper) -> Result<Shop, StoreFault> {
+        let tx = self.read()?;
+        let mut shop = Shop::new(keeper);
+        let meta = tx.open_table(META).map_err(broken)?;
+        let record = |key: &[u8]| -> Result<Option<Vec<u8>>, StoreFault> {
+            Ok(meta.get(key).map_err(broken)?.map(|bytes| bytes.value().to_vec()))
+        };
+        if let Some(bytes) = record(SETTINGS)? {
+            shop.apply(&Change::Settings(unpack("settings", &bytes)?));
+        }
+        if let Some(bytes) = record(PERIOD)? {
+            shop.apply(&Change::Period(unpack("period", &bytes)?));
+        }
+        if let Some(bytes) = record(CURSOR)? {
+            shop.apply(&Change::Cursor(unpack("cursor", &bytes)?));
+        }
+        for bytes in values(&tx, ITEMS)? {
+            shop.apply(&Change::Item(unpack("items", &bytes)?));
+        }
+        for bytes in values(&tx, STAFF)? {
+            shop.apply(&Change::Staff(unpack("staff", &bytes)?));
+        }
+        for bytes in open_of(&tx, OPEN_SALES, SALES)? {
+            shop.apply(&Change::Sale(unpack("sales", &bytes)?));
+        }
+        for bytes in open_of(&tx, OPEN_REFUNDS, REFUNDS)? {
+            shop.apply(&Change::Refund(unpack("refunds", &bytes)?));
+        }
+        // Numbers go on where they were.
+        if let Some((_, id)) = last(&tx, NUMBERS)? {
+            let sales = tx.open_table(SALES).map_err(broken)?;
+            let sale = sales.get(&id[..]).map_err(broken)?.ok_or(StoreFault::Unreadable("numbers"))?;
+            shop.apply(&Change::Sale(unpack("sales", sale.value())?));
+        }
+        if let Some((_, bytes)) = last(&tx, EVENTS)? {
+            shop.apply(&Change::Event(unpack("events", &bytes)?));
+        }
+        if let Some((_, bytes)) = last(&tx, AUDIT)? {
+            shop.apply(&Change::Audit(unpack("audit", &bytes)?));
+        }
+        Ok(shop)
+    }
+
+    /// Makes all changes durable, or none.
+    pub fn commit(&self, changes: &[Change]) -> Result<(), StoreFault> {
+        let tx = self.db.begin_write().map_err(broken)?;
+        for change in changes {
+            write(&tx, change)?;
+        }
+        tx.commit().map_err(broken)
+    }
+
+    fn named<T: DeserializeOwned>(
+        &self,
+        table: Bytes,
+        what: &'static str,
+        key: &[u8],
+    ) -> Result<Option<T>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(table).map_err(broken)?;
+        table.get(key).map_err(broken)?.map(|bytes| unpack(what, bytes.value())).transpose()
+    }
+
+    /// A sale.
+    pub fn sale(&self, id: &RequestId) -> Result<Option<Sale>, StoreFault> {
+        self.named(SALES, "sales", &id.0)
+    }
+
+    /// The sale that a request of the wallet was made for.
+    pub fn sale_of_request(&self, request: &RequestId) -> Result<Option<Sale>, StoreFault> {
+        match self.named::<RequestId>(BY_REQUEST, "by_request", &request.0)? {
+            Some(id) => self.sale(&id),
+            None => Ok(None),
+        }
+    }
+
+    /// The sale with this receipt number.
+    pub fn sale_of_number(&self, number: u64) -> Result<Option<Sale>, StoreFault> {
+        let tx = self.read()?;
+        let id =
+            tx.open_table(NUMBERS).map_err(broken)?.get(number).map_err(broken)?.map(|v| v.value().to_vec());
+        match id {
+            Some(id) => self.named(SALES, "sales", &id),
+            None => Ok(None),
+        }
+    }
+
+    /// The sale that a payment paid, or nothing.
+    pub fn sale_of_payment(&self, payment: &PaymentId) -> Result<Option<Sale>, StoreFault> {
+        match self.named::<(u8, RequestId)>(BY_PAYMENT, "by_payment", &payment.0)? {
+            Some((1, id)) => self.sale(&id),
+            _ => Ok(None),
+        }
+    }
+
+    /// The refund that a payment of ours is made for, or nothing.
+    pub fn refund_of_payment(&self, payment: &PaymentId) -> Result<Option<Refund>, StoreFault> {
+        match self.named::<(u8, RequestId)>(BY_PAYMENT, "by_payment", &payment.0)? {
+            Some((2, id)) => self.refund(&id),
+            _ => Ok(None),
+        }
+    }
+
+    /// A refund.
+    pub fn refund(&self, id: &RequestId) -> Result<Option<Refund>, StoreFault> {
+        self.named(REFUNDS, "refunds", &id.0)
+    }
+
+    /// Everything that was given back of a sale.
+    pub fn refunds_of(&self, sale: &RequestId) -> Result<Vec<Refund>, StoreFault> {
+        let names = {
+            let tx = self.read()?;
+            let index = tx.open_table(REFUNDS_OF_SALE).map_err(broken)?;
+            let rows = index.range(&sale.0[..]..).map_err(broken)?;
+            let mut names = Vec::new();
+            for row in rows {
+                let (key, _) = row.map_err(broken)?;
+                let Some(name) = key.value().strip_prefix(&sale.0[..]) else { break };
+                names.push(name.to_vec());
+            }
+            names
+        };
+        names.iter().filter_map(|name| self.named(REFUNDS, "refunds", name).transpose()).collect()
+    }
+
+    /// Sales, newest first; those opened before `before`, a key that an earlier page ended with.
+    pub fn sales(&self, before: Option<&[u8]>, limit: usize) -> Result<Vec<(Vec<u8>, Sale)>, StoreFault> {
+        let tx = self.read()?;
+        let index = tx.open_table(SALES_BY_TIME).map_err(broken)?;
+        let sales = tx.open_table(SALES).map_err(broken)?;
+        let end = before.map_or_else(|| vec![0xff; 25], <[u8]>::to_vec);
+        let mut found = Vec::new();
+        for row in index.range(..&end[..]).map_err(broken)?.rev().take(limit) {
+            let (key, id) = row.map_err(broken)?;
+            let sale =
+                sales.get(id.value()).map_err(broken)?.ok_or(StoreFault::Unreadable("sales_by_time"))?;
+            found.push((key.value().to_vec(), unpack("sales", sale.value())?));
+        }
+        Ok(found)
+    }
+
+    /// A Z report.
+    pub fn report(&self, number: u64) -> Result<Option<Signed<DayReport>>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(REPORTS).map_err(broken)?;
+        table.get(number).map_err(broken)?.map(|bytes| signed(bytes.value())).transpose()
+    }
+
+    /// Z reports, newest first.
+    pub fn reports(&self, page: Page) -> Result<Vec<Signed<DayReport>>, StoreFault> {
+        self.newest(REPORTS, page)?.iter().map(|bytes| signed(bytes)).collect()
+    }
+
+    /// Lines of the audit log, newest first.
+    pub fn audit(&self, page: Page) -> Result<Vec<AuditLine>, StoreFault> {
+        self.newest(AUDIT, page)?.iter().map(|bytes| unpack("audit", bytes)).collect()
+    }
+
+    /// Events after a number, oldest first.
+    pub fn events(&self, since: u64, limit: usize) -> Result<Vec<Event>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(EVENTS).map_err(broken)?;
+        let rows = table.range(since.saturating_add(1)..).map_err(broken)?.take(limit);
+        rows.map(|row| unpack("events", row.map_err(broken)?.1.value())).collect()
+    }
+
+    /// The shop's papers, all that ever stood behind a receipt.
+    pub fn papers(&self) -> Result<Vec<Introduction>, StoreFault> {
+        let tx = self.read()?;
+        values(&tx, PAPERS)?.iter().map(|bytes| unpack("papers", bytes)).collect()
+    }
+
+    fn newest(&self, table: Numbered, page: Page) -> Result<Vec<Vec<u8>>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(table).map_err(broken)?;
+        let end = page.before.unwrap_or(u64::MAX);
+        let rows = table.range(..end).map_err(broken)?.rev().take(page.limit);
+        rows.map(|row| row.map(|(_, bytes)| bytes.value().to_vec()).map_err(broken)).collect()
+    }
+}
+
+fn signed<T: Body>(bytes: &[u8]) -> Result<Signed<T>, StoreFault> {
+    Signed::from_bytes(bytes).map_err(|_| StoreFault::Unreadable("reports"))
+}
+
+fn values(tx: &ReadTransaction, table: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
+    let table = tx.open_table(table).map_err(broken)?;
+    table.iter().map_err(broken)?.map(|row| row.map(|(_, v)| v.value().to_vec()).map_err(broken)).collect()
+}
+
+fn last(tx: &ReadTransaction, table: Numbered) -> Result<Option<(u64, Vec<u8>)>, StoreFault> {
+    let table = tx.open_table(table).map_err(broken)?;
+    Ok(table.last().map_err(broken)?.map(|(k, v)| (k.value(), v.value().to_vec())))
+}
+
+/// The records whose names stand in the table of open ones.
+fn open_of(tx: &ReadTransaction, open: Bytes, records: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
+    let open = tx.open_table(open).map_err(broken)?;
+    let records = tx.open_table(records).map_err(broken)?;
+    let mut found = Vec::new();
+    for row in open.iter().map_err(broken)? {
+        let (name, _) = row.map_err(broken)?;
+        let record = records.get(name.value()).map_err(broken)?;
+        found.push(record.ok_or(StoreFault::Unreadable("open records"))?.value().to_vec());
+    }
+    Ok(found)
+}
+
+fn put(tx: &WriteTransaction, table: Bytes, key: &[u8], value: &[u8]) -> Result<(), StoreFault> {
+    tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
+}
+
+fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
+    tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
+}
+
+fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
+    match open {
+        true => put(tx, table, key, &[]),
+        false => tx.open_table(table).map_err(broken)?.remove(key).map_err(broken).map(drop),
+    }
+}
+
+fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
+    match change {
+        Change::Settings(settings) => put(tx, META, SETTINGS, &pack(settings)),
+        Change::Item(item) => put(tx, ITEMS, item.sku.as_bytes(), &pack(item)),
+        Change::Staff(staff) => put(tx, STAFF, staff.id.as_bytes(), &pack(staff)),
+        Change::Sale(sale) => put_sale(tx, sale),
+        Change::Refund(refund) => {
+            put(tx, REFUNDS, &refund.id.0, &pack(refund))?;
+            put_open(tx, OPEN_REFUNDS, &refund.id.0, refund.state.is_open())?;
+            put(tx, BY_PAYMENT, &refund.payment.0, &pack(&(2_u8, refund.id)))?;
+            put(tx, REFUNDS_OF_SALE, &[refund.sale.0, refund.id.0].concat(), &[])
+        }
+        Change::Period(period) => put(tx, META, PERIOD, &pack(period)),
+        Change::Report(report) => put_numbered(tx, REPORTS, report.unverified().number, &report.to_bytes()),
+        Change::Cursor(cursor) => put(tx, META, CURSOR, &pack(cursor)),
+        Change::Papers(papers) => put(tx, PAPERS, &papers.identity.digest().0, &pack(papers)),
+        Change::Event(event) => put_numbered(tx, EVENTS, event.seq, &pack(event)),
+        Change::Audit(line) => put_numbered(tx, AUDIT, line.number, &pack(line)),
+    }
+}
+
+fn put_sale(tx: &WriteTransaction, sale: &Sale) -> Result<(), StoreFault> {
+    put(tx, SALES, &sale.id.0, &pack(sale))?;
+    put_open(tx, OPEN_SALES, &sale.id.0, sale.state.is_open())?;
+    put(tx, SALES_BY_TIME, &[&sale.opened.0.to_be_bytes()[..], &sale.id.0].concat(), &sale.id.0)?;
+    if let Some(request) = sale.request {
+        put(tx, BY_REQUEST, &request.0, &pack(&sale.id))?;
+    }
+    if let Some(paid) = &sale.paid {
+        put_numbered(tx, NUMBERS, paid.number, &sale.id.0)?;
+        put(tx, BY_PAYMENT, &paid.payment.0, &pack(&(1_u8, sale.id)))?;
+    }
+    Ok(())
+}
