@@ -35,6 +35,7 @@ pub const EXPECTED: &[&str] = &[
     "done-passed",
     "double-spent",
     "false-receipt",
+    "fork-seen",
     "guarantee-paid",
     "in-vault",
     "kept-and-refused",

@@ -127,7 +127,7 @@ impl World {
         let query = self.query(who, Purpose::Withdraw, 0, item);
         let answer = self.ask_bank(who, BankAsk::MailBack(self.signed(who, query)));
         let Some(BankAnswer::MailWord(word)) = answer else { return Ok(()) };
-        if self.chance.percent(self.post.weather.lost) {
+        if self.breaks_off() {
             return Ok(());
         }
         let decision = self.person(who).wallet().mail_word(id, word, self.clock(who));
@@ -194,8 +194,12 @@ impl World {
                     break;
                 }
                 safe = parcel.number;
+                if self.breaks_off() {
+                    // What was handled and not acknowledged comes once more.
+                    return Ok(());
+                }
             }
-            if safe == before || self.chance.percent(self.post.weather.lost) {
+            if safe == before || self.breaks_off() {
                 return Ok(());
             }
         }
@@ -246,6 +250,12 @@ impl World {
             expires: self.clock(from).plus_seconds(30 * DAY_SECONDS),
         };
         let item = self.person(from).node.sign(item);
-        self.ask_bank(from, BankAsk::Mail(item, ByteBuf::from(envelope))).is_some()
+        self.ask_bank(from, BankAsk::Mail(item, ByteBuf::from(envelope))).is_some() && !self.breaks_off()
+    }
+
+    /// Whether the way to the bank breaks off, after it was asked and before its answer is here.
+    fn breaks_off(&mut self) -> bool {
+        let lost = self.post.weather.lost;
+        lost > 0 && self.chance.percent(lost)
     }
 }

@@ -240,13 +240,17 @@ impl Store for Memory {
 
     fn history(&self, page: Page) -> Result<Vec<Entry>, StoreFault> {
         let records = self.records();
-        let rows = records.history.iter().map(|entry| (entry.seq, entry));
-        Ok(newest(rows, page).into_iter().cloned().collect())
+        let older = page.before.map_or(records.history.len(), |before| {
+            records.history.partition_point(|entry| entry.seq < before)
+        });
+        let rows = records.history.iter().take(older).rev().take(page.limit);
+        Ok(rows.cloned().collect())
     }
 
     fn events(&self, since: u64, limit: usize) -> Result<Vec<Event>, StoreFault> {
         let records = self.records();
-        Ok(records.events.iter().filter(|event| event.seq > since).take(limit).cloned().collect())
+        let known = records.events.partition_point(|event| event.seq <= since);
+        Ok(records.events.iter().skip(known).take(limit).cloned().collect())
     }
 
     fn letter(&self, number: u64) -> Result<Option<Signed<Letter>>, StoreFault> {

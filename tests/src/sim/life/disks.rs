@@ -47,12 +47,10 @@ impl Life {
     /// Whatever is on an old disk may be signed twice by its owner's key.
     pub(super) fn uses_old_disk(&mut self, who: Who, older: &Person) {
         self.truth.careless(&self.world, who);
-        let units = |person: &Person| -> u64 {
-            let notes = person.wallet().notes();
-            notes.map(|own| own.note.holding().map_or(0, |held| held.range.units().get())).sum()
-        };
-        let all = units(older) + units(self.world.person(who));
-        *self.truth.signed_by_hand.entry(who.place()).or_default() += 2 * all;
+        // Only what was free on it; what it had promised it sends again as it was.
+        let free = older.wallet().notes().flat_map(|own| own.free.iter());
+        let free: u64 = free.map(|range| range.units().get()).sum();
+        *self.truth.signed_by_hand.entry(who.place()).or_default() += free;
     }
 
     /// A machine is lost, and made anew from the vault: nothing is spent that the lost one may have spent.

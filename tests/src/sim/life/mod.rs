@@ -11,7 +11,7 @@ use super::evil::Evil;
 use super::setting::{Nurseries, Setting};
 use super::tally::Tally;
 use super::truth::{Truth, Violation};
-use crate::world::{Cannot, Chance, Mail, Paper, Person, Who, World, forget_vaults, units};
+use crate::world::{Cannot, Chance, Mail, Paper, Person, Weather, Who, World, forget_vaults, units};
 use bank_node::desk::office::Operation;
 use bank_node::desk::standing::Change;
 use bank_node::ledger::AccountNumber;
@@ -39,6 +39,9 @@ const LAST_DAYS: u64 = 60;
 
 /// Good signatures that a world remembers.
 const SIGNATURES: usize = 1 << 17;
+
+/// Of a hundred ways to a mailbox so many break off.
+const BREAKS_OFF: u64 = 12;
 
 /// Where the network is cut.
 #[derive(Clone, Copy, Debug, Default)]
@@ -98,6 +101,8 @@ impl Life {
         }
         let mut world = nurseries.world(&setting);
         world.bank.rules.guarantee_cap = units(CAP);
+        // What the bank was asked and has done, and what a mailbox has given, breaks off before it is heard.
+        world.post.weather = Weather { lost: BREAKS_OFF, ..Weather::default() };
         world.order(Operation::Guarantee(units(FUND), "the operators".to_owned()));
         if setting.features.restore {
             world.everybody().into_iter().for_each(|who| world.keep_vault(who));

@@ -7,10 +7,12 @@
 //! |---|---|
 //! | [`bank`] | debits = credits, outstanding = roots − intervals, no unit redeemed twice |
 //! | [`people`] | wealth = paid in + accepted in − accepted out, histories, one outcome a payment |
+//! | [`restored`] | what lost machines had signed and taken |
 //! | [`units`] | no unit is free twice, what is free is owed, who signed twice when it is not so |
 
 pub mod bank;
 pub mod people;
+pub mod restored;
 pub mod units;
 
 use crate::sim::tally::Tally;
@@ -174,11 +176,19 @@ impl Truth {
             return broken("guarantee-cap", format!("{units} paid for account {account}"));
         }
         for (account, paid) in paid {
-            if let Some(person) = self.person_of(account).filter(|person| person.honest)
-                && paid > person.took_back()
-            {
+            let Some(person) = self.person_of(account) else { continue };
+            if person.honest && paid > person.took_back() {
                 let most = person.took_back();
                 return broken("owes-too-much", format!("account {account} paid {paid}, took back {most}"));
+            }
+            if person.careless {
+                let place = self.place_of(&person.key).unwrap_or(usize::MAX);
+                let signed = self.signed_by_hand.get(&place).copied().unwrap_or_default();
+                let (_, deposited) = self.bank.moved(account);
+                if paid > signed + person.took_back() + deposited {
+                    let what = format!("careless account {account} paid {paid}, may have signed {signed} twice");
+                    return broken("owes-too-much", what);
+                }
             }
         }
         Ok(())
