@@ -293,7 +293,7 @@ impl Mailroom {
             }
             Letter::Payment(from, id, payment) => {
                 let payer = from.certificate.unverified().owner;
-                match self.inbox.paid(from, *payment, None).await {
+                match self.inbox.paid(from, *payment, None, None).await {
                     None => Handled::Hindered,
                     Some(answer) if let Some(handled) = hindrance(&answer, last_look) => handled,
                     Some(answer) => self.answer(&payer, id, order, answer).await,

@@ -3,7 +3,7 @@
 use super::Wallet;
 use super::banking::{BankOp, Operation};
 use super::claiming::{CaseRecord, ClaimState, Claiming};
-use super::paying::{Outgoing, PaymentOutcome, State};
+use super::paying::{Outgoing, State};
 use super::reclaiming::ReclaimTold;
 use super::reserve::{Holder, OwnNote};
 use protocol::id::{Key, PaymentId, RequestId};
@@ -59,7 +59,7 @@ pub struct Doubt {
 impl Wallet {
     /// Everything whose outcome is awaited; the sums of the holdings are made of it.
     pub fn doubts(&self) -> Vec<Doubt> {
-        let payments = self.open_payments().filter(|p| p.state.outcome() != PaymentOutcome::Asking);
+        let payments = self.open_payments().filter(|p| p.holds_money());
         let payments = payments.map(|p| self.payment_in_doubt(p));
         let ops = self.open_bank_ops().filter(|op| stands_alone(op)).map(op_in_doubt);
         let disputed = self.notes().filter_map(disputed);

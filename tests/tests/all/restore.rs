@@ -143,6 +143,21 @@ fn a_copied_folder_is_found_out_and_put_right() {
     assert_ne!(vault_state(&alice), "quarantined");
 }
 
+/// X6: what the bank has told everybody is there before the first payer comes, though the bank is gone by then.
+#[test]
+fn a_restored_machine_has_heard_the_bank_before_its_first_payer() {
+    let town = town();
+    let alice = town.resident("alice", 100);
+    let phrase = joins(&alice);
+    loses_everything(&alice);
+    restores(&alice, Some(alice.letter()), &phrase).unwrap();
+    town.bank().closes();
+    alice.starts();
+    let told = wait(alice.rpc().bulletin(Empty {})).unwrap();
+    assert!(told.number > 0 && !told.stale, "{told:?}");
+    assert!(told.warnings.is_empty() && told.faults.is_empty(), "{told:?}");
+}
+
 fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let found = |path: std::path::PathBuf| match path.is_dir() {

@@ -84,6 +84,8 @@ fn pay(v: &mut Vectors, scene: &Scene) {
     let mut paid = scene.payment();
     paid.keys = vec![scene.bank.certify(Usage::Issue, 7, scene.bank.issue.key())];
     ask("Pay", PayAsk::Pay(Box::new(paid)));
+    let had = scene.bob.node().sign(papers::receipt(scene, false));
+    ask("Again", PayAsk::Again(Box::new(scene.payment()), had));
     let safe = scene.bob.node().sign(papers::receipt(scene, true));
     ask("Confirm", PayAsk::Confirm(scene.order.payment, safe.clone()));
     let answer = Box::new(PayAnswer::Receipt(safe));
