@@ -1,11 +1,10 @@
 //! Mailboxes in a world: somebody is off, and is paid all the same (SPEC §4.12).
 
-use super::{Cannot, Who, World, units};
+use super::{Cannot, Chance, Who, World, units};
 use daemon::engine::mailroom::{Unread, unseal};
 use daemon::wallet::paying::{NewPayment, Outgoing, State, Terms};
 use protocol::bank::{MailItem, MailKind, NodeQuery, Purpose, envelope_digest};
 use protocol::id::{Digest, PaymentId, RequestId};
-use protocol::node::chance::chance;
 use protocol::pay::{AmountRule, Mode, Request};
 use protocol::seal;
 use protocol::sign::Signed;
@@ -105,7 +104,8 @@ impl World {
     pub fn envelope(&self, from: Who, to: Who, ask: PayAsk) -> Vec<u8> {
         let letter = Letterhead { from: self.person(from).introduction.clone(), ask };
         let (mine, theirs) = (&self.person(from).view, self.person(to).view.key());
-        seal::seal(mine, &theirs, &wire::encode(&letter), &mut chance()).expect("a test's letters are short")
+        let mut chance = Chance::of(self.chance.clone().number());
+        seal::seal(mine, &theirs, &wire::encode(&letter), &mut chance).expect("a test's letters are short")
     }
 
     pub(super) fn seal(&mut self, who: Who, id: &PaymentId) -> Result<(), Cannot> {

@@ -24,7 +24,7 @@ use protocol::sign::Signed;
 use protocol::wire::DirectoryPage;
 use serde_bytes::ByteBuf;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 thread_local! {
@@ -69,22 +69,22 @@ pub struct Memory {
 #[derive(Clone, Debug)]
 struct Records {
     wallet: Wallet,
-    answered: HashMap<(String, String), Answered>,
-    outgoing: HashMap<PaymentId, Outgoing>,
-    incoming: HashMap<(Key, PaymentId), Incoming>,
-    requests: HashMap<RequestId, RequestRecord>,
-    ops: HashMap<RequestId, BankOp>,
+    answered: BTreeMap<(String, String), Answered>,
+    outgoing: BTreeMap<PaymentId, Outgoing>,
+    incoming: BTreeMap<(Key, PaymentId), Incoming>,
+    requests: BTreeMap<RequestId, RequestRecord>,
+    ops: BTreeMap<RequestId, BankOp>,
     notes: BTreeMap<u64, OwnNote>,
-    by_root: HashMap<Digest, Vec<u64>>,
+    by_root: BTreeMap<Digest, Vec<u64>>,
     history: Vec<Entry>,
     events: Vec<Event>,
     letters: BTreeMap<u64, Signed<Letter>>,
-    contacts: HashMap<Key, Contact>,
+    contacts: BTreeMap<Key, Contact>,
     directory: (u64, Digest),
     claims: BTreeMap<RequestId, Claiming>,
     cases: BTreeMap<u64, CaseRecord>,
-    forks: HashMap<Digest, Vec<ForkRecord>>,
-    paid_keys: HashMap<Key, BTreeSet<PaymentId>>,
+    forks: BTreeMap<Digest, Vec<ForkRecord>>,
+    paid_keys: BTreeMap<Key, BTreeSet<PaymentId>>,
     receipted: BTreeSet<PaymentId>,
     to_tell: BTreeSet<(Key, PaymentId)>,
     vault: Vault,
@@ -95,22 +95,22 @@ impl Memory {
     pub fn new(disk: Disk, wallet: Wallet) -> Memory {
         let records = Records {
             wallet,
-            answered: HashMap::new(),
-            outgoing: HashMap::new(),
-            incoming: HashMap::new(),
-            requests: HashMap::new(),
-            ops: HashMap::new(),
+            answered: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            ops: BTreeMap::new(),
             notes: BTreeMap::new(),
-            by_root: HashMap::new(),
+            by_root: BTreeMap::new(),
             history: Vec::new(),
             events: Vec::new(),
             letters: BTreeMap::new(),
-            contacts: HashMap::new(),
+            contacts: BTreeMap::new(),
             directory: (0, Digest::default()),
             claims: BTreeMap::new(),
             cases: BTreeMap::new(),
-            forks: HashMap::new(),
-            paid_keys: HashMap::new(),
+            forks: BTreeMap::new(),
+            paid_keys: BTreeMap::new(),
             receipted: BTreeSet::new(),
             to_tell: BTreeSet::new(),
             vault: Vault::default(),

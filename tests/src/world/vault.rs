@@ -172,8 +172,10 @@ impl World {
 
     /// Somebody's machine is gone; a new one is made of the phrase and the vault, as `stermina restore` does it.
     pub fn restore(&mut self, who: Who) {
-        let generation = self.person(who).generation + 1;
-        let identity = self.next_identity(who, generation);
+        // As the directory has it: the machine that is there may be an older one.
+        let (newest, sequence) = self.bank.identity(&self.person(who).key());
+        let generation = newest + 1;
+        let identity = self.next_identity(who, generation, sequence);
         let published = self.ask_bank(who, BankAsk::Publish(identity.clone()));
         assert_eq!(published, Some(BankAnswer::Published));
         let records = self.vault_of(who);
@@ -201,11 +203,10 @@ impl World {
         assert!(self.is_in_vault(who));
     }
 
-    fn next_identity(&mut self, who: Who, generation: u32) -> Signed<Identity> {
+    fn next_identity(&mut self, who: Who, generation: u32, before: u64) -> Signed<Identity> {
         let (bank, now) = (self.bank.keys().bank(), self.clock(who));
         let person = self.person(who);
         let seed = person.keys.seed();
-        let before = person.introduction.identity.unverified().sequence;
         person.keys.owner().sign(Identity {
             bank,
             owner: person.key(),

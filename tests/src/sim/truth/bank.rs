@@ -10,7 +10,7 @@ use bank_node::store::shelf::Table;
 use protocol::id::{Key, RequestId};
 use protocol::note::Destination;
 use protocol::range::Range;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Redeemed intervals of a root.
 #[derive(Clone, Debug, Default)]
@@ -46,15 +46,15 @@ pub struct Judged {
 #[derive(Clone, Debug, Default)]
 pub struct BankTruth {
     entries: u64,
-    balances: HashMap<u64, i128>,
-    done: HashMap<u64, Done>,
+    balances: BTreeMap<u64, i128>,
+    done: BTreeMap<u64, Done>,
     roots: BTreeMap<u64, Units>,
     issued: i128,
     redeemed: i128,
     /// Withdrawals and deposits that the bank has done: of which account, how much.
-    moves: HashMap<RequestId, (EntryKind, u64, u64)>,
+    moves: BTreeMap<RequestId, (EntryKind, u64, u64)>,
     /// Reclaims that were filed, and from which account.
-    reclaims: HashMap<RequestId, u64>,
+    reclaims: BTreeMap<RequestId, u64>,
     open_cases: BTreeSet<u64>,
     /// Units that were reclaimed: of which root, and the key that had them.
     reclaimed: Vec<(u64, Range, Key)>,
@@ -134,7 +134,8 @@ impl BankTruth {
                         let chain = shown.map(|issued| redeemed.note(&issued.root));
                         let holding = chain.as_ref().and_then(|note| note.holding().ok());
                         // A reclaim redeems what nobody has shown to be handed on: parts of its chain's last range.
-                        let Some(holding) = holding.filter(|holding| holding.range.contains(redeemed.range)) else {
+                        let Some(holding) = holding.filter(|holding| holding.range.contains(redeemed.range))
+                        else {
                             return broken("redeemed-without-chain", format!("root {serial} at {start}"));
                         };
                         if let Destination::Reclaim(_) = holding.to
@@ -331,7 +332,11 @@ impl BankTruth {
     }
 
     /// How many of these units were reclaimed by somebody's keys.
-    pub fn reclaimed_by(&self, mine: impl Fn(&Key) -> bool, pieces: impl Iterator<Item = (u64, Range)>) -> u64 {
+    pub fn reclaimed_by(
+        &self,
+        mine: impl Fn(&Key) -> bool,
+        pieces: impl Iterator<Item = (u64, Range)>,
+    ) -> u64 {
         let reclaimed: Vec<_> = self.reclaimed.iter().filter(|(.., key)| mine(key)).collect();
         let shared = |(serial, range): (u64, Range)| {
             let same = reclaimed.iter().filter(move |(at, ..)| *at == serial);

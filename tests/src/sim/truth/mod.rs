@@ -20,7 +20,7 @@ use crate::world::{Who, World};
 use bank::BankTruth;
 use people::{Accepted, PersonTruth};
 use protocol::id::{Key, RequestId};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use units::Holders;
 
 /// Something that must not be.
@@ -44,12 +44,12 @@ pub fn broken<T>(rule: &'static str, what: String) -> Result<T, Violation> {
 pub struct Truth {
     pub(super) bank: BankTruth,
     pub(super) people: Vec<PersonTruth>,
-    accepted: HashMap<[u8; 16], Accepted>,
+    accepted: BTreeMap<[u8; 16], Accepted>,
     holders: Holders,
     /// Whose note keys are whose.
-    owners: HashMap<Key, usize>,
+    owners: BTreeMap<Key, usize>,
     /// Answers of the bank that were looked at before.
-    explained: HashSet<RequestId>,
+    explained: BTreeSet<RequestId>,
     /// Units that each evil person has signed outside the rules.
     pub(super) signed_by_hand: BTreeMap<usize, u64>,
     /// Units that honest people have lost to each evil person.
@@ -65,10 +65,10 @@ impl Truth {
         let mut truth = Truth {
             bank: BankTruth::of(&world.bank)?,
             people: people.map(|who| PersonTruth::new(world.person(who), who.place() < honest)).collect(),
-            accepted: HashMap::new(),
+            accepted: BTreeMap::new(),
             holders: Holders::default(),
-            owners: HashMap::new(),
-            explained: HashSet::new(),
+            owners: BTreeMap::new(),
+            explained: BTreeSet::new(),
             signed_by_hand: BTreeMap::new(),
             lost_to: BTreeMap::new(),
             cap: world.bank.rules.guarantee_cap.get(),
@@ -162,8 +162,8 @@ impl Truth {
 
     /// Nobody honest is named an offender, nor owes more than he took back; the guarantee keeps to its cap.
     fn check_named(&self) -> Holds {
-        let mut guaranteed: HashMap<u64, u64> = HashMap::new();
-        let mut paid: HashMap<u64, u64> = HashMap::new();
+        let mut guaranteed: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut paid: BTreeMap<u64, u64> = BTreeMap::new();
         for (number, case) in &self.bank.judged {
             *guaranteed.entry(case.liable).or_default() += case.guaranteed;
             *paid.entry(case.liable).or_default() += case.from_liable;
@@ -186,7 +186,8 @@ impl Truth {
                 let signed = self.signed_by_hand.get(&place).copied().unwrap_or_default();
                 let (_, deposited) = self.bank.moved(account);
                 if paid > signed + person.took_back() + deposited {
-                    let what = format!("careless account {account} paid {paid}, may have signed {signed} twice");
+                    let what =
+                        format!("careless account {account} paid {paid}, may have signed {signed} twice");
                     return broken("owes-too-much", what);
                 }
             }

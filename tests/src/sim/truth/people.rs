@@ -11,7 +11,7 @@ use daemon::wallet::history::{Entry, Movement};
 use daemon::wallet::paying::{PaymentOutcome, State};
 use protocol::id::{Key, PaymentId, RequestId};
 use protocol::range::Range;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// A payment that a payee has accepted.
 #[derive(Clone, Copy, Debug)]
@@ -49,17 +49,17 @@ pub struct PersonTruth {
     pub(super) may_lose: u64,
     lines: u64,
     events: u64,
-    pub(super) sent: HashMap<[u8; 16], Sent>,
-    pub(super) closed: HashMap<[u8; 16], u64>,
+    pub(super) sent: BTreeMap<[u8; 16], Sent>,
+    pub(super) closed: BTreeMap<[u8; 16], u64>,
     withdrawn: u64,
     deposited: u64,
     accepted_in: u64,
     pub(super) accepted_out: u64,
     pub(super) out_to_evil: u64,
     /// Payments of his that honest payees have accepted: for ever, whatever his machine remembers.
-    pub(super) accepted: HashMap<[u8; 16], u64>,
+    pub(super) accepted: BTreeMap<[u8; 16], u64>,
     /// What he took back or reclaimed, by payment.
-    pub(super) back: HashMap<[u8; 16], u64>,
+    pub(super) back: BTreeMap<[u8; 16], u64>,
     /// What he took back or reclaimed in all: nobody can charge him for more.
     took_back: u64,
     /// What his machines have signed away and taken, and what the present one does not know of it.
@@ -134,7 +134,7 @@ impl Truth {
             return broken("history", format!("{}'s history can't be read", person.name));
         };
         lines.reverse();
-        for line in &lines {
+        for (at, line) in lines.iter().enumerate() {
             tally.count(match line.movement {
                 Movement::Withdrawal => "withdrawn",
                 Movement::Deposit => "deposited",
@@ -147,12 +147,13 @@ impl Truth {
                 Movement::Charged => "told-of-charge",
                 Movement::Passed => "passed",
             });
-            self.read_line(world, who, line)?;
+            let after = lines.get(at + 1..).unwrap_or_default();
+            self.read_line(world, who, line, after)?;
         }
         Ok(())
     }
 
-    fn read_line(&mut self, world: &World, who: Who, line: &Entry) -> Holds {
+    fn read_line(&mut self, world: &World, who: Who, line: &Entry, after: &[Entry]) -> Holds {
         let units = line.units.get();
         let to_evil = self.place_of(&line.party).is_some_and(|place| !self.is_honest(place));
         if line.movement == Movement::Sent {
@@ -201,6 +202,19 @@ impl Truth {
                 }
                 Some(_) => return broken("returned-too-much", format!("{name}, {}", PaymentId(line.id))),
                 None if !person.honest => {}
+                // Reclaimed, and lost above his key: his payee has lost them as well, and only one of them claims.
+                None if person.closed.get(&line.id).is_some_and(|kept| units <= *kept)
+                    && after
+                        .iter()
+                        .any(|next| next.movement == Movement::Lost && next.units >= line.units) =>
+                {
+                    person.accepted_out -= units;
+                    person.took_back += units;
+                    *person.back.entry(line.id).or_default() += units;
+                    if let Some(kept) = person.closed.get_mut(&line.id) {
+                        *kept -= units;
+                    }
+                }
                 None => {
                     let what = format!("{} came back to {name}: {line:?}", PaymentId(line.id));
                     return broken("accepted-and-returned", what);
