@@ -1,6 +1,6 @@
 //! The end of a life: nothing is in the way any more, everything open ends, and everybody cashes in.
 
-use super::{Cuts, LAST_DAYS, Life, tries};
+use super::{AWAY_MAX, Cuts, LAST_DAYS, Life, tries};
 use crate::sim::tally::Tally;
 use crate::sim::truth::{Violation, broken};
 use crate::world::{Chance, Kept, Weather, Who};
@@ -63,8 +63,9 @@ impl Life {
         if let Some(who) = away {
             self.world.person_mut(who).off = true;
         }
-        for day in 0..LAST_DAYS {
-            if day == 9 && away.is_some() {
+        let (mut day, mut step, mut before) = (0, 1, None);
+        while day < LAST_DAYS {
+            if day >= 9 && away.is_some() {
                 self.world.person_mut(Who::at(0)).off = false;
             }
             for who in self.people() {
@@ -87,11 +88,23 @@ impl Life {
             if day > 9 && !honest.into_iter().any(|who| open(&who)) && !self.truth.bank.has_open_cases() {
                 return Ok(());
             }
+            // Days on which nothing happens are not looked at one by one; nobody is away for longer than he may be.
+            let now = self.changes();
+            step = if before == Some(now) { (step + 1).min(AWAY_MAX / DAY_SECONDS) } else { 1 };
+            before = Some(now);
             if day > 9 || self.people().iter().any(open) || away.is_some() {
-                self.passes(DAY_SECONDS);
+                self.passes(step * DAY_SECONDS);
             }
+            day += step;
         }
         Ok(())
+    }
+
+    /// Grows with whatever happens to people who keep the rules, and at the bank.
+    fn changes(&self) -> (u64, u64) {
+        let changes = |who: Who| self.world.person(who).wallet().newest_event();
+        let honest = self.people().into_iter().take(self.setting.honest());
+        (honest.map(changes).sum(), self.truth.bank.entries())
     }
 
     /// Asks for all that is free; true if there is nothing.
@@ -123,9 +136,7 @@ impl Life {
                 }
             }
             // What is asked again and answered as before changes nothing any more.
-            let changes = |who: Who| self.world.person(who).wallet().newest_event();
-            let now: u64 = self.people().into_iter().take(self.setting.honest()).map(changes).sum();
-            let now = Some((now, self.truth.bank.entries()));
+            let now = Some(self.changes());
             if now == before {
                 return Ok(());
             }
