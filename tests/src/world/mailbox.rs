@@ -89,7 +89,8 @@ impl World {
     fn accepts(&mut self, payer: Who, payment: &Outgoing, request: Signed<Request>) -> Result<bool, Cannot> {
         let node = self.person(self.who(&payment.payee)).node.key();
         let verified = request.verify_request(self.bank.keys().bank(), &node, self.clock(payer));
-        let verified = verified.expect("a bank keeps good requests only");
+        // Left by a machine whose owner went back to an older one: its payer waits for another.
+        let Ok(verified) = verified else { return Ok(false) };
         let bank_request = RequestId(self.chance.bytes());
         let person = self.person(payer);
         let keys = person.open_keys().ok_or(Cannot::Locked)?;

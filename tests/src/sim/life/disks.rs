@@ -60,6 +60,11 @@ impl Life {
             return Ok(());
         }
         self.world.bank.mend();
+        if self.world.person(who).is_down() {
+            // What it had sent out before it went down is looked at first.
+            self.world.crash(who, Kept::Everything);
+            self.truth.after_step(&self.world, &mut self.tally)?;
+        }
         self.world.restore(who);
         self.tally.count("restored");
         if self.world.person(who).wallet().quarantine().is_some() {

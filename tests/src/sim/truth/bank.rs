@@ -24,6 +24,7 @@ struct Units {
 struct Done {
     withdrawn: u64,
     deposited: u64,
+    reclaimed: u64,
     paid_in: i128,
     charged: u64,
     recovered: u64,
@@ -178,7 +179,10 @@ impl BankTruth {
                     self.done.entry(posting.debit.0).or_default().charged += units;
                     self.done.entry(posting.credit.0).or_default().recovered += units;
                 }
-                EntryKind::Reclaim => self.done.entry(posting.credit.0).or_default().deposited += units,
+                EntryKind::Reclaim => {
+                    let done = self.done.entry(posting.credit.0).or_default();
+                    (done.deposited, done.reclaimed) = (done.deposited + units, done.reclaimed + units);
+                }
                 _ => {}
             }
         }
@@ -314,6 +318,11 @@ impl BankTruth {
     /// Withdrawals and deposits done for an account's owner.
     pub fn moved(&self, account: u64) -> (u64, u64) {
         self.done.get(&account).map_or((0, 0), |done| (done.withdrawn, done.deposited))
+    }
+
+    /// What reclaims brought to an account.
+    pub fn reclaimed_to(&self, account: u64) -> u64 {
+        self.done.get(&account).map_or(0, |done| done.reclaimed)
     }
 
     /// What cases took from an account, and what they brought to it.

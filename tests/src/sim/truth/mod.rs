@@ -177,15 +177,15 @@ impl Truth {
         }
         for (account, paid) in paid {
             let Some(person) = self.person_of(account) else { continue };
-            if person.honest && paid > person.took_back() {
-                let most = person.took_back();
+            let most = self.took_back(person);
+            if person.honest && paid > most {
                 return broken("owes-too-much", format!("account {account} paid {paid}, took back {most}"));
             }
             if person.careless {
                 let place = self.place_of(&person.key).unwrap_or(usize::MAX);
                 let signed = self.signed_by_hand.get(&place).copied().unwrap_or_default();
                 let (_, deposited) = self.bank.moved(account);
-                if paid > signed + person.took_back() + deposited {
+                if paid > signed + most + deposited {
                     let what =
                         format!("careless account {account} paid {paid}, may have signed {signed} twice");
                     return broken("owes-too-much", what);

@@ -60,7 +60,7 @@ pub struct PersonTruth {
     pub(super) accepted: BTreeMap<[u8; 16], u64>,
     /// What he took back or reclaimed, by payment.
     pub(super) back: BTreeMap<[u8; 16], u64>,
-    /// What he took back or reclaimed in all: nobody can charge him for more.
+    /// What he took back of what was refused, or reclaimed and found to be lost.
     took_back: u64,
     /// What his machines have signed away and taken, and what the present one does not know of it.
     pub(super) moves: Moves,
@@ -84,11 +84,6 @@ impl PersonTruth {
     /// Units that went, or may have gone, to people who keep no rules.
     pub fn to_evil(&self) -> u64 {
         self.out_to_evil
-    }
-
-    /// Units he took back or reclaimed.
-    pub fn took_back(&self) -> u64 {
-        self.took_back
     }
 
     /// Units that came in and of which his present machine knows nothing.
@@ -170,9 +165,7 @@ impl Truth {
                 let done = self.bank.done(&RequestId(line.id));
                 let reclaimed =
                     kind == EntryKind::Deposit && self.bank.is_reclaim(&RequestId(line.id), person.account);
-                if reclaimed {
-                    person.took_back += units;
-                } else if done != Some((kind, person.account, units)) {
+                if !reclaimed && done != Some((kind, person.account, units)) {
                     let what = format!("{name} has {} {units}, the bank {done:?}", line.movement.word());
                     return broken("moved-at-bank", what);
                 }
@@ -222,7 +215,6 @@ impl Truth {
             },
             Movement::Reclaimed => {
                 person.deposited += units;
-                person.took_back += units;
                 *person.back.entry(line.id).or_default() += units;
                 if to_evil {
                     person.out_to_evil = person.out_to_evil.saturating_sub(units);
@@ -298,13 +290,13 @@ impl Truth {
 
     /// Somebody goes on with an older copy of his disk: what he signs twice from now on is counted apart.
     pub(in crate::sim) fn careless(&mut self, world: &World, who: Who) {
-        let Some(seen) = self.people.get_mut(who.place()).filter(|seen| seen.honest) else { return };
-        let holdings = world.person(who).wallet().holdings();
-        let reserve = holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get();
-        let rest = holdings.fenced.get() + holdings.in_doubt.get();
-        let has = self.bank.balance(seen.account) + i128::from(reserve + rest);
-        (seen.honest, seen.careless) = (false, true);
-        seen.own = has - self.bank.paid_in(seen.account);
+        let Some(seen) = self.people.get(who.place()).filter(|seen| seen.honest) else { return };
+        let (has, _) = self.has_and_due(world, who, seen);
+        // What evil people have of him already stays with them.
+        let gone = seen.out_to_evil + self.bank.judged_for(seen.account).0 + seen.missing();
+        let own = has - self.bank.paid_in(seen.account) + i128::from(gone);
+        let Some(seen) = self.people.get_mut(who.place()) else { return };
+        (seen.honest, seen.careless, seen.own) = (false, true, own);
         let (key, free) = (seen.key, std::mem::take(&mut seen.free));
         for (serial, range) in free {
             self.holders.forget(serial, range, who.place());
@@ -466,12 +458,17 @@ impl Truth {
         Ok(())
     }
 
+    /// What somebody took back or reclaimed in all: nobody can charge him for more.
+    pub(super) fn took_back(&self, person: &PersonTruth) -> u64 {
+        person.took_back + self.bank.reclaimed_to(person.account)
+    }
+
     /// Units that honest people lost to evil ones.
     pub fn uninsured(&self) -> u64 {
         let honest = self.people.iter().filter(|person| person.honest);
         let uncovered = |person: &PersonTruth| {
             let (charged, recovered) = self.bank.judged_for(person.account);
-            (person.lost + charged.saturating_sub(person.took_back)).saturating_sub(recovered)
+            (person.lost + charged.saturating_sub(self.took_back(person))).saturating_sub(recovered)
         };
         honest.map(uncovered).sum()
     }

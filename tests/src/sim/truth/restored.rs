@@ -10,10 +10,11 @@ use crate::sim::tally::Tally;
 use crate::world::{Who, World};
 use daemon::store::Store;
 use daemon::wallet::history::Entry;
+use daemon::wallet::paying::State;
 use protocol::id::{Key, PaymentId};
 use protocol::note::{Destination, Note};
 use protocol::pay::Mode;
-use protocol::range::Range;
+use protocol::range::{Range, RangeSet};
 use std::collections::BTreeMap;
 
 /// Units of a root.
@@ -127,7 +128,8 @@ impl Truth {
         self.read_history(world, who, &mut Tally::default())?;
         let received = self.accepted_by(who.place());
         let Some(person) = self.people.get_mut(who.place()) else { return Ok(()) };
-        person.rereading = false;
+        // Its units are read after this step.
+        (person.rereading, person.changes) = (false, u64::MAX);
         let forgotten = person.moves.signed.iter().filter(|(id, _)| !person.sent.contains_key(*id));
         let forgotten = forgotten.map(|(id, signed)| (*id, (signed.units, signed.payee)));
         person.moves.forgotten = forgotten.collect();
@@ -182,6 +184,10 @@ impl Truth {
             };
             // If both machines were lost before the vaults had it, nobody knows of the payment: it never was.
             match world.payment(payer, &PaymentId(*id)).ok().flatten() {
+                // No receipt came, the payer reclaimed it, and somebody showed that it was handed on.
+                Some(payment) if payment.state == State::Passed => {
+                    tally.add("lost-without-receipt", seen.moves.not_handed_on(id));
+                }
                 Some(payment) if !world.person(payer).off => {
                     let (name, state) = (&world.person(who).name, payment.state);
                     let what =
@@ -219,6 +225,18 @@ impl Truth {
 }
 
 impl Moves {
+    /// How many units of a payment that came in no forgotten payment has handed on.
+    fn not_handed_on(&self, id: &[u8; 16]) -> u64 {
+        let taken = self.taken.get(id).into_iter().flat_map(|(_, pieces)| pieces);
+        let gone: Pieces = self.forgotten_pieces().collect();
+        let left = taken.map(|(serial, range)| {
+            let mut left = RangeSet::from_iter([*range]);
+            gone.iter().filter(|(at, _)| at == serial).for_each(|(_, gone)| left.remove(*gone));
+            left.units().get()
+        });
+        left.sum()
+    }
+
     fn forgotten_pieces(&self) -> impl Iterator<Item = (u64, Range)> + '_ {
         let signed = self.forgotten.keys().filter_map(|id| self.signed.get(id));
         signed.flat_map(|signed| signed.pieces.iter().copied())
