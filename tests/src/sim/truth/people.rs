@@ -154,6 +154,9 @@ impl Truth {
         if line.movement == Movement::Sent {
             self.signs_away(world, who, line);
         }
+        let lost_above = after.iter().any(|next| next.movement == Movement::Lost && next.units >= line.units);
+        let payee = self.place_of(&line.party).and_then(|place| self.people.get(place));
+        let payee_forgot = payee.is_some_and(|payee| payee.moves.missing.contains_key(&line.id));
         let Some(person) = self.people.get_mut(who.place()) else { return Ok(()) };
         let name = &world.person(who).name;
         match line.movement {
@@ -195,11 +198,10 @@ impl Truth {
                 }
                 Some(_) => return broken("returned-too-much", format!("{name}, {}", PaymentId(line.id))),
                 None if !person.honest => {}
-                // Reclaimed, and lost above his key: his payee has lost them as well, and only one of them claims.
+                // Reclaimed, and lost above his key: his payee has lost them as well, and only one of them claims. Or the
+                // payee's machine is lost with the receipt in it, and the new one has said no: it never was.
                 None if person.closed.get(&line.id).is_some_and(|kept| units <= *kept)
-                    && after
-                        .iter()
-                        .any(|next| next.movement == Movement::Lost && next.units >= line.units) =>
+                    && (lost_above || payee_forgot) =>
                 {
                     person.accepted_out -= units;
                     person.took_back += units;

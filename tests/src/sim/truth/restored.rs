@@ -188,6 +188,8 @@ impl Truth {
                 Some(payment) if payment.state == State::Passed => {
                     tally.add("lost-without-receipt", seen.moves.not_handed_on(id));
                 }
+                // The payer has it back: no receipt had come to him, and the new machine knew of nothing.
+                Some(_) if self.came_back(payer, id) >= *units => tally.add("never-was", *units),
                 Some(payment) if !world.person(payer).off => {
                     let (name, state) = (&world.person(who).name, payment.state);
                     let what =
@@ -199,6 +201,10 @@ impl Truth {
             }
         }
         Ok(())
+    }
+
+    fn came_back(&self, payer: Who, id: &[u8; 16]) -> u64 {
+        self.people.get(payer.place()).and_then(|payer| payer.back.get(id)).copied().unwrap_or_default()
     }
 
     /// When all is settled: whoever was restored has come to know exactly what his lost machine had paid.
