@@ -47,10 +47,11 @@ impl Life {
     /// Whatever is on an old disk may be signed twice by its owner's key.
     pub(super) fn uses_old_disk(&mut self, who: Who, older: &Person) {
         self.truth.careless(&self.world, who);
-        // Only what was free on it; what it had promised it sends again as it was.
-        let free = older.wallet().notes().flat_map(|own| own.free.iter());
-        let free: u64 = free.map(|range| range.units().get()).sum();
-        *self.truth.signed_by_hand.entry(who.place()).or_default() += free;
+        // What was there and not gone: free, or promised to somebody who may get it by another order now.
+        let there = older.wallet().notes();
+        let there = there.flat_map(|own| own.free.iter().chain(own.held.iter().map(|hold| hold.range)));
+        let units: u64 = there.map(|range| range.units().get()).sum();
+        *self.truth.signed_by_hand.entry(who.place()).or_default() += units;
     }
 
     /// A machine is lost, and made anew from the vault: nothing is spent that the lost one may have spent.

@@ -183,7 +183,8 @@ impl Truth {
                 continue;
             };
             // If both machines were lost before the vaults had it, nobody knows of the payment: it never was.
-            match world.payment(payer, &PaymentId(*id)).ok().flatten() {
+            let known = world.payment(payer, &PaymentId(*id)).ok().flatten();
+            match known.filter(|payment| payment.order.is_some()) {
                 // No receipt came, the payer reclaimed it, and somebody showed that it was handed on.
                 Some(payment) if payment.state == State::Passed => {
                     tally.add("lost-without-receipt", seen.moves.not_handed_on(id));
@@ -197,6 +198,7 @@ impl Truth {
                     return broken("lost-with-machine", what);
                 }
                 Some(_) => {}
+                // He had not signed yet, as far as his new machine knows; or it knows of nothing.
                 None => tally.add("lost-with-both-machines", *units),
             }
         }
