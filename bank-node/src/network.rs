@@ -104,7 +104,10 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         | BankAnswer::VaultRecords(..)
         | BankAnswer::Bulletins(_)
         | BankAnswer::Noted
-        | BankAnswer::RootPath(_) => 0,
+        | BankAnswer::RootPath(_)
+        | BankAnswer::Held(..)
+        | BankAnswer::Hold(_)
+        | BankAnswer::Holds(..) => 0,
     }
 }
 
@@ -147,7 +150,8 @@ fn points_of(code: ErrorCode) -> u32 {
         | ErrorCode::NotAllowed
         | ErrorCode::Unavailable
         | ErrorCode::SelfPayment
-        | ErrorCode::NoTickets => 0,
+        | ErrorCode::NoTickets
+        | ErrorCode::WrongCode => 0,
     }
 }
 
@@ -178,6 +182,9 @@ fn name(ask: &BankAsk) -> &'static str {
         BankAsk::Bulletins(_) => "bulletins",
         BankAsk::Witness(_) => "witness",
         BankAsk::RootPath(_) => "root_path",
+        BankAsk::Hold(_) => "hold",
+        BankAsk::HoldAct(_) => "hold_act",
+        BankAsk::Holds(_) => "holds",
     }
 }
 

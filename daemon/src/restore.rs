@@ -40,6 +40,8 @@ use zeroize::Zeroizing;
 
 /// The new wallet's file while it is being filled.
 const NEW_STORE: &str = "wallet.restoring";
+/// Most pages of the directory: four million lines, more than a town will ever have. A bank whose list has no end fills no disk.
+const DIRECTORY_PAGES_MAX: u32 = 16_384;
 /// Tickets that are made at once, before the first unlock makes more.
 const FIRST_TICKETS: usize = 64;
 /// Files of an older generation; the last of them says that there is a profile.
@@ -317,7 +319,11 @@ impl<B: AskBank> Work<'_, B> {
 
     /// Everybody's papers; our own say which generation is the newest.
     async fn copy_directory(&self, store: &RedbStore) -> Result<Contact, RestoreFault> {
-        loop {
+        for page in 0.. {
+            // The engine copies the rest. But our own newest record may be in it, and with it our generation.
+            if page == DIRECTORY_PAGES_MAX {
+                return Err(not_the_bank("its directory has no end"));
+            }
             let (since, _) = store.directory_head()?;
             let page = match self.bank.ask(BankAsk::Directory(since)).await? {
                 BankAnswer::Directory(page) => page,

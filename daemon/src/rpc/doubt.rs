@@ -91,6 +91,12 @@ fn words(wallet: &Wallet, doubt: &Doubt, awaiting: &str) -> (String, String) {
                     "the payee did not take it; the bank gives it back",
                     "stermina unlock: then the bank is asked",
                 ),
+                Some(State::Posted) => (
+                    open.map(|payment| super::mail::posted(payment, awaiting)).unwrap_or_default(),
+                    format!(
+                        "wait; or take it back while nobody has collected it: stermina payment cancel {id}"
+                    ),
+                ),
                 _ => both("the bank is asked; it is asked again by itself", "wait"),
             }
         }

@@ -88,6 +88,7 @@ impl Wallet {
 
     fn payment_in_doubt(&self, payment: &Outgoing) -> Doubt {
         let asked = |what: Operation| self.open_bank_ops().any(|op| op.what == what);
+        let left = payment.post.as_ref().filter(|_| payment.state == State::Posted);
         let awaiting = match payment.state {
             State::TakingBack(_) if !asked(Operation::TakeBack(payment.id)) => Awaited::Owner,
             State::Certifying | State::TakingBack(_) | State::Reclaiming => Awaited::Bank,
@@ -99,7 +100,7 @@ impl Wallet {
             units: payment.amount,
             awaiting,
             since: payment.created,
-            until: payment.until,
+            until: payment.until.or(left.map(|post| post.until)),
         }
     }
 

@@ -5,6 +5,7 @@
 
 mod bank;
 mod pay;
+mod shop;
 
 pub use crate::error::ErrorCode;
 pub use bank::{
@@ -13,6 +14,7 @@ pub use bank::{
     ReclaimPiece, ReclaimState,
 };
 pub use pay::{Hail, HailAnswer, Letterhead, Offer, PROTOCOL as PAY_PROTOCOL, PayAnswer, PayAsk};
+pub use shop::{HOLDS_PAGE, HoldState, HoldStep, HoldTerm};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

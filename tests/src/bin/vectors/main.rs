@@ -19,6 +19,7 @@ mod post;
 #[path = "../../../../protocol/tests/all/scene.rs"]
 mod scene;
 mod seals;
+mod shops;
 mod signatures;
 
 use anyhow::{Context, bail};

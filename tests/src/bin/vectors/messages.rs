@@ -139,6 +139,7 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Bulletins", BankAsk::Bulletins(0));
     ask("RootPath", BankAsk::RootPath(300));
     cases::asks(&mut |name, message| drop(ask(name, message)), scene);
+    crate::shops::asks(&mut |name, message| drop(ask(name, message)), scene);
     let (append, records) = papers::vault_append(bank, bob);
     let node = bob.node();
     ask("VaultAppend", BankAsk::VaultAppend(node.sign(append), records));
@@ -199,6 +200,7 @@ fn answers(v: &mut Vectors, scene: &Scene) {
     let tree = Tree::over([Digest([17; 32]), Digest([18; 32]), Digest([19; 32])]);
     answer("RootPath", BankAnswer::RootPath(tree.path(1).unwrap()));
     cases::answers(&mut |name, message| drop(answer(name, message)), scene);
+    crate::shops::answers(&mut |name, message| drop(answer(name, message)), scene);
     answer("Error", BankAnswer::Error(ErrorCode::Busy));
     v.odd_forms("BankAnswer", &bytes);
 }
