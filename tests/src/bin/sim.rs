@@ -7,9 +7,9 @@ use protocol::node::clock::Clock;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicU64, Ordering};
-use tests::sim::run::{Plan, Report, run};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use tests::sim::life::Life;
+use tests::sim::run::{Plan, Report, run};
 use tests::sim::schedule::{Drawn, again, read};
 use tests::sim::setting::{Features, Nurseries};
 
@@ -55,10 +55,13 @@ fn main() -> ExitCode {
         threads: arguments.threads.unwrap_or(cores),
         features: Features::TODAY,
     };
-    let (clock, shown) = (Clock::system(), AtomicU64::new(0));
+    let (clock, shown, told) = (Clock::system(), AtomicU64::new(0), AtomicUsize::new(0));
     let began = clock.now_seconds();
     let report = run(plan, |report| {
         let seconds = clock.now_seconds().saturating_sub(began);
+        // Told at once: a long run is not waited for.
+        let before = told.fetch_max(report.failures.len(), Ordering::Relaxed);
+        report.failures.iter().skip(before).for_each(|failure| eprintln!("\n{failure}\n"));
         if shown.fetch_max(seconds / 5, Ordering::Relaxed) < seconds / 5 {
             let speed = report.steps / seconds.max(1);
             let (steps, seeds, violations) = (report.steps, report.seeds, report.violations);

@@ -70,6 +70,7 @@ pub const EXPECTED: &[&str] = &[
     "refused-suspended",
     "reinstated",
     "restored",
+    "restored-exactly",
     "returned",
     "rolled-back",
     "sent",
