@@ -104,7 +104,10 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         | BankAnswer::VaultRecords(..)
         | BankAnswer::Bulletins(_)
         | BankAnswer::Noted
-        | BankAnswer::RootPath(_) => 0,
+        | BankAnswer::RootPath(_)
+        | BankAnswer::Held(..)
+        | BankAnswer::Hold(_)
+        | BankAnswer::Holds(..) => 0,
     }
 }
 
@@ -148,6 +151,7 @@ fn points_of(code: ErrorCode) -> u32 {
         | ErrorCode::Unavailable
         | ErrorCode::SelfPayment
         | ErrorCode::NoTickets
+        | ErrorCode::WrongCode
         | ErrorCode::RequestClosed => 0,
     }
 }
@@ -179,6 +183,9 @@ fn name(ask: &BankAsk) -> &'static str {
         BankAsk::Bulletins(_) => "bulletins",
         BankAsk::Witness(_) => "witness",
         BankAsk::RootPath(_) => "root_path",
+        BankAsk::Hold(_) => "hold",
+        BankAsk::HoldAct(_) => "hold_act",
+        BankAsk::Holds(_) => "holds",
     }
 }
 

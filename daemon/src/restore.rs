@@ -15,6 +15,7 @@ use crate::join::{AskBank, JoinFault, Remote, Terms};
 use crate::keyring::UnlockRefusal;
 use crate::profile::{NewProfile, Profile, ProfileFault, RESTORING_FILE as BEGUN_FILE};
 use crate::store::{Contact, DirectoryFlaw, Page, RedbStore, ReplayFlaw, STORE_FILE, Store as _, StoreFault};
+use crate::wallet::bulletins::Source as Heard;
 use crate::wallet::change::Batch;
 use crate::wallet::policy::Policy;
 use crate::wallet::{OpenKeys, Owner, Wallet};
@@ -32,13 +33,15 @@ use protocol::node::host::paths::{Paths, PathsError};
 use protocol::node::host::private_file::PrivateFileError;
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Timestamp};
-use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
+use protocol::wire::{BankAnswer, BankAsk, BulletinPage, ErrorCode};
 use std::io;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// The new wallet's file while it is being filled.
 const NEW_STORE: &str = "wallet.restoring";
+/// Most pages of the directory: four million lines, more than a town will ever have. A bank whose list has no end fills no disk.
+const DIRECTORY_PAGES_MAX: u32 = 16_384;
 /// Tickets that are made at once, before the first unlock makes more.
 const FIRST_TICKETS: usize = 64;
 /// Files of an older generation; the last of them says that there is a profile.
@@ -258,13 +261,14 @@ pub async fn restore_at(
     let identity = work.publish(chosen).await?;
     work.replay(&store).await?;
     let balance = work.balance().await?;
+    let told = work.bulletin().await?;
     let owner = Owner {
         key: keys.owner().key(),
         name: contact.certificate.unverified().name.as_str().to_owned(),
         account: letter.account,
         currency: terms.currency.clone(),
     };
-    let wallet = work.fence(&store, owner.clone(), &balance)?;
+    let wallet = work.fence(&store, owner.clone(), &balance, told)?;
     let mut restored = work.summary(&store, &wallet, chosen.generation, &balance)?;
     drop(store);
     if !begun.aside {
@@ -315,7 +319,11 @@ impl<B: AskBank> Work<'_, B> {
 
     /// Everybody's papers; our own say which generation is the newest.
     async fn copy_directory(&self, store: &RedbStore) -> Result<Contact, RestoreFault> {
-        loop {
+        for page in 0.. {
+            // The engine copies the rest. But our own newest record may be in it, and with it our generation.
+            if page == DIRECTORY_PAGES_MAX {
+                return Err(not_the_bank("its directory has no end"));
+            }
             let (since, _) = store.directory_head()?;
             let page = match self.bank.ask(BankAsk::Directory(since)).await? {
                 BankAnswer::Directory(page) => page,
@@ -414,12 +422,23 @@ impl<B: AskBank> Work<'_, B> {
         if ours { Ok(letter) } else { Err(not_the_bank("a statement for something else")) }
     }
 
-    /// The fence around everything that was had, tickets for the first payers, and the balance: one commit.
+    /// The newest bulletin, and which keys are revoked: the first payer may come before the bank is in reach again.
+    async fn bulletin(&self) -> Result<BulletinPage, RestoreFault> {
+        // To who knows a higher number than there is the bank tells the newest alone.
+        match self.bank.ask(BankAsk::Bulletins(u64::MAX)).await? {
+            BankAnswer::Bulletins(page) => Ok(*page),
+            other => Err(no_answer(other)),
+        }
+    }
+
+    /// The fence around everything that was had, tickets for the first payers, the balance, and what the bank has told
+    /// everybody: one commit.
     fn fence(
         &self,
         store: &RedbStore,
         owner: Owner,
         balance: &Signed<Letter>,
+        news: BulletinPage,
     ) -> Result<Wallet, RestoreFault> {
         let policy = Policy::of(&owner.currency);
         let mut wallet = store.load(owner, self.terms.keys.clone(), policy)?;
@@ -433,6 +452,14 @@ impl<B: AskBank> Work<'_, B> {
         let told = wallet.balance_told(balance.clone(), self.now);
         let told = told.map_err(|flaw| not_the_bank(&flaw.to_string()))?;
         let _ = batch.take(&mut wallet, told);
+        let learned = wallet.learn_keys(news.keys, self.now);
+        let _ = batch.take(&mut wallet, learned);
+        let obeyed = wallet.obey(news.revoked, self.now);
+        let _ = batch.take(&mut wallet, obeyed);
+        for bulletin in news.bulletins {
+            let heard = wallet.hear(bulletin, Heard::Bank, self.now);
+            let _ = batch.take(&mut wallet, heard);
+        }
         let restored = wallet.restored(self.now);
         let _ = batch.take(&mut wallet, restored);
         let tickets = wallet.fill_tickets(self.keys, &hints, self.now);

@@ -71,6 +71,7 @@ codes! {
     29 Unavailable "unavailable" "Out of order just now: try again later.";
     30 SelfPayment "self_payment" "Payer and payee are one.";
     31 NoTickets "no_tickets" "The payee's workstation has to be unlocked before it can take more payments.";
+    32 WrongCode "wrong_code" "This is not the code of the order.";
     40 RequestClosed "request_closed" "The payee has closed the request: ask for a new one.";
 }
 

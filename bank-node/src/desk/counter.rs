@@ -4,6 +4,7 @@ use super::activate::{self, Attempts, Claim};
 use super::post::{self, PostWork};
 use super::query::examine_query;
 use super::redeem::{self, Examined, Ready};
+use super::shop::{self, ShopWork};
 use super::{Desk, Reply, claim, publish, reclaim, settle, status, vault, withdraw};
 use crate::ledger::books::{Fault, Tx, View};
 use protocol::bank::{Identity, Purpose, Withdrawal};
@@ -35,6 +36,8 @@ pub enum Work {
     Defend(u64, Box<Defence>),
     /// Mail, and requests that are left for payers.
     Post(Box<PostWork>),
+    /// Holds.
+    Shop(Box<ShopWork>),
 }
 
 /// What the counter can do with a request.
@@ -135,6 +138,13 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
             Ok(post::Ready::Examined(work)) => Ok(Work::Post(work)),
             Err(stop) => Err(stop),
         },
+        ask @ (BankAsk::Hold(_) | BankAsk::HoldAct(_) | BankAsk::Holds(_)) => {
+            match shop::examine(desk, view, ask) {
+                Ok(shop::Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+                Ok(shop::Ready::Examined(work)) => Ok(Work::Shop(work)),
+                Err(stop) => Err(stop),
+            }
+        }
     };
     match prepared {
         Ok(work) => Ok(Prepared::Work(work)),
@@ -161,6 +171,7 @@ impl Work {
             Work::Claim(examined) => settle(desk.claim(tx, examined)),
             Work::Defend(case, defence) => settle(desk.defend(tx, *case, defence)),
             Work::Post(work) => settle(desk.post(tx, work)),
+            Work::Shop(work) => settle(desk.shop(tx, work)),
         }
     }
 }

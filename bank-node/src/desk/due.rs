@@ -1,4 +1,5 @@
-//! What the calendar brings to the desk: reclaims to close, answers that did not come, debts to collect (SPEC §4.10, §4.11).
+//! What the calendar brings to the desk: reclaims to close, answers that did not come, debts to collect, holds that end
+//! (SPEC §4.10, §4.11, §4.16).
 
 use super::{Desk, debt};
 use crate::ledger::books::{Fault, Tx, View};
@@ -60,6 +61,7 @@ impl Desk<'_> {
             match due {
                 Due::Reclaim(number) => reclaims.extend(tx.reclaim(number)?.filter(Filed::is_open)),
                 Due::Case(number) => self.overdue(tx, number)?,
+                Due::Hold(number) => self.hold_is_due(tx, number)?,
             }
         }
         // The deepest chain first: of two over the same units it is the one that was handed on.

@@ -27,6 +27,7 @@ pub mod publish;
 pub mod query;
 pub mod reclaim;
 pub mod redeem;
+pub mod shop;
 pub mod standing;
 pub mod status;
 pub mod vault;

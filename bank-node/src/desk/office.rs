@@ -51,6 +51,26 @@ pub enum Operation {
     AddOperator(String, Digest),
     /// An operator's token ends.
     EndOperator(String),
+    /// One operator wants a disputed hold split, for a reason.
+    ProposeSplit {
+        /// Which hold.
+        hold: u64,
+        /// How much goes back to the buyer.
+        to_buyer: Units,
+        /// The operator's name.
+        by: String,
+        /// Why.
+        reason: String,
+    },
+    /// Another operator confirms it.
+    ConfirmSplit {
+        /// Which hold.
+        hold: u64,
+        /// What was proposed.
+        to_buyer: Units,
+        /// The operator's name.
+        by: String,
+    },
 }
 
 /// A new account.
@@ -136,6 +156,18 @@ pub enum Objection {
         super::operators::NAME_MAX
     )]
     BadOperator,
+    /// There is no such hold.
+    #[error("there is no hold {0}")]
+    NoHold(u64),
+    /// The two are still agreed, or it has ended.
+    #[error("operators decide a hold only while buyer or shop dispute it")]
+    NotDisputed,
+    /// More than the hold has left.
+    #[error("the hold has less left than that")]
+    OverLeft {
+        /// What is left.
+        left: Units,
+    },
 }
 
 impl Objection {
@@ -155,6 +187,9 @@ impl Objection {
             Objection::NotProposed => "not_proposed",
             Objection::SameOperator => "same_operator",
             Objection::BadOperator => "bad_operator",
+            Objection::NoHold(_) => "hold_not_found",
+            Objection::NotDisputed => "not_disputed",
+            Objection::OverLeft { .. } => "over_left",
         }
     }
 }
@@ -225,6 +260,12 @@ impl Desk<'_> {
             Operation::Guarantee(units, by) => self.fund_guarantee(tx, (*units, by), asked)?,
             Operation::AddOperator(name, secret) => self.add_operator(tx, (name, *secret), asked)?,
             Operation::EndOperator(name) => self.end_operator(tx, name, asked)?,
+            Operation::ProposeSplit { hold, to_buyer, by, reason } => {
+                self.propose_split(tx, (*hold, *to_buyer), (by, reason), asked)?
+            }
+            Operation::ConfirmSplit { hold, to_buyer, by } => {
+                self.confirm_split(tx, (*hold, *to_buyer), by, asked)?
+            }
         };
         let bytes = rmp_serde::to_vec(&done).map_err(|why| Fault::Damaged(format!("an answer: {why}")))?;
         let request = order.operation.digest();

@@ -6,7 +6,7 @@ use crate::ledger::account::Unposted;
 use crate::ledger::books::{Fault, Tx, View};
 use crate::ledger::posting::{Asked, Booking, EntryKind, known};
 use protocol::bank::{LetterKind, Withdrawal};
-use protocol::id::BankId;
+use protocol::id::{BankId, Key};
 use protocol::sign::{Signed, Verified};
 use protocol::time::Timestamp;
 use protocol::wire::{BankAnswer, ErrorCode};
@@ -75,7 +75,7 @@ impl Desk<'_> {
             Ok(()) => self.pay_out_in_notes(tx, asked, question, booking),
             Err(Unposted::Insufficient { .. }) => {
                 self.count_refusal(tx, account)?;
-                Ok(self.decline(tx, asked, question, booking)?)
+                Ok(self.decline(tx, asked.owner, question, booking)?)
             }
             Err(Unposted::TooMuch) => Err(ErrorCode::OverLimit.into()),
         }
@@ -105,7 +105,7 @@ impl Desk<'_> {
     }
 
     /// One more refusal to keep, unless there were too many today: then nothing is kept and nothing is decided.
-    fn count_refusal(&self, tx: &mut impl Tx, mut account: Account) -> Result<(), Stop> {
+    pub(super) fn count_refusal(&self, tx: &mut impl Tx, mut account: Account) -> Result<(), Stop> {
         let today = self.now.day();
         let before = if account.member.refused.0 == today { account.member.refused.1 } else { 0 };
         if before >= REFUSALS_A_DAY {
@@ -115,10 +115,11 @@ impl Desk<'_> {
         Ok(tx.keep_account(&account)?)
     }
 
-    fn decline(
+    /// Not enough funds: a letter says how much there is.
+    pub(super) fn decline(
         &self,
         tx: &mut impl Tx,
-        asked: &Withdrawal,
+        owner: Key,
         question: Question,
         booking: Booking,
     ) -> Result<BankAnswer, Fault> {
@@ -126,7 +127,7 @@ impl Desk<'_> {
         let letter = self.letter(&Word {
             number: entry.number,
             kind: LetterKind::Refusal,
-            owner: asked.owner,
+            owner,
             request: question.digest,
             units: entry.units,
             balance: entry.balance,

@@ -23,8 +23,25 @@ impl Desk<'_> {
         if shown.number > entry {
             return Err(Fault::Behind { entry, letter: Box::new(letter.clone()) }.into());
         }
-        if let LetterKind::Payment | LetterKind::Deposit = shown.kind {
-            bears_out(view, &shown)?;
+        match shown.kind {
+            LetterKind::Payment
+            | LetterKind::Deposit
+            | LetterKind::Hold
+            | LetterKind::Released
+            | LetterKind::Returned
+            | LetterKind::SweepOut
+            | LetterKind::SweepIn
+            | LetterKind::RentOut
+            | LetterKind::RentIn
+            | LetterKind::Caution
+            | LetterKind::CautionBack
+            | LetterKind::CautionKept => bears_out(view, &shown)?,
+            LetterKind::Opening
+            | LetterKind::Refusal
+            | LetterKind::Balance
+            | LetterKind::Reclaim
+            | LetterKind::Recovery
+            | LetterKind::Charge => {}
         }
         Ok(BankAnswer::Noted)
     }

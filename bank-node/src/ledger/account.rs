@@ -1,4 +1,4 @@
-//! Accounts: two of the bank itself, the others of customers (SPEC §4.9).
+//! Accounts: five of the bank itself, the others of customers (SPEC §4.9).
 
 use protocol::bank::{CertificateKind, Standing};
 use protocol::id::{Digest, Key, RequestId};
@@ -20,6 +20,10 @@ pub const CASH: AccountNumber = AccountNumber(1);
 pub const OUTSTANDING: AccountNumber = AccountNumber(2);
 /// What the operators have set aside to pay claims that nobody else pays.
 pub const GUARANTEE: AccountNumber = AccountNumber(3);
+/// What the bank keeps for orders: it belongs to buyers until their holds end.
+pub const HELD: AccountNumber = AccountNumber(4);
+/// What lessees of shops have left with the bank as caution.
+pub const DEPOSITS: AccountNumber = AccountNumber(5);
 /// Numbers from here on are customers'.
 pub const FIRST_CUSTOMER: AccountNumber = AccountNumber(1001);
 
@@ -63,6 +67,10 @@ pub enum AccountKind {
     Outstanding,
     /// [`GUARANTEE`]: a liability, grows by credits.
     Guarantee,
+    /// [`HELD`]: a liability, grows by credits.
+    Held,
+    /// [`DEPOSITS`]: a liability, grows by credits.
+    Deposits,
     /// A customer's: a liability, grows by credits.
     Customer(CustomerKind),
 }
@@ -103,6 +111,12 @@ pub struct Membership {
     /// The generation that reclaims after a restore were last filed for, and when its first one was.
     #[serde(default)]
     pub restored: (u32, Timestamp),
+    /// Its money that is kept for orders: how many holds are open.
+    #[serde(default)]
+    pub holds: u32,
+    /// Others' money that is kept for it: how many holds are open.
+    #[serde(default)]
+    pub held_for: u32,
 }
 
 /// One operator's wish; it has no effect before another one confirms it (threats X2).
@@ -175,9 +189,11 @@ impl Account {
     pub fn checked_balance(&self) -> Option<Units> {
         let difference = match self.kind {
             AccountKind::Cash => self.debits.checked_sub(self.credits),
-            AccountKind::Outstanding | AccountKind::Guarantee | AccountKind::Customer(_) => {
-                self.credits.checked_sub(self.debits)
-            }
+            AccountKind::Outstanding
+            | AccountKind::Guarantee
+            | AccountKind::Held
+            | AccountKind::Deposits
+            | AccountKind::Customer(_) => self.credits.checked_sub(self.debits),
         };
         difference.and_then(|d| u64::try_from(d).ok()).and_then(|d| Units::new(d).ok())
     }
@@ -202,9 +218,11 @@ impl Account {
     fn accept(&self, after: Account) -> Result<Account, Unposted> {
         let shrinks = match after.kind {
             AccountKind::Cash => after.credits > after.debits,
-            AccountKind::Outstanding | AccountKind::Guarantee | AccountKind::Customer(_) => {
-                after.debits > after.credits
-            }
+            AccountKind::Outstanding
+            | AccountKind::Guarantee
+            | AccountKind::Held
+            | AccountKind::Deposits
+            | AccountKind::Customer(_) => after.debits > after.credits,
         };
         match after.checked_balance() {
             Some(_) => Ok(after),
@@ -217,7 +235,11 @@ impl Account {
     pub fn customer(&self) -> Option<CustomerKind> {
         match self.kind {
             AccountKind::Customer(kind) => Some(kind),
-            AccountKind::Cash | AccountKind::Outstanding | AccountKind::Guarantee => None,
+            AccountKind::Cash
+            | AccountKind::Outstanding
+            | AccountKind::Guarantee
+            | AccountKind::Held
+            | AccountKind::Deposits => None,
         }
     }
 

@@ -7,6 +7,7 @@ use super::books::{Fault, View};
 use super::case_audit::CaseAudit;
 use super::outstanding::{Issued, Redeemed};
 use super::posting::{Entry, EntryKind};
+use super::shop_audit::ShopAudit;
 use protocol::bank::{DirectoryEntry, Standing, next_head};
 use protocol::id::{Digest, Key};
 use protocol::money::Units;
@@ -56,6 +57,12 @@ pub struct Audit {
     pub reclaims: u64,
     /// Cases filed.
     pub cases: u64,
+    /// Money kept for orders.
+    pub held: Units,
+    /// Money kept as caution.
+    pub deposits: Units,
+    /// Holds asked for.
+    pub holds: u64,
     /// How many invariants are broken.
     pub broken: u64,
     /// The first of them.
@@ -70,6 +77,7 @@ pub fn audit(view: &impl View) -> Result<Audit, Fault> {
     auditor.notes(view)?;
     auditor.directory(view)?;
     auditor.reclaims_and_cases(view)?;
+    auditor.shops(view)?;
     auditor.sums();
     let mut audit = auditor.audit;
     audit.ok = audit.broken == 0;
@@ -96,7 +104,10 @@ struct Auditor {
     balance_outstanding: u128,
     balance_customers: u128,
     balance_guarantee: u128,
+    balance_held: u128,
+    balance_deposits: u128,
     cases: CaseAudit,
+    shops: ShopAudit,
     /// What the accounts say about their holders: owner, standing, certificate line, identity.
     members: BTreeMap<Key, Member>,
 }
@@ -170,7 +181,14 @@ impl Auditor {
             | EntryKind::GuaranteeIn
             | EntryKind::Proposal
             | EntryKind::OperatorAdded
-            | EntryKind::OperatorEnded => {}
+            | EntryKind::OperatorEnded
+            | EntryKind::Hold
+            | EntryKind::HoldDispute
+            | EntryKind::HoldCode
+            | EntryKind::HoldRelease
+            | EntryKind::HoldReturn
+            | EntryKind::HoldProposal
+            | EntryKind::HoldDecision => {}
             EntryKind::Charge => self.cases.charged(entry),
             EntryKind::Recovery => self.cases.recovered(entry),
         }
@@ -216,10 +234,13 @@ impl Auditor {
             AccountKind::Cash => self.balance_cash += balance,
             AccountKind::Outstanding => self.balance_outstanding += balance,
             AccountKind::Guarantee => self.balance_guarantee += balance,
+            AccountKind::Held => self.balance_held += balance,
+            AccountKind::Deposits => self.balance_deposits += balance,
             AccountKind::Customer(_) => {
                 self.audit.accounts += 1;
                 self.balance_customers += balance;
                 self.cases.account(account);
+                self.shops.account(account);
             }
         }
         if let Some(owner) = account.member.owner {
@@ -360,6 +381,15 @@ impl Auditor {
         Ok(())
     }
 
+    fn shops(&mut self, view: &impl View) -> Result<(), Fault> {
+        let found = std::mem::take(&mut self.shops).compare(view, self.balance_held)?;
+        self.audit.holds = found.holds;
+        for Finding { rule, what } in found.findings {
+            self.find(&rule, what);
+        }
+        Ok(())
+    }
+
     fn sums(&mut self) {
         let owed = self.issued.checked_sub(self.redeemed);
         let in_notes = self.in_roots.checked_sub(self.in_intervals);
@@ -371,15 +401,18 @@ impl Auditor {
             format!("outstanding is {outstanding}, roots less intervals are {in_notes:?}")
         });
         let (cash, customers) = (self.balance_cash, self.balance_customers);
-        let guarantee = self.balance_guarantee;
-        self.demand(cash == outstanding + customers + guarantee, "debits_credits", || {
+        let (guarantee, held, deposits) = (self.balance_guarantee, self.balance_held, self.balance_deposits);
+        let owed = outstanding + customers + guarantee + held + deposits;
+        self.demand(cash == owed, "debits_credits", || {
             format!(
                 "cash {cash} is not what is owed: {outstanding} in notes, {customers} on accounts, \
-                 {guarantee} in the guarantee"
+                 {guarantee} in the guarantee, {held} for orders, {deposits} as caution"
             )
         });
         let units = |sum: u128| u64::try_from(sum).ok().and_then(|u| Units::new(u).ok());
         let shown = (units(cash), units(customers), units(outstanding), units(guarantee));
+        (self.audit.held, self.audit.deposits) =
+            (units(held).unwrap_or(Units::MAX), units(deposits).unwrap_or(Units::MAX));
         match shown {
             (Some(cash), Some(customers), Some(outstanding), Some(guarantee)) => {
                 self.audit.guarantee = guarantee;

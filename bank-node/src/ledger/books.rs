@@ -5,6 +5,8 @@
 
 use super::account::{Account, AccountNumber};
 use super::cases::{CaseTx, CaseView, DueTx, DueView};
+use super::holds::{HoldTx, HoldView};
+use super::letters::{LetterTx, LetterView};
 use super::outstanding::{Issued, Redeemed};
 use super::post::{PostTx, PostView};
 use super::posting::{Answer, Asked, Entry};
@@ -76,7 +78,7 @@ pub struct Operator {
 }
 
 /// Reading.
-pub trait View: ReclaimView + CaseView + DueView + VaultView + PostView {
+pub trait View: ReclaimView + CaseView + DueView + VaultView + PostView + HoldView + LetterView {
     /// The account of this number.
     fn account(&self, number: AccountNumber) -> Result<Option<Account>, Fault>;
     /// The account that this owner key has activated.
@@ -118,7 +120,7 @@ pub trait View: ReclaimView + CaseView + DueView + VaultView + PostView {
 }
 
 /// Writing; all of a batch or nothing.
-pub trait Tx: View + ReclaimTx + CaseTx + DueTx + VaultTx + PostTx {
+pub trait Tx: View + ReclaimTx + CaseTx + DueTx + VaultTx + PostTx + HoldTx + LetterTx {
     /// Writes an account, and finds it by its owner from now on.
     fn keep_account(&mut self, account: &Account) -> Result<(), Fault>;
     /// Writes an answer.

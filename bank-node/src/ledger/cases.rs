@@ -492,6 +492,8 @@ pub enum Due {
     Reclaim(u64),
     /// Somebody who was asked in a case has not answered.
     Case(u64),
+    /// A hold ends by its date or at its end.
+    Hold(u64),
 }
 
 /// What the rules ask of a store about times.

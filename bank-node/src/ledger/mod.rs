@@ -7,6 +7,8 @@
 //! | [`outstanding`] | the issue register, the redeemed intervals, the double-spend rule |
 //! | [`reclaims`] | reclaims, and what became of their units |
 //! | [`cases`] | claims: against which entry a unit is judged, who is asked, who is liable |
+//! | [`holds`] | money kept for orders: who may say what about it, and what it comes to |
+//! | [`letters`] | what is asked of a store for letters that are fetched |
 //! | [`post`] | what is asked of a store for the mailboxes |
 //! | [`books`] | what the rules ask of a store, a question each |
 //! | [`bulletin`] | what the bank says of itself every hour |
@@ -19,10 +21,13 @@ pub mod books;
 pub mod bulletin;
 mod case_audit;
 pub mod cases;
+pub mod holds;
+pub mod letters;
 pub mod outstanding;
 pub mod post;
 pub mod posting;
 pub mod reclaims;
+mod shop_audit;
 pub mod vault;
 
 #[cfg(test)]
@@ -31,7 +36,8 @@ mod case_tests;
 mod tests;
 
 pub use account::{
-    Account, AccountKind, AccountNumber, CASH, CustomerKind, FIRST_CUSTOMER, GUARANTEE, OUTSTANDING, Proposal,
+    Account, AccountKind, AccountNumber, CASH, CustomerKind, DEPOSITS, FIRST_CUSTOMER, GUARANTEE, HELD,
+    OUTSTANDING, Proposal,
 };
 pub use audit::{Audit, Finding, audit};
 pub use books::{Books, Fault, Tx, View};

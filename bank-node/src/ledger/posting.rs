@@ -3,7 +3,7 @@
 //! Every operation that leaves a trace is one [`Entry`] with a number, the numbers have no gaps, and each
 //! entry's answer is stored under the request that asked for it. A letter carries the number.
 
-use super::account::{Account, AccountNumber, CASH, OUTSTANDING, Unposted};
+use super::account::{Account, AccountNumber, CASH, HELD, OUTSTANDING, Unposted};
 use super::books::{Fault, Tx, View};
 use protocol::id::{Digest, RequestId};
 use protocol::money::Units;
@@ -24,7 +24,7 @@ pub enum EntryKind {
     PayOut,
     /// Account to reserve.
     Withdraw,
-    /// A withdrawal beyond the balance: nothing moved.
+    /// A withdrawal or a hold beyond the balance: nothing moved.
     Decline,
     /// Reserve to account.
     Deposit,
@@ -64,6 +64,20 @@ pub enum EntryKind {
     OperatorAdded,
     /// An operator's token ended.
     OperatorEnded,
+    /// Units of the account are kept for an order.
+    Hold,
+    /// Buyer or shop disagree about a hold.
+    HoldDispute,
+    /// The shop told a wrong code for a hold.
+    HoldCode,
+    /// What was kept for an order went to the shop.
+    HoldRelease,
+    /// What was kept for an order came back to the buyer.
+    HoldReturn,
+    /// An operator proposed how to split a disputed hold.
+    HoldProposal,
+    /// Another operator confirmed it.
+    HoldDecision,
 }
 
 /// Who asked: the name under which the answer is kept.
@@ -124,7 +138,7 @@ pub struct Entry {
     pub balance: Units,
     /// Where the answer is kept.
     pub asked: Asked,
-    /// The operator's reason, if he gave one; the number of the case.
+    /// The operator's reason, if he gave one; the number of the case or hold.
     pub reason: String,
     /// The operator's name, if it was an operator.
     pub by: String,
@@ -174,6 +188,13 @@ impl EntryKind {
             | EntryKind::Proposal
             | EntryKind::OperatorAdded
             | EntryKind::OperatorEnded
+            | EntryKind::Hold
+            | EntryKind::HoldDispute
+            | EntryKind::HoldCode
+            | EntryKind::HoldRelease
+            | EntryKind::HoldReturn
+            | EntryKind::HoldProposal
+            | EntryKind::HoldDecision
             | EntryKind::Letter => false,
         }
     }
@@ -185,6 +206,8 @@ impl EntryKind {
             EntryKind::PayOut => Some((account, CASH)),
             EntryKind::Withdraw => Some((account, OUTSTANDING)),
             EntryKind::Deposit | EntryKind::Reclaim => Some((OUTSTANDING, account)),
+            EntryKind::Hold => Some((account, HELD)),
+            EntryKind::HoldRelease | EntryKind::HoldReturn => Some((HELD, account)),
             EntryKind::Activate
             | EntryKind::Decline
             | EntryKind::Reissue
@@ -202,7 +225,11 @@ impl EntryKind {
             | EntryKind::Recovery
             | EntryKind::Proposal
             | EntryKind::OperatorAdded
-            | EntryKind::OperatorEnded => None,
+            | EntryKind::OperatorEnded
+            | EntryKind::HoldDispute
+            | EntryKind::HoldCode
+            | EntryKind::HoldProposal
+            | EntryKind::HoldDecision => None,
         }
     }
 }

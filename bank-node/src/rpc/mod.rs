@@ -57,7 +57,6 @@ pub const ERRORS: &[ErrorInfo] = &[
         meaning: "the account was claimed: it needs no letter",
     },
     ErrorInfo { code: -4110, reason: "no_change", meaning: "the account is in that standing already" },
-    ErrorInfo { code: -4117, reason: "no_backup", meaning: "the backup could not be made, or is not good" },
     ErrorInfo { code: -4111, reason: "not_proposed", meaning: "nobody has proposed that for this account" },
     ErrorInfo { code: -4112, reason: "same_operator", meaning: "who proposed it can't confirm it" },
     ErrorInfo {
@@ -72,6 +71,7 @@ pub const ERRORS: &[ErrorInfo] = &[
         reason: "case_not_found",
         meaning: "there is no case or reclaim of this number",
     },
+    ErrorInfo { code: -4117, reason: "no_backup", meaning: "the backup could not be made, or is not good" },
     ErrorInfo { code: -4120, reason: "unavailable", meaning: "no room on the disk, or the store has failed" },
 ];
 

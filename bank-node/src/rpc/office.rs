@@ -14,7 +14,7 @@ use crate::ledger::books::{Books, View};
 use crate::ledger::cases::CaseView as _;
 use crate::ledger::posting::Entry;
 use crate::ledger::reclaims::ReclaimView as _;
-use crate::ledger::{AccountNumber, Audit, Fault, GUARANTEE, audit};
+use crate::ledger::{AccountNumber, Audit, DEPOSITS, Fault, GUARANTEE, audit};
 use crate::service::{Bank, OrderError};
 use crate::store::shelf::Store;
 use protocol::bank::ActivationLetter;
@@ -211,7 +211,7 @@ impl<B: Books> BankOffice for Office<B> {
 
     async fn account_list(&self, _: &Caller, asked: AccountList) -> Result<AccountPage, RpcError> {
         let limit = page(asked.limit)?;
-        let after = AccountNumber(asked.after.max(GUARANTEE.0));
+        let after = AccountNumber(asked.after.max(DEPOSITS.0));
         let found = self.read(move |view| view.accounts_after(after, limit + 1)).await?;
         let more = found.len() > limit;
         let accounts = found.iter().take(limit).filter_map(AccountShown::of).collect();

@@ -178,6 +178,7 @@ fn due_key(at: Timestamp, due: Due) -> [u8; 17] {
     let (kind, number) = match due {
         Due::Reclaim(number) => (1, number),
         Due::Case(number) => (2, number),
+        Due::Hold(number) => (3, number),
     };
     let mut key = [0; 17];
     let (time, rest) = key.split_at_mut(8);
@@ -197,6 +198,7 @@ fn due_of(key: &[u8]) -> Result<(Timestamp, Due), Fault> {
     match kind {
         1 => Ok((at, Due::Reclaim(number))),
         2 => Ok((at, Due::Case(number))),
+        3 => Ok((at, Due::Hold(number))),
         _ => Err(damaged()),
     }
 }

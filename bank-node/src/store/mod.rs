@@ -13,6 +13,7 @@ mod post;
 mod redb;
 pub mod redo;
 pub mod shelf;
+mod shops;
 mod tables;
 mod vault;
 

@@ -53,11 +53,17 @@ pub enum Table {
     Envelopes,
     /// kind of record, name → what else the post remembers.
     Post,
+    /// number → hold.
+    Holds,
+    /// account number, entry that changed it last → number of a hold.
+    HoldsOf,
+    /// account number, entry number → letter to fetch.
+    Letters,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 23] = [
+    pub const ALL: [Table; 26] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -81,6 +87,9 @@ impl Table {
         Table::Mail,
         Table::Envelopes,
         Table::Post,
+        Table::Holds,
+        Table::HoldsOf,
+        Table::Letters,
     ];
 
     /// Its name in files.
@@ -109,6 +118,9 @@ impl Table {
             Table::Mail => "mail",
             Table::Envelopes => "envelopes",
             Table::Post => "post",
+            Table::Holds => "holds",
+            Table::HoldsOf => "holds_of",
+            Table::Letters => "letters",
         }
     }
 }

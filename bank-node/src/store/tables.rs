@@ -3,7 +3,7 @@
 use super::shelf::{Pair, Shelf, ShelfMut, Store, Table};
 use crate::ledger::books::{Books, Fault, Line, Operator, Tx, View};
 use crate::ledger::{Account, AccountKind, AccountNumber, Answer, Asked, Entry, Issued, Redeemed};
-use crate::ledger::{CASH, GUARANTEE, OUTSTANDING};
+use crate::ledger::{CASH, DEPOSITS, GUARANTEE, HELD, OUTSTANDING};
 use protocol::bank::{Bulletin, Letter};
 use protocol::id::{Digest, Key};
 use protocol::range::Range;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The version of this layout.
-const FORMAT: u8 = 3;
+const FORMAT: u8 = 4;
 /// Where books say which one they have.
 const FORMAT_KEY: &[u8] = b"format";
 /// Above every key.
@@ -49,6 +49,8 @@ impl<S: Store> Ledger<S> {
                     (CASH, AccountKind::Cash, "cash"),
                     (OUTSTANDING, AccountKind::Outstanding, "notes"),
                     (GUARANTEE, AccountKind::Guarantee, "guarantee"),
+                    (HELD, AccountKind::Held, "held"),
+                    (DEPOSITS, AccountKind::Deposits, "deposits"),
                 ];
                 for (number, kind, name) in own {
                     shelf.keep_account(&Account::new(number, kind, name, Timestamp(0)))?;

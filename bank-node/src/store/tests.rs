@@ -58,11 +58,11 @@ fn redb_conforms() {
 
 #[test]
 fn books_of_another_version_are_not_touched() {
-    for (format, whose) in [(2, "an earlier version"), (4, "a later version")] {
+    for (format, whose) in [(3, "an earlier version"), (5, "a later version")] {
         let store = Memory::new();
         store.write(|shelf| shelf.put(Table::Meta, b"format", &[format])).unwrap();
         let Err(fault) = Ledger::open(store) else { panic!("format {format}") };
-        assert_eq!(fault, Fault::Format { books: format, ours: 3 });
+        assert_eq!(fault, Fault::Format { books: format, ours: 4 });
         assert!(fault.to_string().contains(whose), "{fault}");
     }
 }
@@ -156,8 +156,40 @@ pub(super) fn a_day() -> Vec<(Step, Vec<u8>)> {
     let admission = protocol::bank::Admission { bank: bank.keys.bank(), case: 1, owner: alice.owner.key() };
     let admitted = protocol::pay::Defence::Admitted(alice.owner.sign(admission));
     step(ask(BankAsk::Defend(1, admitted)));
+    for shopping in an_order(&bank, alice) {
+        step(shopping);
+    }
     assert!(bank.audit().ok, "{:?}", bank.audit().findings);
     day
+}
+
+/// What is held for a shop: guessed at, refunded in part, disputed, split.
+fn an_order(bank: &Bank, alice: &Customer) -> Vec<Step> {
+    use crate::desk::tests::holds::{text, with_code};
+    use protocol::bank::{Act, HoldRule};
+    let shop = Customer { owner: bank.signer(), account: crate::ledger::AccountNumber(1004) };
+    let (kind, name) = (CustomerKind::Shop, "Bakery".to_owned());
+    let opening = Opening { kind, name, balance: units(0), offline_limit: units(0) };
+    let hold = |amount| bank.hold(alice, &shop, amount, HoldRule::Confirmation);
+    let (coded, split) = (with_code(hold(30), "4711"), hold(40));
+    let act = |who: &Customer, hold: &protocol::bank::Hold, act| ask(bank.act(&who.owner, hold.request, act));
+    let wrong = act(&shop, &coded, Act::Code(text("0000")));
+    let (proposal, to_buyer) = ("half was stale".to_owned(), units(15));
+    let (anna, bruno) = ("anna".to_owned(), "bruno".to_owned());
+    vec![
+        Step::Order("open-s", Operation::Open(opening)),
+        ask(bank.activation(&shop, 1)),
+        ask(BankAsk::Hold(alice.owner.sign(coded.clone()))),
+        ask(BankAsk::Hold(alice.owner.sign(hold(5_000)))),
+        wrong.clone(),
+        wrong,
+        act(&shop, &coded, Act::Refund(units(10))),
+        act(&shop, &coded, Act::Code(text("4711"))),
+        ask(BankAsk::Hold(alice.owner.sign(split.clone()))),
+        act(alice, &split, Act::Dispute(text("stale"))),
+        Step::Order("split", Operation::ProposeSplit { hold: 2, to_buyer, by: anna, reason: proposal }),
+        Step::Order("done", Operation::ConfirmSplit { hold: 2, to_buyer, by: bruno }),
+    ]
 }
 
 /// Plays the day on a store that dies at its `writes`-th write, then on what the next process opens; says

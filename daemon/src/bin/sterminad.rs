@@ -4,6 +4,8 @@ use anyhow::Context;
 use clap::Parser;
 use daemon::settings::{Place, SettingFlags, Settings};
 use protocol::node::host::{logs, signals};
+use std::io::Write as _;
+use std::process::ExitCode;
 
 /// Runs a workstation: holds its reserve, takes payments, talks to other workstations and to the bank
 #[derive(Debug, Parser)]
@@ -28,8 +30,18 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // For a person: what is wrong and what to do, without a trace of the program's inside.
+            let _ = writeln!(std::io::stderr(), "sterminad: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> anyhow::Result<()> {
     let paths = arguments.place.paths()?;
     let settings = Settings::load(&paths, arguments.settings)?;
     logs::init(settings.log_format, &settings.log_level)?;

@@ -75,12 +75,17 @@ async fn settle(client: &WorkstationClient, first: Payment, wait: &WaitWords) ->
     let id = first.payment;
     let mut payment = first;
     for seconds in wait.slices() {
-        if matches!(payment.outcome.as_str(), "done" | "not_done") {
+        if is_over(&payment) {
             break;
         }
         payment = client.payment_wait(WaitPayment { payment: id, seconds }).await?;
     }
     Ok(payment)
+}
+
+/// Whether there is nothing more to wait for: money that the bank has issued may still be on its way to the payee.
+fn is_over(payment: &Payment) -> bool {
+    matches!(payment.outcome.as_str(), "done" | "not_done") && payment.state != "issued"
 }
 
 /// As [`settle`], but nobody waits at the till for a payee who is off.
@@ -93,7 +98,7 @@ async fn until_posted(
     let mut payment = first;
     for seconds in wait.slices() {
         let posted = payment.mailbox.as_ref().is_some_and(|mailbox| mailbox.since.is_some());
-        if matches!(payment.outcome.as_str(), "done" | "not_done") || posted {
+        if is_over(&payment) || posted {
             break;
         }
         // In short turns: a change that is no outcome ends none.
@@ -115,6 +120,7 @@ fn payment_page(payment: &Payment, currency: &Currency) -> String {
     let payee = if payment.name.is_empty() { payment.payee.to_string() } else { payment.name.clone() };
     let amount = currency.show_full(payment.units);
     let first = match payment.outcome.as_str() {
+        "done" if payment.state == "issued" => format!("Paid: {amount} to {payee}, not collected yet."),
         "done" => format!("Paid: {amount} to {payee}."),
         "not_done" => format!("Not paid: {amount} to {payee}."),
         _ if payment.state == "posted" => format!("In the mailbox: {amount} for {payee}."),
@@ -131,6 +137,10 @@ fn payment_page(payment: &Payment, currency: &Currency) -> String {
         ("may be objected to", payment.until.map(|until| format!("until {until}")).unwrap_or_default()),
     ]);
     let next = match payment.outcome.as_str() {
+        "done" if payment.state == "issued" => format!(
+            "The bank has made it the payee's; to see whether he has it: stermina payment wait {}\n",
+            payment.payment
+        ),
         "done" => format!("The payee's receipt: stermina receipt show {}\n", payment.payment),
         "not_done" => String::new(),
         _ if payment.state == "posted" => format!(

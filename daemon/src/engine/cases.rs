@@ -39,10 +39,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(600);
 /// The pause before such a payment is offered again; it doubles up to a day.
 const AGAIN_FIRST: Duration = Duration::from_secs(3600);
 const AGAIN_LAST: Duration = Duration::from_secs(DAY_SECONDS);
-/// So long a payee who lost his disk is offered what he gave a receipt for (threats X6).
+/// After so long once a week is enough. There is no end to it: the bank takes notes for ever, and a payee who lost his disk
+/// takes what he gave a receipt for whenever it is shown (threats X6).
 const AGAIN_SECONDS: u64 = 90 * DAY_SECONDS;
+const AGAIN_RARELY: Duration = Duration::from_secs(7 * DAY_SECONDS);
 /// Most of them that are kept an eye on, and that are offered at a time.
-const AGAIN_MAX: usize = 4096;
+const AGAIN_MAX: usize = 16_384;
 const AGAIN_AT_ONCE: usize = 16;
 /// Most payers that are told after a start that their money is safe.
 const TELL_MAX: usize = 256;
@@ -149,8 +151,11 @@ impl Core {
         for id in due {
             self.settle(&[Touched::Outgoing(id)])?;
             let payment = self.store.outgoing(&id)?.filter(|p| p.state == State::Receipted);
-            let young = |created| self.now().seconds_since(created) < AGAIN_SECONDS;
-            if let Some(payment) = payment.filter(|p| p.message.is_some() && young(p.created)) {
+            if let Some(payment) = payment.filter(|p| p.message.is_some()) {
+                let old = self.now().seconds_since(payment.created) >= AGAIN_SECONDS;
+                if let Some((at, _)) = self.rounds.again.get_mut(&id).filter(|_| old) {
+                    *at = now + AGAIN_RARELY;
+                }
                 self.jobs.offer_once_more(payment);
             }
         }

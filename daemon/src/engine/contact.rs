@@ -12,7 +12,7 @@ use protocol::id::Key;
 use protocol::node::chance::chance;
 use protocol::node::net::{AskError, Multiaddr, Net, Protocol, peer_of};
 use protocol::pay::Request;
-use protocol::seal;
+use protocol::seal::{self, ViewKey};
 use protocol::wire::{self, ErrorCode, Hail, HailAnswer, Letterhead, PayAnswer, PayAsk};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -36,6 +36,9 @@ pub enum SpeakFault {
     /// What came back can't be read.
     #[error("the answer can't be read")]
     Garbled,
+    /// His workstation could not open the question: it reads with other keys by now, or is another's.
+    #[error("he could not open it: {}", .0.text())]
+    Unopened(ErrorCode),
     /// The disk.
     #[error(transparent)]
     Store(#[from] StoreFault),
@@ -88,6 +91,21 @@ impl Contacts {
         match request.filter(|request| request.payee() == *owner) {
             Some(request) => self.introduced(owner, &request.node, places_of(request)).await,
             None => Err(SpeakFault::Unknown),
+        }
+    }
+
+    /// Somebody's papers though he may be suspended, or they may have run out: for telling him what is his already.
+    pub async fn anybody(&self, owner: &Key, request: Option<&Request>) -> Result<Party, SpeakFault> {
+        match self.party(owner, request).await {
+            Err(SpeakFault::Papers(why)) => {
+                let papers = self.shared.store.contact(owner)?;
+                let papers = papers.and_then(|contact| {
+                    Some(Introduction { certificate: contact.certificate, identity: contact.identity? })
+                });
+                let party = papers.and_then(|papers| papers.authenticate(&self.shared.keys()).ok());
+                party.ok_or(SpeakFault::Papers(why))
+            }
+            party => party,
         }
     }
 
@@ -176,9 +194,9 @@ impl Contacts {
         request: Option<&Request>,
         ask: PayAsk,
     ) -> Result<PayAnswer, SpeakFault> {
-        let answer = self.hail(party, request, ask.clone()).await?;
-        if answer != PayAnswer::Error(ErrorCode::NotMine) {
-            return Ok(answer);
+        match self.hail(party, request, ask.clone()).await {
+            Err(SpeakFault::Unopened(ErrorCode::NotMine)) => {}
+            answer => return answer,
         }
         // He reads with another view key by now: ask him for his papers and try once more.
         let hints = self.hints(&party.identity.node, request)?;
@@ -203,17 +221,8 @@ impl Contacts {
         let asked = self.net.ask(peer, &hints, Protocol::Pay, wire::encode(&Hail::Sealed(sealed))).await;
         let bytes = asked.map_err(SpeakFault::Unreachable)?;
         self.keep_places(&node, peer);
-        match wire::decode(&bytes).map_err(|_| SpeakFault::Garbled)? {
-            HailAnswer::Sealed(envelope) => {
-                let opened = seal::open(&self.shared.views(), &envelope).map_err(|_| SpeakFault::Garbled)?;
-                if opened.from != view {
-                    return Err(SpeakFault::Garbled);
-                }
-                wire::decode(&opened.message).map_err(|_| SpeakFault::Garbled)
-            }
-            HailAnswer::Error(code) => Ok(PayAnswer::Error(code)),
-            HailAnswer::Introduction(..) => Err(SpeakFault::Garbled),
-        }
+        let answer = wire::decode(&bytes).map_err(|_| SpeakFault::Garbled)?;
+        opened(answer, &self.shared.views(), &view)
     }
 
     fn hints(&self, node: &Key, request: Option<&Request>) -> Result<Vec<Multiaddr>, StoreFault> {
@@ -237,6 +246,22 @@ impl Contacts {
     }
 }
 
+/// What somebody with this view key has answered. Only what is sealed is an answer to the question: who could not open it
+/// says nothing about what is in it.
+fn opened(answer: HailAnswer, mine: &[ViewKey], his: &Key) -> Result<PayAnswer, SpeakFault> {
+    match answer {
+        HailAnswer::Sealed(envelope) => {
+            let opened = seal::open(mine, &envelope).map_err(|_| SpeakFault::Garbled)?;
+            if opened.from != *his {
+                return Err(SpeakFault::Garbled);
+            }
+            wire::decode(&opened.message).map_err(|_| SpeakFault::Garbled)
+        }
+        HailAnswer::Error(code) => Err(SpeakFault::Unopened(code)),
+        HailAnswer::Introduction(..) => Err(SpeakFault::Garbled),
+    }
+}
+
 fn places_of(request: &Request) -> Vec<Multiaddr> {
     request.address.as_str().parse().into_iter().collect()
 }
@@ -252,6 +277,26 @@ mod tests {
         assert!(SpeakFault::Unknown.is_for_good());
         assert!(SpeakFault::Papers("expired".to_owned()).is_for_good());
         assert!(!SpeakFault::Garbled.is_for_good());
+        assert!(!SpeakFault::Unopened(ErrorCode::NotMine).is_for_good());
         assert!(!SpeakFault::Store(StoreFault::Broken("full".to_owned())).is_for_good());
+    }
+
+    /// H2, SPEC §5.2: a sealed no is the payee's word on the payment, and ends it; from who can't open the envelope comes no
+    /// word on it, whatever code he says. That one stays in doubt, and can be reclaimed.
+    #[test]
+    fn only_a_sealed_no_is_an_answer() {
+        let [mine, his, other] = [1, 2, 3].map(|n| ViewKey::from_secret([n; 32]));
+        let views = [mine.clone()];
+        for code in [ErrorCode::NotMine, ErrorCode::Malformed] {
+            let plain = opened(HailAnswer::Error(code), &views, &his.key());
+            assert!(matches!(plain, Err(SpeakFault::Unopened(said)) if said == code), "{plain:?}");
+            let said = wire::encode(&PayAnswer::Error(code));
+            let seals = |key: &ViewKey| seal::seal(key, &mine.key(), &said, &mut chance()).unwrap();
+            let sealed = opened(HailAnswer::Sealed(seals(&his)), &views, &his.key());
+            assert_eq!(sealed.unwrap(), PayAnswer::Error(code));
+            assert!(!code.is_passing(), "the payer takes the units back");
+            let strangers = opened(HailAnswer::Sealed(seals(&other)), &views, &his.key());
+            assert!(matches!(strangers, Err(SpeakFault::Garbled)), "{strangers:?}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use protocol::node::chance::chance_bytes;
 use protocol::pay::Receipt;
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
-use protocol::wire::{ErrorCode, PayAnswer};
+use protocol::wire::PayAnswer;
 
 impl Core {
     pub(super) fn offer_answered(&mut self, id: &PaymentId, answer: OfferReply) {
@@ -88,9 +88,7 @@ impl Core {
                 let code = body.code;
                 self.wallet.refused(id, code, Some(refusal), now)
             }
-            PayAnswer::Error(
-                ErrorCode::Busy | ErrorCode::Unavailable | ErrorCode::NotMine | ErrorCode::Malformed,
-            ) => {
+            PayAnswer::Error(code) if code.is_passing() => {
                 self.jobs.unanswered(Flight::Send(*id));
                 return Ok(());
             }
@@ -100,9 +98,9 @@ impl Core {
                 return Ok(());
             }
         };
-        // A certified payment stays sent: it is the payee's, and he is asked again. A direct one is on its way back.
+        // A certified payment stays issued: it is the payee's, and he is asked again. A direct one is on its way back.
         let _ = self.take(decision);
-        match self.wallet.open_payment(id).is_some_and(|p| p.state == State::Sent) {
+        match self.wallet.open_payment(id).is_some_and(|p| p.state == State::Issued) {
             true => self.jobs.unanswered(Flight::Send(*id)),
             false => self.jobs.done(&Flight::Send(*id)),
         }
@@ -127,6 +125,7 @@ impl Core {
                     payment.state,
                     State::Sent
                         | State::Posted
+                        | State::Issued
                         | State::Receipted
                         | State::Confirmed
                         | State::TakingBack(_)

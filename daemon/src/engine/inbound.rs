@@ -113,7 +113,10 @@ impl Inbox {
     async fn asked(&self, letter: Letterhead, peer: PeerId) -> Option<PayAnswer> {
         match letter.ask {
             PayAsk::Offer(offer) => self.offered(letter.from, offer).await,
-            PayAsk::Pay(payment) => self.paid(letter.from, *payment, Some(peer)).await,
+            PayAsk::Pay(payment) => self.paid(letter.from, *payment, None, Some(peer)).await,
+            PayAsk::Again(payment, receipt) => {
+                self.paid(letter.from, *payment, Some(receipt), Some(peer)).await
+            }
             PayAsk::Answered(id, answer) => self.answered(letter.from, id, *answer).await,
             PayAsk::Confirm(id, receipt) => self.confirmed(letter.from, id, receipt).await,
         }
@@ -179,11 +182,12 @@ impl Inbox {
         Some(if good { PayAnswer::Noted } else { PayAnswer::Error(ErrorCode::NotFound) })
     }
 
-    /// Takes a payment, or says why not; `peer` brought it, or the mailbox did.
+    /// Takes a payment, or says why not; `peer` brought it, or the mailbox did. Its payer may show the receipt that he has.
     pub(super) async fn paid(
         &self,
         from: Introduction,
         payment: Payment,
+        receipt: Option<Signed<Receipt>>,
         peer: Option<PeerId>,
     ) -> Option<PayAnswer> {
         let shared = self.engine.shared.clone();
@@ -207,12 +211,14 @@ impl Inbox {
         }
         let standing = self.standing(&order.payer);
         let checked = self.contacts.caller(&from);
+        let is_offered = receipt.is_none();
         let verified = tokio::task::spawn_blocking(move || {
             let keys = shared.keys();
             let nodes = shared.persona.nodes();
             let reader = Reader {
                 owner: shared.persona.owner,
                 nodes: &nodes,
+                receipt: receipt.as_ref(),
                 keys: &keys,
                 standing,
                 checked,
@@ -224,6 +230,10 @@ impl Inbox {
             Ok(verified) => verified,
             Err(flaw) => {
                 tracing::info!(?peer, code = flaw.code().word(), "a payment is refused");
+                // Who shows a receipt takes nothing back over a no: it is neither remembered nor signed.
+                if !is_offered {
+                    return Some(PayAnswer::Error(flaw.code()));
+                }
                 if flaw.is_for_good(&signed) {
                     let refused = |reply| Input::Refuse(Box::new(request), order_digest, reply);
                     self.engine.ask(refused).await.ok()?;

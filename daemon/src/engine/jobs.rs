@@ -99,7 +99,9 @@ impl Jobs {
         for payment in wallet.open_payments() {
             match payment.state {
                 State::Asking => self.launch(Flight::Offer(payment.id), || Job::Offer(payment.clone())),
-                State::Sent => self.launch(Flight::Send(payment.id), || Job::Send(payment.clone())),
+                State::Sent | State::Issued => {
+                    self.launch(Flight::Send(payment.id), || Job::Send(payment.clone()))
+                }
                 _ => {}
             }
             if payment.is_to_seal(now) {

@@ -25,6 +25,7 @@ use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode, Letterhead, Parcel, P
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// How often the mailbox is looked into while the bank is in reach.
 const COLLECT_EVERY: Duration = Duration::from_secs(60);
@@ -47,16 +48,24 @@ pub struct MailState {
 
 /// The mailbox as tasks share it.
 #[derive(Debug, Default)]
-pub struct MailWindow(Mutex<MailState>);
+pub struct MailWindow {
+    state: Mutex<MailState>,
+    wanted: Notify,
+}
 
 impl MailWindow {
     /// How it looks.
     pub fn state(&self) -> MailState {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Looks into it at once: what stood in the way of its mail may be gone.
+    pub fn look_again(&self) {
+        self.wanted.notify_one();
     }
 
     fn set(&self, change: impl FnOnce(&mut MailState)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+        change(&mut self.state.lock().unwrap_or_else(PoisonError::into_inner));
     }
 }
 
@@ -105,12 +114,14 @@ impl Mailroom {
     /// Looks into the mailbox whenever the bank comes into reach, and now and then, for ever.
     pub async fn run(mut self, net: Net) {
         let mut status = net.status();
+        let shared = self.engine.shared.clone();
         let mut ticks = tokio::time::interval(COLLECT_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut was_there = false;
         loop {
             let due = tokio::select! {
                 _ = ticks.tick() => true,
+                () = shared.mail.wanted.notified() => true,
                 changed = status.changed() => match changed {
                     Ok(()) => false,
                     Err(_) => return,
@@ -293,7 +304,7 @@ impl Mailroom {
             }
             Letter::Payment(from, id, payment) => {
                 let payer = from.certificate.unverified().owner;
-                match self.inbox.paid(from, *payment, None).await {
+                match self.inbox.paid(from, *payment, None, None).await {
                     None => Handled::Hindered,
                     Some(answer) if let Some(handled) = hindrance(&answer, last_look) => handled,
                     Some(answer) => self.answer(&payer, id, order, answer).await,

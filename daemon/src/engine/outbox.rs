@@ -175,14 +175,19 @@ impl Outbox {
         let flight = Flight::Send(payment.id);
         let Some(message) = payment.message.clone() else { return Input::Unanswered(flight) };
         let at_hand = payment.request.as_ref().map(Signed::unverified);
-        let party = match self.contacts.party(&payment.payee, at_hand).await {
+        // What is his already goes to him whatever the bank says of his standing.
+        let party = match payment.is_his() {
+            true => self.contacts.anybody(&payment.payee, at_hand).await,
+            false => self.contacts.party(&payment.payee, at_hand).await,
+        };
+        let party = match party {
             Ok(party) => party,
             Err(fault) => {
                 tracing::debug!(payment = %payment.id, %fault, "the payee is not reached");
                 return Input::Unanswered(flight);
             }
         };
-        match self.contacts.speak(&party, at_hand, PayAsk::Pay(Box::new(message))).await {
+        match self.contacts.speak(&party, at_hand, payment.shown(message)).await {
             Ok(answer) => Input::PayAnswered(payment.id, answer, party.identity.node),
             Err(fault) => {
                 tracing::debug!(payment = %payment.id, %fault, "sent, not answered");
@@ -249,6 +254,7 @@ impl Outbox {
 fn failed(fault: SpeakFault) -> OfferReply {
     match fault {
         SpeakFault::Papers(why) => OfferReply::Failed(NotDone::BadRequest(why)),
+        SpeakFault::Unopened(code) => OfferReply::Failed(NotDone::Declined(code)),
         SpeakFault::Unknown | SpeakFault::Unreachable(_) | SpeakFault::Garbled | SpeakFault::Store(_) => {
             OfferReply::Retry(NotDone::Unreachable)
         }

@@ -236,6 +236,7 @@ impl Core {
         let Some(keys) = self.keyring.open(now) else { return };
         let views = (FIRST_GENERATION..generation).rev().take(PAST_VIEWS).map(|n| keys.seed().view(n));
         self.shared.set_past_views(views.collect());
+        self.shared.mail.look_again();
     }
 
     /// Locked again, the keys of earlier generations leave memory.

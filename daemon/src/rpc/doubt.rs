@@ -9,7 +9,6 @@ use crate::wallet::doubt::{Awaited, Doubt, Doubtful};
 use crate::wallet::paying::State;
 use protocol::code::PublicCode;
 use protocol::money::Units;
-use protocol::pay::Mode;
 use protocol::time::Timestamp;
 use protocol::wire::{CasePart, CaseStep};
 
@@ -77,18 +76,12 @@ fn words(wallet: &Wallet, doubt: &Doubt, awaiting: &str) -> (String, String) {
     match &doubt.what {
         Doubtful::Payment(id) => {
             let open = wallet.open_payment(id);
-            let direct =
-                open.and_then(|p| p.order.as_ref()).is_some_and(|o| o.unverified().mode == Mode::Direct);
             match open.map(|payment| &payment.state) {
-                Some(State::Sent) if direct => (
+                Some(State::Sent) => (
                     format!("signed and sent; {awaiting} has not answered, so he may have it or not"),
                     format!(
                         "wait, it is sent again by itself; or ask for it back: stermina pay reclaim {id}"
                     ),
-                ),
-                Some(State::Sent) => (
-                    format!("the bank has made it {awaiting}'s; his receipt is awaited"),
-                    "wait, it is sent again by itself; it can't be asked back".to_owned(),
                 ),
                 Some(State::Reclaiming) => both(
                     "you have asked for it back; whoever has it may object until the date, then it comes to your account",
@@ -97,6 +90,12 @@ fn words(wallet: &Wallet, doubt: &Doubt, awaiting: &str) -> (String, String) {
                 Some(State::TakingBack(_)) if doubt.awaiting == Awaited::Owner => both(
                     "the payee did not take it; the bank gives it back",
                     "stermina unlock: then the bank is asked",
+                ),
+                Some(State::Posted) => (
+                    open.map(|payment| super::mail::posted(payment, awaiting)).unwrap_or_default(),
+                    format!(
+                        "wait; or take it back while nobody has collected it: stermina payment cancel {id}"
+                    ),
                 ),
                 _ => both("the bank is asked; it is asked again by itself", "wait"),
             }

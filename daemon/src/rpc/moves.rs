@@ -4,7 +4,7 @@ use super::server::Desk;
 use super::{api, code, view};
 use crate::engine::{BankCall, CallFault, RequestOrder};
 use crate::store::Store;
-use crate::wallet::banking::CallKey;
+use crate::wallet::banking::{BankRefusal, CallKey};
 use crate::wallet::paying::{NewPayment, PayRefusal};
 use protocol::body::{self, Text};
 use protocol::code::Payable;
@@ -96,7 +96,7 @@ impl Desk {
             token: caller.token.clone(),
             answered: call,
         };
-        let id = match self.pay_patiently(new).await {
+        let id = match self.spend_patiently(|| self.engine().pay(new.clone())).await {
             Ok(id) => id,
             Err(fault) => return Err(self.with_what_is_at_the_bank(code::call(fault, currency)).await),
         };
@@ -129,16 +129,20 @@ impl Desk {
         }
     }
 
-    /// Begins a payment; if units are just being renewed at the bank, waits a moment for them.
-    async fn pay_patiently(&self, new: NewPayment) -> Result<PaymentId, CallFault> {
+    /// Spends; if units are just being renewed at the bank, waits a moment for them.
+    async fn spend_patiently<T, F>(&self, spend: impl Fn() -> F) -> Result<T, CallFault>
+    where
+        F: Future<Output = Result<T, CallFault>>,
+    {
         let mut events = self.shared().newest_event.subscribe();
         let until = tokio::time::sleep(RENEWAL_PATIENCE);
         tokio::pin!(until);
         loop {
-            let short = match self.engine().pay(new.clone()).await {
-                Err(CallFault::Pay(PayRefusal::Short { free, asked })) => {
-                    CallFault::Pay(PayRefusal::Short { free, asked })
-                }
+            let short = match spend().await {
+                Err(
+                    short @ (CallFault::Pay(PayRefusal::Short { .. })
+                    | CallFault::Bank(BankRefusal::Short { .. })),
+                ) => short,
                 other => return other,
             };
             let renewing = self.engine().look(|wallet, _| wallet.holdings().at_bank).await?;
@@ -180,7 +184,8 @@ impl Desk {
         call: impl FnOnce(Units) -> BankCall,
     ) -> Result<api::Operation, RpcError> {
         let key = self.call_key(method, caller, &asked.key, &asked)?;
-        let started = self.engine().bank(call(asked.units), key).await;
+        let call = call(asked.units);
+        let started = self.spend_patiently(|| self.engine().bank(call, key.clone())).await;
         let id: RequestId = started.map_err(|fault| code::call(fault, &self.owner().currency))?;
         self.operation(&id)
     }

@@ -11,6 +11,7 @@ use crate::engine::{BankCall, Engine, Input, Shared};
 use crate::store::{Page, RedbStore, Store, StoreFault};
 use crate::wallet::banking::OpState;
 use crate::wallet::history::{self, Movement};
+use crate::wallet::paying::State;
 use crate::wallet::policy::Policy;
 use crate::wallet::token::Token;
 use crate::wallet::{Owner, Wallet};
@@ -423,7 +424,10 @@ impl Workstation for Desk {
     }
 
     async fn payment_wait(&self, _: &Caller, asked: api::WaitPayment) -> Result<api::Payment, RpcError> {
-        let settled = |p: &api::Payment| p.outcome == "done" || p.outcome == "not_done";
+        // Certified money is the payee's before he has it: whoever waits, waits for his receipt.
+        let settled = |p: &api::Payment| {
+            (p.outcome == "done" || p.outcome == "not_done") && p.state != State::Issued.word()
+        };
         self.wait(asked.payment.0, asked.seconds, || self.payment(&asked.payment), settled).await
     }
 

@@ -126,6 +126,9 @@ fn explain(payment: &Outgoing, payee: &str, currency: &Currency) -> (String, Opt
             plain(format!("sent; {payee}'s receipt is awaited, the payment is sent again by itself"))
         }
         State::Posted => plain(mail::posted(payment, payee)),
+        State::Issued => plain(format!(
+            "done: the bank has issued it to {payee}, finally; {payee} has not collected it yet, and is told by itself until then"
+        )),
         State::Receipted => plain(format!("{payee} has it; final once {payee} has been to the bank")),
         State::Confirmed => plain(format!("{payee} has it, finally")),
         State::TakingBack(_) if mail::was_withdrawn(payment) => plain(format!(

@@ -60,7 +60,10 @@ impl Wallet {
             | BankAnswer::Vault(_)
             | BankAnswer::VaultRecords(..)
             | BankAnswer::Bulletins(_)
-            | BankAnswer::RootPath(_) => return Err(BankFlaw::DoesNotFit),
+            | BankAnswer::RootPath(_)
+            | BankAnswer::Held(..)
+            | BankAnswer::Hold(_)
+            | BankAnswer::Holds(..) => return Err(BankFlaw::DoesNotFit),
         }
         Ok(Decision::new(draft, ()))
     }

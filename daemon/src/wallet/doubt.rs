@@ -3,7 +3,7 @@
 use super::Wallet;
 use super::banking::{BankOp, Operation};
 use super::claiming::{CaseRecord, ClaimState, Claiming};
-use super::paying::{Outgoing, PaymentOutcome, State};
+use super::paying::{Outgoing, State};
 use super::reclaiming::ReclaimTold;
 use super::reserve::{Holder, OwnNote};
 use protocol::id::{Key, PaymentId, RequestId};
@@ -59,7 +59,7 @@ pub struct Doubt {
 impl Wallet {
     /// Everything whose outcome is awaited; the sums of the holdings are made of it.
     pub fn doubts(&self) -> Vec<Doubt> {
-        let payments = self.open_payments().filter(|p| p.state.outcome() != PaymentOutcome::Asking);
+        let payments = self.open_payments().filter(|p| p.holds_money());
         let payments = payments.map(|p| self.payment_in_doubt(p));
         let ops = self.open_bank_ops().filter(|op| stands_alone(op)).map(op_in_doubt);
         let disputed = self.notes().filter_map(disputed);
@@ -88,6 +88,7 @@ impl Wallet {
 
     fn payment_in_doubt(&self, payment: &Outgoing) -> Doubt {
         let asked = |what: Operation| self.open_bank_ops().any(|op| op.what == what);
+        let left = payment.post.as_ref().filter(|_| payment.state == State::Posted);
         let awaiting = match payment.state {
             State::TakingBack(_) if !asked(Operation::TakeBack(payment.id)) => Awaited::Owner,
             State::Certifying | State::TakingBack(_) | State::Reclaiming => Awaited::Bank,
@@ -99,7 +100,7 @@ impl Wallet {
             units: payment.amount,
             awaiting,
             since: payment.created,
-            until: payment.until,
+            until: payment.until.or(left.map(|post| post.until)),
         }
     }
 

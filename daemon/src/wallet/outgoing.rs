@@ -10,7 +10,7 @@ use protocol::note::NoteTable;
 use protocol::pay::{Order, Payment, Receipt, Refusal, Request};
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
-use protocol::wire::ErrorCode;
+use protocol::wire::{ErrorCode, PayAsk};
 use serde::{Deserialize, Serialize};
 
 /// A payment going out.
@@ -71,6 +71,8 @@ pub enum State {
     Sent,
     /// On its way to the payee's mailbox or in it, and nowhere else: no other wire has carried it.
     Posted,
+    /// Certified: the bank has issued it to the payee's key, and he has not answered yet. It is his, whenever he collects it.
+    Issued,
     /// The payee has it.
     Receipted,
     /// The payee has it, and has been to the bank with it.
@@ -124,7 +126,7 @@ pub enum PaymentOutcome {
 }
 
 impl State {
-    /// Whether something is still to be done about it.
+    /// Whether something is still to be done about it: be it only that the payee is told what is his.
     pub fn is_open(&self) -> bool {
         matches!(
             self,
@@ -132,6 +134,7 @@ impl State {
                 | State::Certifying
                 | State::Sent
                 | State::Posted
+                | State::Issued
                 | State::TakingBack(_)
                 | State::Reclaiming
         )
@@ -144,6 +147,7 @@ impl State {
             State::Certifying => "certifying",
             State::Sent => "sent",
             State::Posted => "posted",
+            State::Issued => "issued",
             State::Receipted => "receipted",
             State::Confirmed => "confirmed",
             State::NotDone(_) => "not_done",
@@ -160,7 +164,9 @@ impl State {
     pub fn outcome(&self) -> PaymentOutcome {
         match self {
             State::Asking => PaymentOutcome::Asking,
-            State::Receipted | State::Confirmed | State::Taken(_) | State::Passed => PaymentOutcome::Done,
+            State::Issued | State::Receipted | State::Confirmed | State::Taken(_) | State::Passed => {
+                PaymentOutcome::Done
+            }
             State::NotDone(_) | State::Returned(_) | State::Reclaimed => PaymentOutcome::NotDone,
             State::Certifying | State::Sent | State::Posted | State::TakingBack(_) | State::Reclaiming => {
                 PaymentOutcome::InDoubt
@@ -186,6 +192,20 @@ impl Outgoing {
         let signed = his.into_iter().flatten().any(|key| receipt.check_by(&key).is_ok());
         let ours = self.order.as_ref().is_some_and(|order| order.digest() == body.order);
         signed && ours && body.payee == self.payee && body.amount == self.amount
+    }
+
+    /// Whether the money is the payee's already, by his receipt or because the bank has issued it to him.
+    pub fn is_his(&self) -> bool {
+        self.state.outcome() == PaymentOutcome::Done
+    }
+
+    /// How its message is shown to the payee. With his receipt, once there is one: the machine that gave it may be lost,
+    /// and then the next one takes the payment for its sake.
+    pub fn shown(&self, message: Payment) -> PayAsk {
+        match &self.receipt {
+            Some(receipt) => PayAsk::Again(Box::new(message), receipt.clone()),
+            None => PayAsk::Pay(Box::new(message)),
+        }
     }
 
     pub(super) fn entry(&self, movement: Movement, units: Units) -> NewEntry {

@@ -339,8 +339,10 @@ impl Wallet {
                 draft.put(Change::Outgoing(Outgoing { receipt: Some(receipt), ..payment.clone() }));
                 return Decision::new(draft, true);
             }
-            State::Sent | State::Posted | State::TakingBack(_) if confirmed => State::Confirmed,
-            State::Sent | State::Posted | State::TakingBack(_) => State::Receipted,
+            State::Sent | State::Posted | State::Issued | State::TakingBack(_) if confirmed => {
+                State::Confirmed
+            }
+            State::Sent | State::Posted | State::Issued | State::TakingBack(_) => State::Receipted,
             State::Receipted if confirmed => State::Confirmed,
             _ => return Decision::new(draft, matches!(payment.state, State::Receipted | State::Confirmed)),
         };
@@ -356,7 +358,7 @@ impl Wallet {
 
     /// The payee will not have it: the units must come back through the bank before they are spent again (threats H2).
     ///
-    /// A certified payment is the payee's already: it stays sent, and he is asked again.
+    /// A certified payment is the payee's already: it stays issued, and he is asked again.
     pub fn refused(
         &self,
         id: &PaymentId,
@@ -366,8 +368,7 @@ impl Wallet {
     ) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         let open = self.open_payment(id).filter(|p| matches!(p.state, State::Sent | State::Posted));
-        let direct = |p: &&Outgoing| p.order.as_ref().is_some_and(|o| o.unverified().mode == Mode::Direct);
-        if let Some(payment) = open.filter(direct) {
+        if let Some(payment) = open {
             let mut payment = payment.clone();
             payment.refusal = refusal;
             draft.then(Effect::Refresh);

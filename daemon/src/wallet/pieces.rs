@@ -60,11 +60,34 @@ impl Wallet {
 
     /// Of the units promised to `by`, some are free again, some promised to somebody else; the others are redeemed.
     pub(super) fn let_come(&self, draft: &mut Draft, by: Holder, free: &[Piece], kept: &[(Piece, Holder)]) {
+        self.place(draft, by, free, kept, &[]);
+    }
+
+    /// Of the units promised to `by`, some were handed on: gone like anything that was paid, so that they may come home
+    /// again. Some are promised to somebody else; the others are redeemed.
+    pub(super) fn let_pass(
+        &self,
+        draft: &mut Draft,
+        by: Holder,
+        handed_on: &[Piece],
+        kept: &[(Piece, Holder)],
+    ) {
+        self.place(draft, by, &[], kept, handed_on);
+    }
+
+    fn place(
+        &self,
+        draft: &mut Draft,
+        by: Holder,
+        free: &[Piece],
+        kept: &[(Piece, Holder)],
+        handed_on: &[Piece],
+    ) {
         for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
             let mut note = note.clone();
             let number = note.number;
-            let rest: Vec<Piece> = free.iter().copied().chain(kept.iter().map(|(piece, _)| *piece)).collect();
-            note.redeem(by, &rest);
+            let rest = free.iter().chain(handed_on).copied().chain(kept.iter().map(|(piece, _)| *piece));
+            note.redeem(by, &rest.collect::<Vec<Piece>>());
             free.iter().filter(|p| p.note == number).for_each(|p| note.free.insert(p.range));
             kept.iter().filter(|(p, _)| p.note == number).for_each(|(p, by)| note.hold(p.range, *by));
             let is_disputed = note.held.iter().any(|hold| matches!(hold.by, Holder::Disputed(_)));

@@ -90,15 +90,17 @@ impl Outgoing {
             (State::Posted, Some(post)) => post.item.is_none() && !post.back,
             (State::Sent, Some(post)) => post.item.is_none() && post.refused.is_none(),
             (State::Sent, None) => waits && self.may_be_collected(now),
+            // For ever: when its time in the mailbox is over it is put there once more.
+            (State::Issued, Some(post)) => {
+                (post.item.is_none() && post.refused.is_none()) || now.is_past(post.until)
+            }
+            (State::Issued, None) => waits,
             _ => false,
         }
     }
 
     fn may_be_collected(&self, now: Timestamp) -> bool {
-        let runs = |order: &Signed<Order>| {
-            let body = order.unverified();
-            body.mode == Mode::Certified || now < body.expires
-        };
+        let runs = |order: &Signed<Order>| now < order.unverified().expires;
         self.message.is_some() && self.order.as_ref().is_some_and(runs)
     }
 
@@ -161,7 +163,7 @@ impl Wallet {
             return draft.put_payment(payment, State::Posted);
         }
         draft.then(Effect::Send(payment.id));
-        draft.put_payment(payment, State::Sent);
+        draft.put_payment(payment, if direct { State::Sent } else { State::Issued });
     }
 
     /// A payment was sealed: the bank is asked to keep it, with the same bytes until it answers.
@@ -252,12 +254,11 @@ impl Wallet {
     pub fn back_from_mailbox(&self, id: &PaymentId, now: Timestamp) -> Result<Decision<()>, BackRefusal> {
         let mut draft = Draft::at(self, now);
         let payment = self.open_payment(id).ok_or(BackRefusal::NotPosted)?;
-        let certified = payment.order.as_ref().is_some_and(|o| o.unverified().mode == Mode::Certified);
         match payment.state {
             State::Posted => self.ask_back(&mut draft, payment),
             // Asked before, and on its way back.
             State::TakingBack(_) if payment.post.as_ref().is_some_and(|post| post.back) => {}
-            State::Sent | State::Certifying if certified => return Err(BackRefusal::Certified),
+            State::Issued | State::Certifying => return Err(BackRefusal::Certified),
             State::Sent => return Err(BackRefusal::Sent),
             _ => return Err(BackRefusal::NotPosted),
         }

@@ -162,6 +162,11 @@ impl Wallet {
         if let Some(earlier) = &known.earlier {
             return Decision::reply(Wallet::earlier_answer(earlier, &order, node));
         }
+        // What a lost machine of ours gave a receipt for is as much ours as certified money: no limit and no earlier no
+        // of this machine counts against it.
+        if payment.was_taken_before() {
+            return self.receive_again(payment, order, known, node, now);
+        }
         let direct = payment.order().mode == Mode::Direct;
         if direct && known.request.as_ref().is_some_and(|record| !record.takes_directly(&order)) {
             return Decision::reply(Verdict::Error(ErrorCode::NeedCertified));
@@ -301,7 +306,8 @@ impl Wallet {
             let number = draft.note_number();
             numbers.push(number);
             // To a key from before the restore: the other copy may have had it, and handed it on.
-            if self.fence().is_some() && payment.request().node != node.key() {
+            let fenced = self.fence().is_some() && payment.request().node != node.key();
+            if fenced || payment.was_taken_before() {
                 draft.put(Change::Fenced(number));
             }
             draft.put(Change::Note(OwnNote {
@@ -309,7 +315,7 @@ impl Wallet {
                 note: (**note).clone(),
                 hint,
                 confirmed: certified,
-                free: self.not_here_already(note, &known.notes),
+                free: self.not_here_already(payment, note, &known.notes),
                 held: Vec::new(),
                 redeemed: RangeSet::empty(),
                 from: Some((payer.owner(), body.payment)),
@@ -342,9 +348,12 @@ impl Wallet {
             lost: Units::ZERO,
             notes: numbers,
         }));
-        let mut record = known.record(payment);
-        record.paid.get_or_insert((payer.owner(), body.payment));
-        draft.put(Change::Request(record));
+        let waited_for = known.request.is_some() && payment.was_taken_before();
+        if !waited_for {
+            let mut record = known.record(payment);
+            record.paid.get_or_insert((payer.owner(), body.payment));
+            draft.put(Change::Request(record));
+        }
         let entry = NewEntry {
             movement: Movement::Received,
             units: body.amount,
@@ -353,22 +362,49 @@ impl Wallet {
             memo: payment.memo().clone(),
             id: body.payment.0,
         };
-        let (back, entry) = (self.here_already(payment, &known.notes), entry);
+        let back = self.here_already(payment, &known.notes);
+        let back =
+            back.plus(self.handed_on_by_the_lost_one(&mut draft, payment, &known.notes)).unwrap_or(back);
         draft.record(entry.clone(), self.account().map(|a| a.units));
         if !back.is_zero() {
             let passed = NewEntry { movement: Movement::Passed, units: back, ..entry };
             draft.record(passed, self.account().map(|a| a.units));
         }
-        draft.event(Happening::Received {
-            payment: body.payment,
-            payer: payer.owner(),
-            units: body.amount,
-            request: payment.request().id,
-        });
+        // Whoever has the lost machine can sign such a receipt: nobody who waits for a request hands anything out for it.
+        if !waited_for {
+            draft.event(Happening::Received {
+                payment: body.payment,
+                payer: payer.owner(),
+                units: body.amount,
+                request: payment.request().id,
+            });
+        }
         if !certified {
             draft.then(Effect::Refresh);
         }
         Decision::new(draft, Verdict::Receipt(receipt))
+    }
+
+    /// A payment that a lost machine of ours gave a receipt for comes in behind the fence. What is wrong with it is no
+    /// refusal: its payer has our word already. Two chains over its units are kept as evidence.
+    fn receive_again(
+        &self,
+        payment: &VerifiedPayment,
+        order: Digest,
+        known: &Known,
+        node: &Signer,
+        now: Timestamp,
+    ) -> Decision<Verdict> {
+        let Some((code, own, theirs)) = self.clash(payment, &known.notes) else {
+            return self.credit(payment, order, known, node, now);
+        };
+        let mut draft = Draft::at(self, now);
+        if code == ErrorCode::Fork
+            && let Some(fork) = fork_of(own, theirs, payment, known, now)
+        {
+            draft.put_fork(fork, known);
+        }
+        Decision::new(draft, Verdict::Error(code))
     }
 
     /// Compares the payment's chains with all that we hold or held over the same roots (threats X1).
@@ -384,6 +420,9 @@ impl Wallet {
                 Relation::Seen if self.went_through_the_lost_machine(theirs, ours) => None,
                 Relation::Seen => Some(ErrorCode::DuplicateNote),
                 Relation::Fork { .. } => Some(ErrorCode::Fork),
+                Relation::ComesHome if self.the_lost_one_had(payment, own) => {
+                    self.is_on_its_way_back(own, theirs.holding().range).then_some(ErrorCode::Busy)
+                }
                 Relation::ComesHome => self.comes_home(own, theirs.holding().range),
             };
             code.map(|code| (code, own, theirs))
@@ -393,19 +432,21 @@ impl Wallet {
     /// Our units come home, unless we know better. A payee who refused them, saw them taken back, and pays with
     /// them afterwards has signed nothing twice: it is ours to remember that they are redeemed.
     fn comes_home(&self, own: &OwnNote, range: Range) -> Option<ErrorCode> {
-        let promised = |to_bank: bool| {
-            let overlapping = own.held.iter().filter(move |hold| hold.range.overlaps(range));
-            overlapping.filter(move |hold| hold.by.is_bank() == to_bank)
-        };
+        let mut promised = own.held.iter().filter(|hold| hold.range.overlaps(range));
         if own.redeemed.overlaps(range) {
             return Some(ErrorCode::Clash);
         }
         // Were they still here, or only promised to the bank, our key would be signing somewhere else.
-        if own.free.overlaps(range) || promised(true).next().is_some() {
+        if own.free.overlaps(range) || promised.any(|hold| hold.by.is_bank()) {
             return Some(ErrorCode::Fork);
         }
-        // On their way back through the bank: whose they are it has to say first.
-        promised(false).any(|hold| self.is_coming_back(&hold.by)).then_some(ErrorCode::Busy)
+        self.is_on_its_way_back(own, range).then_some(ErrorCode::Busy)
+    }
+
+    /// On their way back through the bank: whose they are it has to say first.
+    fn is_on_its_way_back(&self, own: &OwnNote, range: Range) -> bool {
+        let mut promised = own.held.iter().filter(|hold| hold.range.overlaps(range));
+        promised.any(|hold| self.is_coming_back(&hold.by))
     }
 
     fn is_coming_back(&self, by: &Holder) -> bool {

@@ -18,7 +18,7 @@ use protocol::body::Body;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::note::{Checked, Destination, Note, NoteTable, Relation, compare};
-use protocol::pay::{Mode, Receipt};
+use protocol::pay::Receipt;
 use protocol::range::{Range, RangeSet};
 use protocol::sign::Signed;
 use protocol::time::{DAY_SECONDS, Timestamp};
@@ -58,7 +58,7 @@ pub enum ReclaimRefusal {
     NotSent(&'static str),
     /// The bank has made the units the payee's.
     #[error(
-        "the bank has made a certified payment the payee's own: it can't be reclaimed, and is sent again until he answers"
+        "the bank has made a certified payment the payee's own: you have paid, it can't be reclaimed, and waits for him"
     )]
     Certified,
 }
@@ -69,6 +69,8 @@ struct Fates {
     open: Vec<Piece>,
     returned: Vec<Piece>,
     passed: Vec<Piece>,
+    /// Of those: handed on to a key that may still have them.
+    handed_on: Vec<Piece>,
     shown: Shown,
     proof: Vec<Note>,
 }
@@ -87,10 +89,8 @@ impl Wallet {
         match payment.state {
             State::Reclaiming => return Ok(Decision::reply(*id)),
             State::Sent => {}
+            State::Issued => return Err(ReclaimRefusal::Certified),
             _ => return Err(ReclaimRefusal::NotSent(payment.state.word())),
-        }
-        if payment.order.as_ref().is_none_or(|order| order.unverified().mode != Mode::Direct) {
-            return Err(ReclaimRefusal::Certified);
         }
         let mut draft = Draft::at(self, now);
         if let Some((method, key, params)) = call {
@@ -246,7 +246,7 @@ impl Wallet {
         }
         let disputed: Vec<_> =
             fates.shown.unproved.iter().map(|piece| (*piece, Holder::Disputed(None))).collect();
-        self.let_come(draft, self.holder_of(op), &[], &disputed);
+        self.let_pass(draft, self.holder_of(op), &fates.handed_on, &disputed);
         let balance = match &letter {
             Some(letter) => self.keep_letter(draft, letter),
             None => self.account().map(|a| a.units),
@@ -262,6 +262,9 @@ impl Wallet {
                     draft.record(op.entry(Movement::Passed, told.passed), balance);
                 }
                 self.record_lost(draft, op, &fates.shown, incoming);
+                // Whoever paid with it need not show it any more, wherever it has gone from here.
+                let bad = [&fates.shown.lost[..], &fates.shown.unproved].concat();
+                self.confirm(draft, op, incoming, &bad);
             }
         }
         let op = BankOp { told: Some(told), ..op.clone() };
@@ -343,6 +346,12 @@ impl Wallet {
                 let going_on = self.going_on(piece, table);
                 if covers(piece, &going_on) {
                     fates.passed.push(piece);
+                    let at_a_key = |(_, note): &(Range, Note)| {
+                        note.holding().is_ok_and(|held| matches!(held.to, Destination::Key(_)))
+                    };
+                    if going_on.iter().all(at_a_key) {
+                        fates.handed_on.push(piece);
+                    }
                     fates.proof.extend(going_on.into_iter().map(|(_, note)| note));
                     return Ok(());
                 }

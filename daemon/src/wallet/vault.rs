@@ -217,16 +217,54 @@ impl Wallet {
         self.fence.is_some() && ours.iter().all(|own| own.note.holding().is_ok_and(|held| held.tip != tip))
     }
 
-    /// The units of a note that comes in, without those that are here already by a longer way.
-    pub(super) fn not_here_already(&self, note: &VerifiedNote, ours: &[OwnNote]) -> RangeSet {
+    /// The units of a note that comes in, without those that are here already: by a longer way, or because the bank has
+    /// given back what the lost machine had paid and got again.
+    pub(super) fn not_here_already(
+        &self,
+        payment: &VerifiedPayment,
+        note: &VerifiedNote,
+        ours: &[OwnNote],
+    ) -> RangeSet {
         let mut free = RangeSet::from_iter([note.holding().range]);
         longer_ways(note, ours).for_each(|range| free.remove(range));
+        let shorter = ours.iter().filter(|own| self.the_lost_one_had(payment, own));
+        for own in shorter.filter(|own| compare(&own.note, note) == Relation::ComesHome) {
+            own.redeemed.iter().for_each(|range| free.remove(range));
+        }
         free
+    }
+
+    /// Whether a payment that a lost machine took may go on from this note: that machine had it, and has paid with it since.
+    pub(super) fn the_lost_one_had(&self, payment: &VerifiedPayment, own: &OwnNote) -> bool {
+        payment.was_taken_before() && self.is_fenced(own)
+    }
+
+    /// A payment that a lost machine took shows that it had handed on units which are still free behind the fence: they
+    /// are gone there, and here by the way they came back. Says how many.
+    pub(super) fn handed_on_by_the_lost_one(
+        &self,
+        draft: &mut Draft,
+        payment: &VerifiedPayment,
+        ours: &[OwnNote],
+    ) -> Units {
+        let mut handed_on = Vec::new();
+        for own in ours.iter().filter(|own| self.the_lost_one_had(payment, own)) {
+            let coming = payment.notes().iter().filter(|n| compare(&own.note, n) == Relation::ComesHome);
+            let coming: Vec<Range> = coming.map(|note| note.holding().range).collect();
+            let mut left = own.clone();
+            coming.iter().for_each(|range| left.free.remove(*range));
+            let gone = own.free.units().minus(left.free.units()).unwrap_or_default();
+            if !gone.is_zero() {
+                handed_on.push(gone);
+                draft.put(Change::Note(left));
+            }
+        }
+        Units::sum(handed_on).unwrap_or_default()
     }
 
     /// How many units of a payment are here already by a longer way.
     pub(super) fn here_already(&self, payment: &VerifiedPayment, ours: &[OwnNote]) -> Units {
-        let left = payment.notes().iter().map(|note| self.not_here_already(note, ours).units());
+        let left = payment.notes().iter().map(|note| self.not_here_already(payment, note, ours).units());
         let left = Units::sum(left).unwrap_or_default();
         payment.order().amount.minus(left).unwrap_or_default()
     }

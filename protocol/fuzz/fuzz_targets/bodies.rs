@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::bank::{
     AccountQuery, Activation, ActivationLetter, AddressRecord, Admission, Bulletin, Certificate, Claim,
-    DirectoryHead, Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, Withdrawal,
+    DirectoryHead, Hold, HoldAct, Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, Withdrawal,
 };
 use protocol::body::Body;
 use protocol::key::KeyTicket;
@@ -51,6 +51,8 @@ fuzz_target!(|input: &[u8]| {
         22 => read::<NodeQuery>(bytes),
         23 => read::<Claim>(bytes),
         24 => read::<Admission>(bytes),
-        _ => read::<Reclaim>(bytes),
+        25 => read::<Reclaim>(bytes),
+        26 => read::<Hold>(bytes),
+        _ => read::<HoldAct>(bytes),
     }
 });

@@ -25,6 +25,26 @@ pub enum LetterKind {
     Recovery = 7,
     /// A claim was judged: units were taken from the account.
     Charge = 8,
+    /// Units of the account are kept for an order.
+    Hold = 9,
+    /// A hold ended: units came to the shop's account.
+    Released = 10,
+    /// Units of a hold came back to the buyer's account.
+    Returned = 11,
+    /// The takings went from the shop's account to its company's.
+    SweepOut = 12,
+    /// The takings of a shop came to its company's account.
+    SweepIn = 13,
+    /// Rent, or a part of it, was taken from the account.
+    RentOut = 14,
+    /// Rent, or a part of it, came to the account.
+    RentIn = 15,
+    /// The caution of a lease was taken from the account.
+    Caution = 16,
+    /// A lease ended: what is left of the caution came back to the account.
+    CautionBack = 17,
+    /// A lease ended: a part of the caution came to the company's account.
+    CautionKept = 18,
 }
 
 impl LetterKind {
@@ -39,6 +59,16 @@ impl LetterKind {
             LetterKind::Reclaim => "reclaim",
             LetterKind::Recovery => "recovery",
             LetterKind::Charge => "charge",
+            LetterKind::Hold => "hold",
+            LetterKind::Released => "released",
+            LetterKind::Returned => "returned",
+            LetterKind::SweepOut => "sweep_out",
+            LetterKind::SweepIn => "sweep_in",
+            LetterKind::RentOut => "rent_out",
+            LetterKind::RentIn => "rent_in",
+            LetterKind::Caution => "caution",
+            LetterKind::CautionBack => "caution_back",
+            LetterKind::CautionKept => "caution_kept",
         }
     }
 
@@ -53,6 +83,16 @@ impl LetterKind {
             LetterKind::Reclaim => "reclaim letter",
             LetterKind::Recovery => "recovery letter",
             LetterKind::Charge => "charge letter",
+            LetterKind::Hold => "letter of a hold",
+            LetterKind::Released => "release letter",
+            LetterKind::Returned => "return letter",
+            LetterKind::SweepOut => "letter of a sweep",
+            LetterKind::SweepIn => "letter of takings",
+            LetterKind::RentOut => "rent letter",
+            LetterKind::RentIn => "letter of rent",
+            LetterKind::Caution => "caution letter",
+            LetterKind::CautionBack => "letter of a caution returned",
+            LetterKind::CautionKept => "letter of a caution kept",
         }
     }
 }
@@ -99,6 +139,16 @@ impl Body for Letter {
             6 => LetterKind::Reclaim,
             7 => LetterKind::Recovery,
             8 => LetterKind::Charge,
+            9 => LetterKind::Hold,
+            10 => LetterKind::Released,
+            11 => LetterKind::Returned,
+            12 => LetterKind::SweepOut,
+            13 => LetterKind::SweepIn,
+            14 => LetterKind::RentOut,
+            15 => LetterKind::RentIn,
+            16 => LetterKind::Caution,
+            17 => LetterKind::CautionBack,
+            18 => LetterKind::CautionKept,
             _ => return Err(from.flaw("unknown kind of letter")),
         };
         let owner = Key(from.array()?);

@@ -131,6 +131,10 @@ pub enum Purpose {
     Vault = 5,
     /// The cases in which the owner has a part; `number`: only those with higher numbers.
     Cases = 6,
+    /// The holds in which the owner has a part; `number`: only those that changed after this journal entry.
+    Holds = 7,
+    /// The bank's letters to the owner that answer no request of his; `number`: only those after this journal entry.
+    Letters = 8,
 }
 
 /// Asks in an owner's name; signed by his workstation's node key. It counts only while it is fresh.
@@ -174,6 +178,8 @@ impl Body for NodeQuery {
             4 => Purpose::Take,
             5 => Purpose::Vault,
             6 => Purpose::Cases,
+            7 => Purpose::Holds,
+            8 => Purpose::Letters,
             _ => return Err(from.flaw("unknown purpose")),
         };
         let (number, subject) = (from.u64()?, Digest(from.array()?));

@@ -5,6 +5,7 @@ mod bulletin;
 mod certificate;
 mod claim;
 mod directory;
+mod hold;
 mod identity;
 mod letter;
 mod mailbox;
@@ -19,6 +20,9 @@ pub use bulletin::{Bulletin, LISTED_MAX};
 pub use certificate::{Certificate, CertificateKind, NAME_MAX, Standing};
 pub use claim::{Admission, Claim};
 pub use directory::{DirectoryEntry, DirectoryHead, next_head};
+pub use hold::{
+    Act, DISPUTE_MAX, HOLD_CODE_MAX, HOLD_OUTLIVES_SECONDS, Hold, HoldAct, HoldParty, HoldRule, code_hash,
+};
 pub use identity::{
     ADDRESS_MAX, ADDRESSES_MAX, AddressRecord, IDENTITY_DAYS_MAX, Identity, Introduction, IntroductionFlaw,
     Party,

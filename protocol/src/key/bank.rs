@@ -204,6 +204,14 @@ impl BankKeys {
         self.revoked.iter().map(Verified::signed)
     }
 
+    /// The same keys as if no issue key had been revoked: for notes that are the reader's already. Whether they are in
+    /// the bank's register is for the bank to say.
+    pub fn before_revocations(&self) -> BankKeys {
+        let mut keys = self.clone();
+        keys.revoked.retain(|revocation| revocation.usage != Usage::Issue);
+        keys
+    }
+
     /// Whether what this key signed under that day counts no more.
     fn is_revoked(&self, certificate: &KeyCertificate, day: Day) -> bool {
         let names = |r: &Revocation| r.usage == certificate.usage && r.key == certificate.key;

@@ -3,7 +3,7 @@
 //! The payee's checks come in the SPEC's order. Those here need no state but keys; dedup, the
 //! comparison with chains held before, and policy are the wallet's (`daemon::wallet::receiving`).
 
-use super::{AmountRule, Mode, Order, Request, RequestFlaw, list_of_notes, list_of_roots};
+use super::{AmountRule, Mode, Order, Receipt, Request, RequestFlaw, list_of_notes, list_of_roots};
 use crate::bank::{Introduction, IntroductionFlaw, Party, Standing};
 use crate::body::Text;
 use crate::error::ErrorCode;
@@ -163,8 +163,10 @@ impl PaymentFlaw {
 pub struct Reader<'a> {
     /// His owner key.
     pub owner: Key,
-    /// Node keys that he signs or has signed requests with.
+    /// Node keys that he signs or has signed requests with, the present one first.
     pub nodes: &'a [Key],
+    /// The receipt that the payer shows with the payment, if he has one already.
+    pub receipt: Option<&'a Signed<Receipt>>,
     /// The bank's keys he knows.
     pub keys: &'a BankKeys,
     /// What the directory last said of the payer.
@@ -184,32 +186,69 @@ pub struct VerifiedPayment {
     memo: Text,
     notes: Vec<VerifiedNote>,
     learned: Vec<Signed<KeyCertificate>>,
+    taken_before: bool,
+}
+
+/// When a payment's money is the payee's, so that no date and nobody's standing can make it anybody else's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Whose {
+    /// It is the payer's offer: dates and standing count.
+    Offered,
+    /// The bank has issued it to the payee's key.
+    Issued,
+    /// A workstation of the payee's that is gone has given a receipt for it.
+    TakenBefore,
 }
 
 impl Payment {
     /// Checks everything that does not depend on what the payee holds; `from` is the sender of the envelope.
     pub fn verify(self, from: Introduction, reader: &Reader<'_>) -> Result<VerifiedPayment, PaymentFlaw> {
-        let request = self.check_request(reader)?;
-        let memo = self.check_order(&from, reader)?;
-        let order_mode = self.order.unverified().mode;
-        // Certified money is the payee's already: the payer's standing and dates can't make it anybody else's.
-        let certified = order_mode == Mode::Certified;
+        let whose = self.whose(reader);
+        let request = self.check_request(whose, reader)?;
+        let memo = self.check_order(whose, &from, reader)?;
         let payer = match &reader.checked {
             Some(party) if party.shows(&from) => party.clone(),
-            _ if certified => from.authenticate(reader.keys)?,
-            _ => from.verify(reader.keys, reader.now)?,
+            _ if whose == Whose::Offered => from.verify(reader.keys, reader.now)?,
+            _ => from.authenticate(reader.keys)?,
         };
-        if reader.standing == Some(Standing::Suspended) && !certified {
+        if reader.standing == Some(Standing::Suspended) && whose == Whose::Offered {
             return Err(PaymentFlaw::Suspended);
         }
         let order = self.order.verify_by(&payer.owner()).map_err(PaymentFlaw::OrderSignature)?;
         let (keys, learned) = learn(reader.keys, self.keys)?;
-        let notes = open_notes(self.notes, &keys, &order, &request, reader.now)?;
-        Ok(VerifiedPayment { request, order, payer, memo, notes, learned })
+        let keys = match whose {
+            Whose::TakenBefore => Cow::Owned(keys.before_revocations()),
+            Whose::Offered | Whose::Issued => keys,
+        };
+        let notes = open_notes(self.notes, &keys, &order, &request, (whose, reader.now))?;
+        let taken_before = whose == Whose::TakenBefore;
+        Ok(VerifiedPayment { request, order, payer, memo, notes, learned, taken_before })
+    }
+
+    fn whose(&self, reader: &Reader<'_>) -> Whose {
+        match self.order.unverified().mode {
+            Mode::Certified => Whose::Issued,
+            Mode::Direct if reader.receipt.is_some_and(|r| self.was_taken_before(r, reader)) => {
+                Whose::TakenBefore
+            }
+            Mode::Direct => Whose::Offered,
+        }
+    }
+
+    /// Whether a workstation of the payee's that is gone has given this receipt for this very order. It counts for a request
+    /// from before the restore only: else whoever has the lost machine could lift the limits of today's sales.
+    fn was_taken_before(&self, receipt: &Signed<Receipt>, reader: &Reader<'_>) -> bool {
+        let (body, order) = (receipt.unverified(), self.order.unverified());
+        let earlier = reader.nodes.get(1..).unwrap_or_default();
+        body.order == self.order.digest()
+            && body.payee == reader.owner
+            && body.amount == order.amount
+            && earlier.contains(&self.request.unverified().node)
+            && earlier.iter().any(|node| receipt.check_by(node).is_ok())
     }
 
     /// For me, in answer to a request of mine that still ran when the order was signed.
-    fn check_request(&self, reader: &Reader<'_>) -> Result<Verified<Request>, PaymentFlaw> {
+    fn check_request(&self, whose: Whose, reader: &Reader<'_>) -> Result<Verified<Request>, PaymentFlaw> {
         let (order, request) = (self.order.unverified(), self.request.unverified());
         if order.payee != reader.owner || order.bank != reader.keys.bank() {
             return Err(PaymentFlaw::NotMine);
@@ -227,16 +266,23 @@ impl Payment {
             reader.nodes.iter().find(|node| **node == request.node).ok_or(PaymentFlaw::WrongRequest)?;
         // The order's own dates say whether it comes too late. A request only has to run when the order is
         // signed: links that the payer has signed are the payee's, however long they were on their way.
-        Ok(self.request.clone().verify_request(order.bank, node, order.created)?)
+        let signed = if whose == Whose::TakenBefore { request.created } else { order.created };
+        Ok(self.request.clone().verify_request(order.bank, node, signed)?)
     }
 
     /// The cheap rules of the order: dates, parties, memo.
-    fn check_order(&self, from: &Introduction, reader: &Reader<'_>) -> Result<Text, PaymentFlaw> {
+    fn check_order(
+        &self,
+        whose: Whose,
+        from: &Introduction,
+        reader: &Reader<'_>,
+    ) -> Result<Text, PaymentFlaw> {
         let order = self.order.unverified();
         let runs = order.expires.seconds_since(order.created);
-        // Certified money is the payee's already, whenever it arrives: to refuse it would strand it.
-        let late = order.mode == Mode::Direct && reader.now.is_past(order.expires);
-        if late || reader.now.is_before(order.created) || runs > ORDER_SECONDS_MAX {
+        // What is the payee's already is taken whenever it arrives: to refuse it would strand it.
+        let late = whose == Whose::Offered && reader.now.is_past(order.expires);
+        let odd = reader.now.is_before(order.created) || runs > ORDER_SECONDS_MAX;
+        if late || (odd && whose != Whose::TakenBefore) {
             return Err(PaymentFlaw::Expired);
         }
         if order.payer == order.payee {
@@ -277,14 +323,14 @@ fn open_notes(
     keys: &BankKeys,
     order: &Order,
     request: &Request,
-    now: Timestamp,
+    (whose, now): (Whose, Timestamp),
 ) -> Result<Vec<VerifiedNote>, PaymentFlaw> {
     let notes = table.unpack()?;
     let mut checked = Checked::default();
     let mut verified = Vec::with_capacity(notes.len());
     for (at, note) in notes.into_iter().enumerate() {
         let too_old = now.day() > note.root.unverified().direct_until_day;
-        if too_old && order.mode == Mode::Direct {
+        if too_old && whose == Whose::Offered {
             return Err(PaymentFlaw::TooOld(at));
         }
         let note = note.verify(keys, &mut checked).map_err(|flaw| PaymentFlaw::Chain { at, flaw })?;
@@ -348,6 +394,12 @@ impl VerifiedPayment {
     /// The notes, each ending at the request's key.
     pub fn notes(&self) -> &[VerifiedNote] {
         &self.notes
+    }
+
+    /// Whether a workstation of the payee's that is gone has given a receipt for it: then it is his, and what stands in
+    /// the way of an offer stands not in its way.
+    pub fn was_taken_before(&self) -> bool {
+        self.taken_before
     }
 
     /// Key certificates that were new to the payee.

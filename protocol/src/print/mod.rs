@@ -56,6 +56,43 @@ impl Paper<'_> {
                 "A claim was judged, and {} were taken from your account: you signed for these units.",
                 money(letter.units)
             ),
+            LetterKind::Hold => format!(
+                "{} were taken from your account. The bank keeps them for your order until you confirm it or its time is over.",
+                money(letter.units)
+            ),
+            LetterKind::Released => {
+                format!(
+                    "An order was carried out: {} that the bank kept came to your account.",
+                    money(letter.units)
+                )
+            }
+            LetterKind::Returned => {
+                format!(
+                    "{} that the bank kept for your order came back to your account.",
+                    money(letter.units)
+                )
+            }
+            LetterKind::SweepOut => {
+                format!("The takings, {}, went from your account to your company's.", money(letter.units))
+            }
+            LetterKind::SweepIn => {
+                format!("The takings of a shop, {}, came to your account.", money(letter.units))
+            }
+            LetterKind::RentOut => format!("{} of rent were taken from your account.", money(letter.units)),
+            LetterKind::RentIn => format!("{} of rent came to your account.", money(letter.units)),
+            LetterKind::Caution => format!(
+                "{} were taken from your account. The bank keeps them as your caution as long as the lease lasts.",
+                money(letter.units)
+            ),
+            LetterKind::CautionBack => {
+                format!(
+                    "The lease has ended: {} of your caution came back to your account.",
+                    money(letter.units)
+                )
+            }
+            LetterKind::CautionKept => {
+                format!("A lease has ended: {} of its caution came to your account.", money(letter.units))
+            }
         };
         let rows = [
             ("To", name.to_owned()),

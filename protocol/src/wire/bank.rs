@@ -1,10 +1,11 @@
 //! Messages of `/stermina/bank/1`, from customers to the bank-node (SPEC §5.3).
 
+use super::shop::HoldState;
 use super::{ErrorCode, Message};
 use crate::bank::merkle::Step;
 use crate::bank::{
-    AccountQuery, Activation, Bulletin, Certificate, Claim, DirectoryEntry, DirectoryHead, Identity, Letter,
-    MailItem, MailWord, NodeQuery, Reclaim, Redemption, VaultAppend, VaultHead, Withdrawal,
+    AccountQuery, Activation, Bulletin, Certificate, Claim, DirectoryEntry, DirectoryHead, Hold, HoldAct,
+    Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, VaultAppend, VaultHead, Withdrawal,
 };
 use crate::id::{Digest, RequestId};
 use crate::key::bank::{KeyCertificate, Revocation};
@@ -77,6 +78,12 @@ pub enum BankAsk {
     Witness(Signed<Letter>),
     /// The way from the root with this serial to the digest in the newest bulletin; says no name.
     RootPath(u64),
+    /// Keep units of the account for an order.
+    Hold(Signed<Hold>),
+    /// A word about a hold.
+    HoldAct(Signed<HoldAct>),
+    /// The holds in which the owner has a part and that changed after a journal entry.
+    Holds(Signed<NodeQuery>),
 }
 
 /// Most bulletins in a page.
@@ -275,6 +282,12 @@ pub enum BankAnswer {
     Noted,
     /// The way from a root up to the digest in the bulletin.
     RootPath(Vec<Step>),
+    /// The units are kept; with the letter about it.
+    Held(Box<HoldState>, Signed<Letter>),
+    /// How a hold stands after the word about it.
+    Hold(Box<HoldState>),
+    /// How holds stand, in the order in which they changed; and whether there are more.
+    Holds(Vec<HoldState>, bool),
     /// `Busy` and `Unavailable` leave it open, and so does `Expired` for a withdrawal: the same bytes may be taken
     /// later. Every other code says that it is not done, for good (SPEC §4).
     Error(ErrorCode),

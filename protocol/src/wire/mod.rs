@@ -4,6 +4,7 @@
 //! is written again is refused, so no two implementations can read one message differently (threats X8).
 
 mod bank;
+mod paper;
 mod pay;
 mod shop;
 
@@ -14,6 +15,7 @@ pub use bank::{
     ReclaimPiece, ReclaimState,
 };
 pub use pay::{Hail, HailAnswer, Letterhead, Offer, PROTOCOL as PAY_PROTOCOL, PayAnswer, PayAsk};
+pub use shop::{HOLDS_PAGE, HoldState, HoldStep, HoldTerm};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -50,6 +50,8 @@ pub enum PayAsk {
     Offer(Offer),
     /// Here is the money.
     Pay(Box<Payment>),
+    /// Here is money for which a workstation of yours has given this receipt, and of which I have not heard since.
+    Again(Box<Payment>, Signed<Receipt>),
     /// To the payer: the money of this payment of his is safe now.
     Confirm(PaymentId, Signed<Receipt>),
     /// To the payer: the answer to this payment of his, which came by the mailbox.

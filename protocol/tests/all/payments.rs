@@ -3,12 +3,13 @@
 use crate::scene::{Bank, NOW, Person, Scene, range, units};
 use protocol::bank::{Introduction, IntroductionFlaw, Standing};
 use protocol::id::{BankId, Digest, Key};
-use protocol::key::bank::{BankKeys, Usage};
+use protocol::key::bank::{BankKeys, Revocation, Usage};
 use protocol::note::{ChainFlaw, Destination, Note};
 use protocol::pay::{
-    Mode, PaymentFlaw, Reader, Request, RequestFlaw, VerifiedPayment, list_of_notes, list_of_roots,
+    Mode, Payment, PaymentFlaw, Reader, Receipt, Request, RequestFlaw, VerifiedPayment, list_of_notes,
+    list_of_roots,
 };
-use protocol::sign::Signer;
+use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Day, Timestamp};
 
 impl Scene {
@@ -25,10 +26,14 @@ impl Scene {
         self.notes = notes;
     }
 
+    fn reader<'a>(&self, nodes: &'a [Key], keys: &'a BankKeys, now: Timestamp) -> Reader<'a> {
+        let owner = self.bob.owner().key();
+        Reader { owner, nodes, receipt: None, keys, standing: None, checked: None, now }
+    }
+
     fn read_at(&self, now: Timestamp, keys: &BankKeys) -> Result<VerifiedPayment, PaymentFlaw> {
         let nodes = [self.bob.node().key()];
-        let reader =
-            Reader { owner: self.bob.owner().key(), nodes: &nodes, keys, standing: None, checked: None, now };
+        let reader = self.reader(&nodes, keys, now);
         self.payment().verify(self.alice.introduction(&self.bank), &reader)
     }
 
@@ -180,6 +185,7 @@ fn a_new_issue_key_travels_with_the_notes() {
 
     let nodes = [scene.bob.node().key()];
     let reader = Reader {
+        receipt: None,
         owner: scene.bob.owner().key(),
         nodes: &nodes,
         keys: &old,
@@ -194,4 +200,73 @@ fn a_new_issue_key_travels_with_the_notes() {
     let suspended = Reader { standing: Some(Standing::Suspended), ..reader };
     let flaw = payment.verify(scene.alice.introduction(&scene.bank), &suspended).unwrap_err();
     assert_eq!(flaw, PaymentFlaw::Suspended);
+}
+
+/// The receipt that Bob's workstation gave, signed by `node`, after a change.
+fn receipt(scene: &Scene, node: &Signer, change: impl FnOnce(&mut Receipt)) -> Signed<Receipt> {
+    let order = scene.alice.owner().sign(scene.order.clone()).digest();
+    let (payee, amount) = (scene.bob.owner().key(), scene.order.amount);
+    let mut receipt = Receipt { order, payee, amount, received: NOW, confirmed: false };
+    change(&mut receipt);
+    node.sign(receipt)
+}
+
+/// X6, SPEC §3.3: the payee's machine is lost after its receipt. His next one takes the payment for the receipt's sake,
+/// whatever is past, whoever is suspended, whichever key is revoked.
+#[test]
+fn what_a_lost_machine_gave_a_receipt_for_is_taken_whenever_it_is_shown() {
+    let scene = Scene::new();
+    let lost = scene.bob.node();
+    let nodes = [Signer::from_secret(&[77; 32]).key(), lost.key()];
+    let mut keys = scene.bank.keys();
+    let issue = scene.bank.issue.key();
+    let revocation = Revocation { bank: scene.bank.id(), usage: Usage::Issue, key: issue, from_day: Day(0) };
+    keys.revoke(scene.bank.master.sign(revocation)).unwrap();
+    let given = receipt(&scene, &lost, |_| ());
+    let years_later = NOW.plus_seconds(700 * DAY_SECONDS);
+    let reader = Reader {
+        receipt: Some(&given),
+        standing: Some(Standing::Suspended),
+        ..scene.reader(&nodes, &keys, years_later)
+    };
+    let taken = scene.payment().verify(scene.alice.introduction(&scene.bank), &reader).unwrap();
+    assert!(taken.was_taken_before());
+    let forged = Scene { memo: "dinner".to_owned(), ..scene };
+    let flaw = forged.payment().verify(forged.alice.introduction(&forged.bank), &reader).unwrap_err();
+    assert_eq!(flaw, PaymentFlaw::Memo, "everything else is checked as ever");
+}
+
+/// X6, hostile: only a receipt of a machine that is gone, for this order, over a request of before counts.
+#[test]
+fn another_receipt_opens_nothing() {
+    let scene = Scene::new();
+    let (lost, present) = (scene.bob.node(), Signer::from_secret(&[77; 32]));
+    let keys = scene.bank.keys();
+    let late = NOW.plus_seconds(8 * DAY_SECONDS);
+    let says = |scene: &Scene, nodes: &[Key], given: &Signed<Receipt>| {
+        let reader = Reader { receipt: Some(given), ..scene.reader(nodes, &keys, late) };
+        scene.payment().verify(scene.alice.introduction(&scene.bank), &reader).unwrap_err()
+    };
+    let nodes = [present.key(), lost.key()];
+    for other in [
+        receipt(&scene, &scene.alice.node(), |_| ()),
+        receipt(&scene, &present, |_| ()),
+        receipt(&scene, &scene.bob.owner(), |_| ()),
+        receipt(&scene, &lost, |r| r.order = Digest([9; 32])),
+        receipt(&scene, &lost, |r| r.payee = scene.alice.owner().key()),
+        receipt(&scene, &lost, |r| r.amount = units(29)),
+    ] {
+        assert_eq!(says(&scene, &nodes, &other), PaymentFlaw::Expired, "{other:?}");
+    }
+    let good = receipt(&scene, &lost, |_| ());
+    assert_eq!(says(&scene, &[lost.key()], &good), PaymentFlaw::Expired, "the machine is not lost");
+    // Whoever has the lost machine signs a receipt for a payment of today's request.
+    let mut todays = Scene::new();
+    todays.request.node = present.key();
+    todays.order.request = present.sign(todays.request.clone()).digest();
+    let given = receipt(&todays, &lost, |_| ());
+    let reader = Reader { receipt: Some(&given), ..todays.reader(&nodes, &keys, late) };
+    let shown = Payment { request: present.sign(todays.request.clone()), ..todays.payment() };
+    let flaw = shown.verify(todays.alice.introduction(&todays.bank), &reader).unwrap_err();
+    assert_eq!(flaw, PaymentFlaw::Expired);
 }

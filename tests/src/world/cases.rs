@@ -166,14 +166,14 @@ impl World {
         self.object(&notes.unwrap_or_default());
     }
 
-    /// Offers a payment again whose payee gave a receipt and was not heard of since.
+    /// Shows a payment again, with the receipt, whose payee was not heard of since he gave it.
     pub fn offer_once_more(&mut self, who: Who, id: &PaymentId) {
         let payment = self.payment(who, id).ok().flatten();
         if let Some(payment) = payment.filter(|p| p.state == State::Receipted)
-            && let Some(message) = payment.message
+            && let Some(message) = payment.message.clone()
         {
             let to = self.who(&payment.payee);
-            self.send_ask(who, to, *id, protocol::wire::PayAsk::Pay(Box::new(message)));
+            self.send_ask(who, to, *id, payment.shown(message));
         }
     }
 
@@ -185,6 +185,7 @@ impl World {
         answer: PayAnswer,
     ) -> Result<(), Cannot> {
         let (now, node) = (self.clock(who), self.person(payee).node.key());
+        // As in the engine: to whom has a receipt only another receipt says something new.
         let payment = self.payment(who, id)?.filter(|payment| payment.state == State::Receipted);
         if let (Some(payment), PayAnswer::Receipt(receipt)) = (payment, answer) {
             let decision = self.person(who).wallet.receipted(&payment, receipt, &node, now);

@@ -47,7 +47,7 @@ use protocol::money::{Currency, Units};
 use protocol::pay::{AmountRule, Mode, Payment, Receipt, Request};
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Timestamp};
-use protocol::wire::{self, BankAnswer, BankAsk, ErrorCode, Letterhead, Offer, PayAnswer, PayAsk};
+use protocol::wire::{self, BankAnswer, BankAsk, Letterhead, Offer, PayAnswer, PayAsk};
 use std::collections::HashSet;
 
 /// Noon of the day on which every world begins.
@@ -400,7 +400,7 @@ impl World {
                 memo: payment.memo.clone(),
                 request: payment.request.as_ref().map(|r| r.unverified().id),
             }),
-            (State::Sent, Some(message)) => PayAsk::Pay(Box::new(message.clone())),
+            (State::Sent | State::Issued, Some(message)) => payment.shown(message.clone()),
             _ => return,
         };
         let to = self.who(&payment.payee);
@@ -582,6 +582,11 @@ impl World {
                 let answer = self.person_mut(to).answer_payment(letterhead.from, *payment, now)?;
                 Mail::Paid(from, to, id, answer)
             }
+            PayAsk::Again(payment, receipt) => {
+                let shown =
+                    self.person_mut(to).answer_shown(letterhead.from, *payment, Some(receipt), now)?;
+                Mail::Paid(from, to, id, shown)
+            }
             PayAsk::Confirm(..) | PayAsk::Answered(..) => unreachable!("they have mail of their own"),
         };
         self.chance = chance;
@@ -634,7 +639,7 @@ impl World {
                 let code = refusal.unverified().code;
                 person.wallet.refused(id, code, Some(refusal), now)
             }
-            PayAnswer::Error(ErrorCode::Busy | ErrorCode::Unavailable) => return Ok(()),
+            PayAnswer::Error(code) if code.is_passing() => return Ok(()),
             PayAnswer::Error(code) => person.wallet.refused(id, code, None, now),
             PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Noted => return Ok(()),
         };
@@ -654,6 +659,7 @@ impl World {
             payment.state,
             State::Sent
                 | State::Posted
+                | State::Issued
                 | State::Receipted
                 | State::Confirmed
                 | State::TakingBack(_)

@@ -16,7 +16,7 @@ use protocol::bank::{Introduction, Party, Standing};
 use protocol::id::{Hint, Key, RequestId};
 use protocol::key::KeyTicket;
 use protocol::key::bank::BankKeys;
-use protocol::pay::{AmountRule, Mode, Payment, Reader, Refusal, Request, VerifiedPayment};
+use protocol::pay::{AmountRule, Mode, Payment, Reader, Receipt, Refusal, Request, VerifiedPayment};
 use protocol::seal::ViewKey;
 use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
@@ -357,6 +357,17 @@ impl Person {
         payment: Payment,
         now: Timestamp,
     ) -> Result<PayAnswer, Down> {
+        self.answer_shown(from, payment, None, now)
+    }
+
+    /// The same for a payment that may come with the receipt its payer has.
+    pub fn answer_shown(
+        &mut self,
+        from: Introduction,
+        payment: Payment,
+        receipt: Option<Signed<Receipt>>,
+        now: Timestamp,
+    ) -> Result<PayAnswer, Down> {
         let order = payment.order.unverified();
         let (payer, id, digest) = (order.payer, order.payment, payment.order.digest());
         if let Some(earlier) = self.store()?.incoming(&payer, &id)? {
@@ -369,6 +380,7 @@ impl Person {
         let reader = Reader {
             owner: self.key(),
             nodes: &nodes,
+            receipt: receipt.as_ref(),
             keys: self.wallet.keys(),
             standing: self.standing(&payer)?,
             checked: self.parties.get(&payer).filter(|p| p.shows(&from) && p.runs(now)).cloned(),
@@ -378,6 +390,9 @@ impl Person {
         let verified = match payment.verify(from, &reader) {
             Ok(verified) => verified,
             Err(flaw) => {
+                if receipt.is_some() {
+                    return Ok(PayAnswer::Error(flaw.code()));
+                }
                 if flaw.is_for_good(&signed) {
                     let known = self.store()?.request(&request.unverified().id)?;
                     let decision = self.wallet.refuse_for_good(&request, digest, known, now);

@@ -61,6 +61,12 @@ fn somebody_who_is_off_is_paid() {
     assert!(posted.note.contains("bob's mailbox") && posted.note.contains("cancel"), "{}", posted.note);
     let left = mailbox(&alice).left;
     assert_eq!(left.iter().map(|payment| payment.payment).collect::<Vec<_>>(), [posted.payment]);
+    // What is in doubt says the same, and until when.
+    let doubts = wait(alice.rpc().doubt_list(Empty {})).unwrap().items;
+    assert!(
+        doubts.len() == 1 && doubts[0].until.is_some() && doubts[0].can_do.contains("cancel"),
+        "{doubts:?}"
+    );
     alice.is_killed();
     town.bank().is_killed();
     town.bank().opens();

@@ -5,11 +5,13 @@ use std::io::Write;
 use std::time::Duration;
 
 use protocol::node::rpc::Empty;
+use protocol::wire::{ErrorCode, PayAnswer, PayAsk};
 use tests::gone::{
     PATIENCE, is_safe, joins, loses_everything, restores, restoring, short_of_patience, vault_state,
 };
 use tests::patience::{until_within, wait};
 use tests::people::Community;
+use tests::stranger::Stranger;
 
 fn town() -> Community {
     let town = Community::open("Naxos");
@@ -141,6 +143,63 @@ fn a_copied_folder_is_found_out_and_put_right() {
     alice.starts();
     alice.unlocks();
     assert_ne!(vault_state(&alice), "quarantined");
+}
+
+/// X6: what the bank has told everybody is there before the first payer comes, though the bank is gone by then.
+#[test]
+fn a_restored_machine_has_heard_the_bank_before_its_first_payer() {
+    let town = town();
+    let alice = town.resident("alice", 100);
+    let phrase = joins(&alice);
+    loses_everything(&alice);
+    restores(&alice, Some(alice.letter()), &phrase).unwrap();
+    town.bank().closes();
+    alice.starts();
+    let told = wait(alice.rpc().bulletin(Empty {})).unwrap();
+    assert!(told.number > 0 && !told.stale, "{told:?}");
+    assert!(told.warnings.is_empty() && told.faults.is_empty(), "{told:?}");
+}
+
+/// X6: Bob's machine takes money while the bank is away, and is gone before the vault knows of it. To the next machine the
+/// same payment is above what it takes, for good; with the receipt of the one before it is taken, and comes to the account.
+#[test]
+fn what_the_lost_machine_gave_a_receipt_for_is_taken_by_the_next_one() {
+    let town = town();
+    let bob = town.resident("bob", 0);
+    let phrase = joins(&bob);
+    let bob = bob.started().unlocked();
+    bob.takes_directly_at_most(10);
+    is_safe(&bob);
+    let mallory = Stranger::joins(&town, "mallory", 100);
+    let mut purse = mallory.withdraws(&[50]).remove(0);
+    let target = mallory.finds(&bob);
+    town.bank().closes();
+    bob.takes_directly_at_most(200);
+    let draft = mallory.drafts(&target, &mut purse, 30);
+    let PayAnswer::Receipt(receipt) = mallory.pays_draft(&target, &draft) else { panic!("he takes it") };
+    assert_eq!(bob.reserve(), 30);
+    loses_everything(&bob);
+    town.bank().opens();
+    restores(&bob, Some(bob.letter()), &phrase).unwrap();
+    bob.starts();
+    let target = mallory.finds(&bob);
+    for _ in 0..2 {
+        let told = mallory.pays_draft(&target, &draft);
+        assert_eq!(told, PayAnswer::Error(ErrorCode::NeedCertified));
+    }
+    let payment = Box::new(draft.signed(&mallory.owner()));
+    let told = mallory.says(&target, PayAsk::Again(payment, receipt));
+    assert!(matches!(told, PayAnswer::Receipt(_)), "{told:?}");
+    let vault = wait(bob.rpc().vault_status(Empty {})).unwrap();
+    assert_eq!((vault.fenced.get(), bob.balance().spendable.get()), (30, 0));
+    bob.unlocks();
+    let back = until_within(PATIENCE, || {
+        let account = bob.balance().account;
+        account.is_some_and(|known| known.units.get() == 30).then_some(())
+    });
+    assert!(back.is_some(), "{:?}", bob.balance());
+    bob.checks_history();
+    town.bank().audits();
 }
 
 fn find(folder: &std::path::Path, name: &str) -> std::path::PathBuf {

@@ -98,6 +98,8 @@ fn readers() -> Vec<BodyReader> {
         reader::<bank::Claim>(),
         reader::<bank::Admission>(),
         reader::<bank::Reclaim>(),
+        reader::<bank::Hold>(),
+        reader::<bank::HoldAct>(),
         reader::<bank::Bulletin>(),
         reader::<bank::VaultAppend>(),
         reader::<key::bank::Revocation>(),

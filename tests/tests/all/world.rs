@@ -12,6 +12,7 @@ mod paying;
 mod receiving;
 mod reclaiming;
 mod schedules;
+mod shown_again;
 mod stolen;
 mod vault;
 

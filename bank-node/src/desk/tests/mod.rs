@@ -2,6 +2,7 @@
 
 mod claims;
 mod coalitions;
+pub(crate) mod holds;
 mod joining;
 mod money;
 mod orders;

@@ -78,7 +78,8 @@ pub(crate) fn all() -> Value {
     bank(&mut v, &scene.bank, &scene.bob);
     told(&mut v, &scene.bank);
     cases::bodies(&mut v, &scene);
-    crate::shop::bodies(&mut v, &scene);
+    crate::sales::bodies(&mut v, &scene);
+    crate::shops::bodies(&mut v, &scene);
     json!({ "valid": v.valid, "malformed": v.malformed, "digests": digests(&scene) })
 }
 
@@ -253,6 +254,16 @@ fn bank(v: &mut Vectors, bank: &Bank, bob: &Person) {
         LetterKind::Reclaim,
         LetterKind::Recovery,
         LetterKind::Charge,
+        LetterKind::Hold,
+        LetterKind::Released,
+        LetterKind::Returned,
+        LetterKind::SweepOut,
+        LetterKind::SweepIn,
+        LetterKind::RentOut,
+        LetterKind::RentIn,
+        LetterKind::Caution,
+        LetterKind::CautionBack,
+        LetterKind::CautionKept,
         LetterKind::Balance,
     ];
     let mut bytes = Vec::new();
@@ -263,7 +274,7 @@ fn bank(v: &mut Vectors, bank: &Bank, bob: &Person) {
         &bytes,
         [
             spoil(17, [0], "unknown kind of letter"),
-            spoil(17, [9], "unknown kind of letter"),
+            spoil(17, [19], "unknown kind of letter"),
             spoil(82, TOO_MANY_UNITS, "2^53 units or more"),
             spoil(90, TOO_MANY_UNITS, "2^53 units or more"),
         ],
@@ -279,7 +290,7 @@ fn bank(v: &mut Vectors, bank: &Bank, bob: &Person) {
     }
     for query in crate::post::queries(bank, bob) {
         let bytes = v.signed(&node, query);
-        v.malformed::<protocol::bank::NodeQuery>(&bytes, [spoil(89, [7], "unknown purpose")]);
+        v.malformed::<protocol::bank::NodeQuery>(&bytes, [spoil(89, [9], "unknown purpose")]);
     }
     let bytes = v.signed(&bank.attest, papers::head(bank));
     v.malformed::<protocol::bank::DirectoryHead>(&bytes, []);
@@ -376,6 +387,8 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "claim",
         "admission",
         "reclaim",
+        "hold",
+        "hold-act",
     ];
     let first_of = |(at, name): (usize, &&str)| {
         let body = all["valid"].as_array().unwrap().iter().find(|v| v["type"] == **name).unwrap();

@@ -52,7 +52,7 @@ pub(crate) fn all() -> Value {
     asks(&mut v, &scene);
     answers(&mut v, &scene);
     odd(&mut v, &scene);
-    let file = v.valid("ReceiptFile", "ReceiptFile", &crate::shop::file(&scene));
+    let file = v.valid("ReceiptFile", "ReceiptFile", &crate::sales::file(&scene));
     v.odd_forms("ReceiptFile", &file);
     let codes: Vec<Value> = ErrorCode::ALL
         .iter()
@@ -86,6 +86,8 @@ fn pay(v: &mut Vectors, scene: &Scene) {
     let mut paid = scene.payment();
     paid.keys = vec![scene.bank.certify(Usage::Issue, 7, scene.bank.issue.key())];
     ask("Pay", PayAsk::Pay(Box::new(paid)));
+    let had = scene.bob.node().sign(papers::receipt(scene, false));
+    ask("Again", PayAsk::Again(Box::new(scene.payment()), had));
     let safe = scene.bob.node().sign(papers::receipt(scene, true));
     ask("Confirm", PayAsk::Confirm(scene.order.payment, safe.clone()));
     let answer = Box::new(PayAnswer::Receipt(safe));
@@ -139,6 +141,7 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Bulletins", BankAsk::Bulletins(0));
     ask("RootPath", BankAsk::RootPath(300));
     cases::asks(&mut |name, message| drop(ask(name, message)), scene);
+    crate::shops::asks(&mut |name, message| drop(ask(name, message)), scene);
     let (append, records) = papers::vault_append(bank, bob);
     let node = bob.node();
     ask("VaultAppend", BankAsk::VaultAppend(node.sign(append), records));
@@ -199,6 +202,7 @@ fn answers(v: &mut Vectors, scene: &Scene) {
     let tree = Tree::over([Digest([17; 32]), Digest([18; 32]), Digest([19; 32])]);
     answer("RootPath", BankAnswer::RootPath(tree.path(1).unwrap()));
     cases::answers(&mut |name, message| drop(answer(name, message)), scene);
+    crate::shops::answers(&mut |name, message| drop(answer(name, message)), scene);
     answer("Error", BankAnswer::Error(ErrorCode::Busy));
     v.odd_forms("BankAnswer", &bytes);
 }

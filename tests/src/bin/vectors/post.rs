@@ -54,6 +54,8 @@ pub(crate) fn queries(bank: &Bank, owner: &Person) -> Vec<NodeQuery> {
         (Purpose::Take, 120, Digest(bank.master.key().0)),
         (Purpose::Vault, 0, none),
         (Purpose::Cases, 3, none),
+        (Purpose::Holds, 40, none),
+        (Purpose::Letters, 40, none),
     ];
     all.map(|(purpose, number, subject)| query(bank, owner, purpose, number, subject)).to_vec()
 }

@@ -61,7 +61,7 @@ fn a_large_payment_by_mail_is_certified() {
     let (mut world, [alice, bob, _]) = bob_is_off();
     let id = world.pay_by_mail(alice, bob, 300).unwrap();
     world.settles();
-    assert_eq!(world.state(alice, &id), State::Sent);
+    assert_eq!(world.state(alice, &id), State::Issued);
     let back = world.person(alice).wallet().back_from_mailbox(&id, world.now);
     assert_eq!(back.map(drop).unwrap_err(), BackRefusal::Certified);
     world.person_mut(bob).off = false;
@@ -270,7 +270,7 @@ fn without_a_request_nothing_is_signed() {
     let third = world.pay_by_mail(alice, bob, 10).unwrap();
     // The certified ones are left, and serve a small amount as well.
     world.settles();
-    assert_eq!(world.state(alice, &third), State::Sent);
+    assert_eq!(world.state(alice, &third), State::Issued);
     world.withdraw(carol, 50).unwrap();
     world.settles();
     world.pay_by_mail(carol, bob, 10).unwrap();

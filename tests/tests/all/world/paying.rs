@@ -9,8 +9,8 @@ use daemon::wallet::reserve::{Piece, Short, Taker};
 use daemon::wallet::token::Token;
 use protocol::id::{Digest, PaymentId};
 use protocol::range::Range;
-use protocol::wire::ErrorCode;
-use tests::world::{Cannot, Kept, Who, World, units};
+use protocol::wire::{ErrorCode, PayAnswer};
+use tests::world::{Cannot, Kept, Mail, Who, World, units};
 
 fn movements(world: &World, who: Who) -> Vec<(Movement, u64, u64)> {
     let lines = world.history(who);
@@ -334,7 +334,7 @@ fn a_direct_order_expires_and_a_certified_one_does_not() {
             true => world.pay_certified(alice, bob, 40).unwrap(),
             false => world.pay(alice, bob, 40).unwrap(),
         };
-        while world.state(alice, &id) != State::Sent {
+        while !matches!(world.state(alice, &id), State::Sent | State::Issued) {
             world.deliver();
         }
         world.post.lose_everything();
@@ -364,4 +364,24 @@ fn promised_units_are_not_taken_twice() {
     }
     assert_ne!(first, PaymentId::default());
     world.check_settled();
+}
+
+/// H2: a payee who says that it is not his, or can't be read, has answered: the units come back through the bank.
+#[test]
+fn a_payee_who_says_that_it_is_not_his_has_answered() {
+    for code in [ErrorCode::NotMine, ErrorCode::Malformed] {
+        let (mut world, [alice, bob, _]) = with_reserve(100);
+        let id = world.pay(alice, bob, 40).unwrap();
+        world.deliver();
+        world.deliver();
+        world.post.lose_everything();
+        assert_eq!(world.state(alice, &id), State::Sent);
+        world.arrive(Mail::Paid(alice, bob, id, PayAnswer::Error(code))).unwrap();
+        world.deliver_all();
+        world.remind(alice);
+        world.deliver_all();
+        assert_eq!(world.state(alice, &id), State::Returned(code));
+        assert_eq!(world.reserve(alice), 100);
+        world.check_settled();
+    }
 }

@@ -221,7 +221,7 @@ fn what_can_not_be_reclaimed_is_not_begun() {
     assert_eq!(world.reclaim(alice, &PaymentId([9; 16])), refused(ReclaimRefusal::NotFound));
     let certified = world.pay_certified(alice, bob, 50).unwrap();
     (0..4).for_each(|_| world.deliver());
-    assert_eq!(world.state(alice, &certified), State::Sent);
+    assert_eq!(world.state(alice, &certified), State::Issued);
     world.post.lose_everything();
     assert_eq!(world.reclaim(alice, &certified), refused(ReclaimRefusal::Certified));
     let asking = world.pay(alice, bob, 1).unwrap();

@@ -1,0 +1,117 @@
+//! Vectors of what shops need of the bank: holds and what is said about them.
+
+use crate::bodies::{self, spoil};
+use crate::papers::{self, text};
+use crate::scene::{Bank, NOW, Person, Scene, units};
+use protocol::bank::{Act, Hold, HoldAct, HoldParty, HoldRule, LetterKind, NodeQuery, Purpose, code_hash};
+use protocol::id::{Digest, RequestId};
+use protocol::time::DAY_SECONDS;
+use protocol::wire::{BankAnswer, BankAsk, HoldState, HoldStep, HoldTerm};
+
+const SALT: [u8; 16] = [46; 16];
+const HOLD: RequestId = RequestId([41; 16]);
+
+fn rules() -> [HoldRule; 3] {
+    let hash = code_hash(&SALT, &HOLD, "4711");
+    [
+        HoldRule::Confirmation,
+        HoldRule::Date(NOW.plus_seconds(9 * DAY_SECONDS)),
+        HoldRule::Code { salt: SALT, hash },
+    ]
+}
+
+fn hold(bank: &Bank, buyer: &Person, rule: HoldRule) -> Hold {
+    Hold {
+        bank: bank.id(),
+        request: HOLD,
+        owner: buyer.owner().key(),
+        payee: Person::new(60).owner().key(),
+        units: units(120),
+        order: Digest([42; 32]),
+        rule,
+        order_ends: NOW.plus_seconds(8 * DAY_SECONDS),
+        ends: NOW.plus_seconds(10 * DAY_SECONDS),
+        created: NOW,
+    }
+}
+
+fn acts() -> [Act; 4] {
+    [Act::Confirm, Act::Dispute(text("caffè freddo")), Act::Code(text("4711")), Act::Refund(units(30))]
+}
+
+fn act(bank: &Bank, signer: &Person, act: Act) -> HoldAct {
+    let (request, signer) = (RequestId([43; 16]), signer.owner().key());
+    HoldAct { bank: bank.id(), request, hold: HOLD, signer, created: NOW, act }
+}
+
+pub(crate) fn bodies(v: &mut bodies::Vectors, scene: &Scene) {
+    let (bank, bob) = (&scene.bank, &scene.bob);
+    let nothing = "nothing, or 2^53 units or more";
+    let [plain, dated, coded] = rules().map(|rule| v.signed(&bob.owner(), hold(bank, bob, rule)));
+    let early = NOW.plus_seconds(9 * DAY_SECONDS + 1).0.to_be_bytes();
+    v.malformed::<Hold>(
+        &plain,
+        [
+            spoil(89, [0; 8], nothing),
+            spoil(89, (1u64 << 53).to_be_bytes(), nothing),
+            spoil(129, early, "does not outlive its order"),
+            spoil(153, [0], "unknown rule"),
+            spoil(153, [4], "unknown rule"),
+            spoil(153, [2], "too short"),
+        ],
+    );
+    v.malformed::<Hold>(&dated, [spoil(154, [0; 8], "does not outlive its order")]);
+    v.malformed::<Hold>(&coded, []);
+    let [confirm, dispute, _, refund] = acts().map(|word| v.signed(&bob.owner(), act(bank, bob, word)));
+    v.malformed::<HoldAct>(
+        &confirm,
+        [spoil(81, [0], "unknown act"), spoil(81, [5], "unknown act"), spoil(81, [3], "too short")],
+    );
+    v.malformed::<HoldAct>(&dispute, [spoil(83, [7], "a text that is too long or has control characters")]);
+    v.malformed::<HoldAct>(&refund, [spoil(82, [0; 8], nothing)]);
+}
+
+fn query(bank: &Bank, owner: &Person, purpose: Purpose, number: u64) -> NodeQuery {
+    NodeQuery { number, ..papers::node_query(bank, owner, purpose) }
+}
+
+pub(crate) fn asks(ask: &mut impl FnMut(&str, BankAsk), scene: &Scene) {
+    let (bank, bob) = (&scene.bank, &scene.bob);
+    for rule in rules() {
+        ask("Hold", BankAsk::Hold(bob.owner().sign(hold(bank, bob, rule))));
+    }
+    for word in acts() {
+        ask("HoldAct", BankAsk::HoldAct(bob.owner().sign(act(bank, bob, word))));
+    }
+    ask("Holds", BankAsk::Holds(bob.node().sign(query(bank, bob, Purpose::Holds, 40))));
+}
+
+pub(crate) fn answers(answer: &mut impl FnMut(&str, BankAnswer), scene: &Scene) {
+    let (bank, bob) = (&scene.bank, &scene.bob);
+    let state = HoldState {
+        number: 7,
+        id: HOLD,
+        buyer: bob.owner().key(),
+        shop: Person::new(60).owner().key(),
+        order: Digest([42; 32]),
+        units: units(120),
+        left: units(120),
+        rule: HoldTerm::Confirmation,
+        wrong: 0,
+        order_ends: NOW.plus_seconds(8 * DAY_SECONDS),
+        ends: NOW.plus_seconds(10 * DAY_SECONDS),
+        step: HoldStep::Open,
+        changed: 41,
+    };
+    let letter = bank.attest.sign(papers::letter(bank, bob, LetterKind::Hold));
+    answer("Held", BankAnswer::Held(Box::new(state.clone()), letter));
+    let disputed = HoldStep::Disputed(HoldParty::Shop, "caffè freddo".to_owned(), NOW);
+    let disputed = HoldState { step: disputed, rule: HoldTerm::Code, wrong: 2, ..state.clone() };
+    answer("Hold", BankAnswer::Hold(Box::new(disputed.clone())));
+    let dated = HoldTerm::Date(NOW.plus_seconds(9 * DAY_SECONDS));
+    let closed = HoldStep::Closed(units(90), units(30), NOW);
+    let closed = HoldState { step: closed, rule: dated, left: units(0), ..state.clone() };
+    let by_buyer = HoldStep::Disputed(HoldParty::Buyer, String::new(), NOW);
+    let by_buyer = HoldState { step: by_buyer, ..state.clone() };
+    answer("Holds", BankAnswer::Holds(vec![state, disputed, by_buyer, closed], true));
+}
