@@ -113,7 +113,6 @@ pub struct HeardLine {
 
 /// What moved, as far as it is not told by an event.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a page of them lives for a moment")]
 pub enum Moved {
     /// From the account into the reserve.
     Withdrawn,
