@@ -615,6 +615,31 @@ fn a_day_is_closed_once_and_late_money_is_told() {
     assert_eq!((scene.shop.period().reports, scene.shop.period().opening), (2, units(72)));
 }
 
+/// Nobody closed the day in the evening: the report of the next morning is that day's, and the new day goes on.
+#[test]
+fn a_forgotten_day_is_closed_the_next_morning() {
+    let mut scene = Scene::new();
+    let monday = scene.sells("one", 40);
+    scene.wallet.receives(1, 1, 40, monday.request.unwrap());
+    scene.hears().unwrap();
+    scene.now = scene.now.plus_seconds(DAY_SECONDS);
+    let tuesday = scene.sells("two", 5);
+    scene.wallet.receives(2, 2, 5, tuesday.request.unwrap());
+    let first = scene.closes().unwrap();
+    let lines: Vec<Day> = first.unverified().lines.iter().map(|line| line.day).collect();
+    assert_eq!((first.unverified().day, lines), (Day(20_500), vec![Day(20_500), Day(20_501)]));
+    let later = scene.sells("three", 6);
+    assert_eq!(later.day, Day(20_501), "Tuesday goes on");
+    scene.wallet.receives(3, 3, 6, later.request.unwrap());
+    let second = scene.closes().unwrap();
+    let body = second.unverified();
+    assert_eq!(
+        (body.day, body.received, body.late, body.opening),
+        (Day(20_501), units(6), units(0), units(45))
+    );
+    assert_eq!(scene.closes(), Err(Refusal::DayClosed { day: Day(20_501), number: 2 }));
+}
+
 /// A wallet that holds something else than was booked shows in the report, once.
 #[test]
 fn a_difference_is_told_once() {

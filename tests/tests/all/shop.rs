@@ -215,6 +215,15 @@ fn people_do_what_their_role_allows() {
         let line = (who.to_owned(), method.to_owned(), outcome.to_owned());
         assert!(lines.contains(&line), "{line:?} in {lines:?}");
     }
+    // A program's token at the till's wallet is what it is at any workstation; at the counter its scopes are a role.
+    let made = bakery.stermina(&["--json", "token", "create", "kiosk", "--can", "read,receive"]).json();
+    let kiosk = bakery.rpc_as(made["secret"].as_str().unwrap());
+    let asked = json!({ "units": 3, "key": "k" });
+    assert!(wait(kiosk.connection().call_value("request.create", asked)).is_ok());
+    assert!(wait(kiosk.sale_open(bakery.sale_of("ice", 2))).is_ok());
+    assert_eq!(reason(wait(kiosk.refund_make(back(1, "d")))), "forbidden");
+    assert_eq!(reason(wait(kiosk.report_z(empty))), "forbidden");
+
     let people = bakery.cli(&["--json", "staff", "list"]).json();
     let id =
         people["staff"].as_array().unwrap().iter().find(|one| one["name"] == "Ann").unwrap()["staff"].clone();
