@@ -107,7 +107,11 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         | BankAnswer::RootPath(_)
         | BankAnswer::Held(..)
         | BankAnswer::Hold(_)
-        | BankAnswer::Holds(..) => 0,
+        | BankAnswer::Holds(..)
+        | BankAnswer::Letters(..)
+        | BankAnswer::Swept(_)
+        | BankAnswer::SweepList(..)
+        | BankAnswer::Statement(..) => 0,
     }
 }
 
@@ -186,6 +190,10 @@ fn name(ask: &BankAsk) -> &'static str {
         BankAsk::Hold(_) => "hold",
         BankAsk::HoldAct(_) => "hold_act",
         BankAsk::Holds(_) => "holds",
+        BankAsk::Letters(_) => "letters",
+        BankAsk::Sweep(..) => "sweep",
+        BankAsk::SweepList(..) => "sweep_list",
+        BankAsk::Statement(..) => "statement",
     }
 }
 

@@ -53,6 +53,17 @@ impl Day {
         Day(self.0.saturating_add(days))
     }
 
+    /// The same day of the month so many months later, or the last one of a month that is shorter.
+    pub fn plus_months(self, months: u32) -> Day {
+        let (year, month, day) = civil(self);
+        let month = month.saturating_sub(1).saturating_add(u64::from(months));
+        let (year, month) = (year.saturating_add(month / 12), month % 12 + 1);
+        let next = if month == 12 { (year + 1, 1) } else { (year, month + 1) };
+        let first = day_of(year, month);
+        let length = day_of(next.0, next.1).saturating_sub(first);
+        Day(u32::try_from(first.saturating_add(day.min(length) - 1)).unwrap_or(u32::MAX))
+    }
+
     /// Midnight at which the day begins.
     pub fn start(self) -> Timestamp {
         Timestamp(u64::from(self.0) * DAY_SECONDS)
@@ -69,6 +80,15 @@ fn civil(day: Day) -> (u64, u64, u64) {
     let month = if mp < 10 { mp + 3 } else { mp - 9 };
     let year = yoe + era * 400 + u64::from(month <= 2);
     (year, month, doy - (153 * mp + 2) / 5 + 1)
+}
+
+/// Day number of the first of a month; the other direction of [`civil`].
+fn day_of(year: u64, month: u64) -> u64 {
+    let year = if month <= 2 { year.saturating_sub(1) } else { year };
+    let (era, yoe) = (year / 400, year % 400);
+    let doy = (153 * ((month + 9) % 12) + 2) / 5;
+    let doe = yoe * 365 + yoe / 4 - yoe / 100 + doy;
+    (era * 146_097 + doe).saturating_sub(719_468)
 }
 
 impl fmt::Display for Day {
@@ -102,6 +122,25 @@ mod tests {
         ];
         for (seconds, text) in table {
             assert_eq!(Timestamp(seconds).to_string(), text);
+        }
+    }
+
+    /// A month later is the same day, or the month's last; a year later the same, for two centuries.
+    #[test]
+    fn months_are_added_by_the_calendar() {
+        let table = [
+            ("2028-01-31", 1, "2028-02-29"),
+            ("2100-01-31", 1, "2100-02-28"),
+            ("2026-11-22", 2, "2027-01-22"),
+        ];
+        for (from, months, to) in table {
+            let day = (0..80_000).map(Day).find(|day| day.to_string() == from).unwrap();
+            assert_eq!(day.plus_months(months).to_string(), to);
+        }
+        for day in (0..80_000).step_by(17).map(Day) {
+            assert_eq!(day.plus_months(0), day);
+            let later = day.plus_months(12).0 - day.0;
+            assert!((365..=366).contains(&later), "{day}: {later}");
         }
     }
 

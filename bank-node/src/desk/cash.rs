@@ -1,7 +1,7 @@
 //! Cash over the counter: in and out of an account.
 
 use super::Desk;
-use super::office::{Halt, Objection, Outcome, customer};
+use super::office::{Halt, Objection, Outcome, customer, open_customer};
 use crate::ledger::AccountNumber;
 use crate::ledger::books::Tx;
 use crate::ledger::posting::{Asked, EntryKind, known};
@@ -15,6 +15,7 @@ impl Desk<'_> {
         units: Units,
         asked: Option<Asked>,
     ) -> Result<Outcome, Halt> {
+        open_customer(tx, account)?;
         self.cash(tx, EntryKind::PayIn, (account, units), asked)
     }
 

@@ -36,7 +36,7 @@ pub enum Work {
     Defend(u64, Box<Defence>),
     /// Mail, and requests that are left for payers.
     Post(Box<PostWork>),
-    /// Holds.
+    /// Holds and takings.
     Shop(Box<ShopWork>),
 }
 
@@ -138,13 +138,17 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
             Ok(post::Ready::Examined(work)) => Ok(Work::Post(work)),
             Err(stop) => Err(stop),
         },
-        ask @ (BankAsk::Hold(_) | BankAsk::HoldAct(_) | BankAsk::Holds(_)) => {
-            match shop::examine(desk, view, ask) {
-                Ok(shop::Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
-                Ok(shop::Ready::Examined(work)) => Ok(Work::Shop(work)),
-                Err(stop) => Err(stop),
-            }
-        }
+        ask @ (BankAsk::Hold(_)
+        | BankAsk::HoldAct(_)
+        | BankAsk::Holds(_)
+        | BankAsk::Letters(_)
+        | BankAsk::Sweep(..)
+        | BankAsk::SweepList(..)
+        | BankAsk::Statement(..)) => match shop::examine(desk, view, ask) {
+            Ok(shop::Ready::Answered(answer)) => return Ok(Prepared::Answer(answer)),
+            Ok(shop::Ready::Examined(work)) => Ok(Work::Shop(work)),
+            Err(stop) => Err(stop),
+        },
     };
     match prepared {
         Ok(work) => Ok(Prepared::Work(work)),

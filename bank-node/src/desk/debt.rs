@@ -106,7 +106,7 @@ impl Desk<'_> {
             }
             collected += usize::from(self.collect_debt(tx, account, case)?);
         }
-        Ok(false)
+        self.collect_rents(tx)
     }
 
     /// The same for one account, before anything leaves it.
@@ -114,6 +114,7 @@ impl Desk<'_> {
         for case in tx.debts_of(account)? {
             self.collect_debt(tx, account, case)?;
         }
+        self.collect_rent(tx, account)?;
         Ok(())
     }
 
@@ -139,5 +140,5 @@ pub(super) fn is_collectable(view: &impl View) -> Result<bool, Fault> {
             return Ok(true);
         }
     }
-    Ok(false)
+    super::shop::rent::is_collectable(view)
 }

@@ -1,7 +1,8 @@
-//! What the calendar brings to the desk: reclaims to close, answers that did not come, debts to collect, holds that end
-//! (SPEC §4.10, §4.11, §4.16).
+//! What the calendar brings to the desk: reclaims to close, answers that did not come, debts and rents to collect,
+//! holds that end (SPEC §4.10, §4.11, §4.16, §4.17).
 
 use super::{Desk, debt};
+use crate::ledger::AccountNumber;
 use crate::ledger::books::{Fault, Tx, View};
 use crate::ledger::cases::Due;
 use crate::ledger::posting::{Answer, Booking, Entry};
@@ -54,7 +55,6 @@ impl Desk<'_> {
     pub fn turn(&self, tx: &mut impl Tx) -> Result<bool, Fault> {
         let mut due = tx.due(BATCH_MAX)?;
         due.retain(|(at, _)| *at <= self.now);
-        let more = due.len() == BATCH_MAX;
         let Some((at, last)) = due.last().copied() else { return self.collect(tx) };
         let mut reclaims: Vec<Filed> = Vec::new();
         for (_, due) in due {
@@ -62,6 +62,7 @@ impl Desk<'_> {
                 Due::Reclaim(number) => reclaims.extend(tx.reclaim(number)?.filter(Filed::is_open)),
                 Due::Case(number) => self.overdue(tx, number)?,
                 Due::Hold(number) => self.hold_is_due(tx, number)?,
+                Due::Rent(shop) => self.rent_is_due(tx, AccountNumber(shop))?,
             }
         }
         // The deepest chain first: of two over the same units it is the one that was handed on.
@@ -73,6 +74,8 @@ impl Desk<'_> {
             }
         }
         tx.done_due(at, last)?;
+        // A full batch leaves some, and so do rents of a long outage.
+        let more = tx.due(1)?.first().is_some_and(|(at, _)| *at <= self.now);
         Ok(self.collect(tx)? || more)
     }
 

@@ -205,6 +205,8 @@ impl Desk<'_> {
         let (Some(owner), Some(kind)) = (account.member.owner, account.customer()) else { return Ok(None) };
         let name = Text::new(&account.name, NAME_MAX).map_err(|why| Fault::Damaged(why.to_string()))?;
         let sequence = next(tx.directory_head()?.0)?;
+        // What is closed is certified for no day any more.
+        let days = if account.member.closed.is_some() { 0 } else { CERTIFICATE_DAYS };
         let certificate = self.keys.attest.sign(Certificate {
             bank: self.keys.bank(),
             sequence,
@@ -213,7 +215,7 @@ impl Desk<'_> {
             standing: account.standing(),
             offline_limit: account.offline_limit,
             issued: self.now,
-            expires: self.now.plus_seconds(CERTIFICATE_DAYS * DAY_SECONDS),
+            expires: self.now.plus_seconds(days * DAY_SECONDS),
             name,
         });
         self.add_line(tx, DirectoryEntry::Certificate(certificate.clone()))?;

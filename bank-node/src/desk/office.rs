@@ -1,6 +1,7 @@
 //! What operators order: the same rules for every order, and its answer kept under its key for ever (B7).
 
 use super::Desk;
+use super::shop::tenure::LeaseTerms;
 use super::standing::Change;
 use crate::ledger::account::Unposted;
 use crate::ledger::books::{Fault, Tx};
@@ -70,6 +71,43 @@ pub enum Operation {
         to_buyer: Units,
         /// The operator's name.
         by: String,
+    },
+    /// What is ordered of a shop, and the operator's name.
+    Shop(ShopOrder, String),
+}
+
+/// What operators order of a shop.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ShopOrder {
+    /// This company runs it.
+    Own {
+        /// The shop's account.
+        shop: AccountNumber,
+        /// The company's.
+        company: AccountNumber,
+    },
+    /// This company leases it out.
+    Lease {
+        /// The shop's account.
+        shop: AccountNumber,
+        /// The company's.
+        company: AccountNumber,
+        /// Caution and rent.
+        terms: LeaseTerms,
+    },
+    /// The lease ends.
+    EndLease {
+        /// The shop's account.
+        shop: AccountNumber,
+        /// What the company keeps of the caution.
+        kept: Units,
+    },
+    /// Other people take it over.
+    HandOver {
+        /// The account that is closed.
+        shop: AccountNumber,
+        /// The public name of the new one.
+        name: String,
     },
 }
 
@@ -168,6 +206,33 @@ pub enum Objection {
         /// What is left.
         left: Units,
     },
+    /// The account is closed for good.
+    #[error("account {0} is closed")]
+    Closed(AccountNumber),
+    /// A shop where a company is wanted, or the other way round.
+    #[error("account {0} is of another kind: a shop belongs to a company")]
+    WrongKind(AccountNumber),
+    /// There is a lease.
+    #[error("the shop is leased: end the lease first")]
+    Leased,
+    /// There is no lease.
+    #[error("the shop is not leased")]
+    NotLeased,
+    /// Another company has it.
+    #[error("the shop is owned by account {0}")]
+    OtherOwner(AccountNumber),
+    /// Nobody has it.
+    #[error("no company has that shop: say first who owns it")]
+    NoCompany,
+    /// Rent is owed.
+    #[error("rent is owed for the shop: it has to be paid first")]
+    Arrears,
+    /// Rent of days that are over.
+    #[error("the first rent can't be due on a day that is over")]
+    BadDay,
+    /// What stands in the way of a hand-over.
+    #[error("the account can't be closed yet: {0}")]
+    Unsettled(String),
 }
 
 impl Objection {
@@ -190,6 +255,15 @@ impl Objection {
             Objection::NoHold(_) => "hold_not_found",
             Objection::NotDisputed => "not_disputed",
             Objection::OverLeft { .. } => "over_left",
+            Objection::Closed(_) => "account_closed",
+            Objection::WrongKind(_) => "wrong_kind",
+            Objection::Leased => "leased",
+            Objection::NotLeased => "not_leased",
+            Objection::OtherOwner(_) => "other_owner",
+            Objection::NoCompany => "no_company",
+            Objection::Arrears => "arrears",
+            Objection::BadDay => "bad_day",
+            Objection::Unsettled(_) => "not_settled",
         }
     }
 }
@@ -266,12 +340,32 @@ impl Desk<'_> {
             Operation::ConfirmSplit { hold, to_buyer, by } => {
                 self.confirm_split(tx, (*hold, *to_buyer), by, asked)?
             }
+            Operation::Shop(order, by) => self.order_shop(tx, order, by, asked)?,
         };
         let bytes = rmp_serde::to_vec(&done).map_err(|why| Fault::Damaged(format!("an answer: {why}")))?;
         let request = order.operation.digest();
         let entry = Some(done.entry);
         tx.keep_answer(&asked, &Answer { request, notes: Digest::default(), entry, bytes })?;
         Ok(done)
+    }
+}
+
+impl Desk<'_> {
+    fn order_shop(
+        &self,
+        tx: &mut impl Tx,
+        order: &ShopOrder,
+        by: &str,
+        asked: Option<Asked>,
+    ) -> Result<Outcome, Halt> {
+        match order {
+            ShopOrder::Own { shop, company } => self.own(tx, (*shop, *company), by, asked),
+            ShopOrder::Lease { shop, company, terms } => {
+                self.lease(tx, (*shop, *company), *terms, (by, asked))
+            }
+            ShopOrder::EndLease { shop, kept } => self.end_lease(tx, (*shop, *kept), by, asked),
+            ShopOrder::HandOver { shop, name } => self.hand_over(tx, (*shop, name), by, asked),
+        }
     }
 }
 
@@ -308,4 +402,10 @@ fn repeat(answer: &Answer, operation: &Operation) -> Result<Done, Halt> {
 pub(super) fn customer(tx: &impl Tx, number: AccountNumber) -> Result<Account, Halt> {
     let account = tx.account(number)?.filter(|account| account.customer().is_some());
     account.ok_or_else(|| Objection::NotFound(number).into())
+}
+
+/// The same of one that is not closed.
+pub(super) fn open_customer(tx: &impl Tx, number: AccountNumber) -> Result<Account, Halt> {
+    let account = customer(tx, number)?;
+    if account.member.closed.is_some() { Err(Objection::Closed(number).into()) } else { Ok(account) }
 }

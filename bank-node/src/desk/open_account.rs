@@ -2,7 +2,7 @@
 
 use super::Desk;
 use super::activate::code_hash;
-use super::office::{Halt, Objection, Opening, Outcome, customer};
+use super::office::{Halt, Objection, Opening, Outcome, open_customer};
 use crate::ledger::books::Tx;
 use crate::ledger::posting::{Asked, Booking, EntryKind, known, next};
 use crate::ledger::{Account, AccountKind, AccountNumber, FIRST_CUSTOMER};
@@ -41,7 +41,7 @@ impl Desk<'_> {
         number: AccountNumber,
         asked: Option<Asked>,
     ) -> Result<Outcome, Halt> {
-        let mut account = customer(tx, number)?;
+        let mut account = open_customer(tx, number)?;
         if account.member.owner.is_some() {
             return Err(Objection::Activated.into());
         }

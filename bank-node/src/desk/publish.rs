@@ -60,7 +60,7 @@ impl Desk<'_> {
         if before >= RECORDS_A_DAY {
             return Err(ErrorCode::Busy.into());
         }
-        let renew = self.is_ending(tx, account.member.certificate)?;
+        let renew = account.member.closed.is_none() && self.is_ending(tx, account.member.certificate)?;
         account.member.published = (today, before.saturating_add(1));
         if account.member.node != Some(asked.node) {
             // They are signed by the node key of before: nobody shall be sent to a machine that is gone.

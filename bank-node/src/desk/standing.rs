@@ -3,7 +3,7 @@
 //! One proposes, another one confirms. Until then nothing has changed, and nobody outside the bank learns of it.
 
 use super::Desk;
-use super::office::{Halt, Objection, Outcome, REASON_MAX, customer};
+use super::office::{Halt, Objection, Outcome, REASON_MAX, open_customer};
 use crate::ledger::books::Tx;
 use crate::ledger::posting::{Asked, EntryKind};
 use crate::ledger::{AccountNumber, Proposal};
@@ -35,7 +35,7 @@ impl Desk<'_> {
         if reason.is_empty() || Text::new(reason, REASON_MAX).is_err() {
             return Err(Objection::BadReason.into());
         }
-        let mut account = customer(tx, number)?;
+        let mut account = open_customer(tx, number)?;
         let suspend = change == Change::Suspend;
         if account.member.suspended.is_some() == suspend {
             return Err(Objection::NoChange.into());
@@ -59,7 +59,7 @@ impl Desk<'_> {
         by: &str,
         asked: Option<Asked>,
     ) -> Result<Outcome, Halt> {
-        let mut account = customer(tx, number)?;
+        let mut account = open_customer(tx, number)?;
         let suspend = change == Change::Suspend;
         let proposal = account.member.proposal.take().filter(|proposal| proposal.suspend == suspend);
         let proposal = proposal.ok_or(Objection::NotProposed)?;

@@ -108,7 +108,7 @@ impl Desk<'_> {
 }
 
 /// The account of an owner who asks now.
-fn asker(
+pub(super) fn asker(
     bank: BankId,
     now: Timestamp,
     view: &impl View,

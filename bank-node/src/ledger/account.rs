@@ -117,6 +117,9 @@ pub struct Membership {
     /// Others' money that is kept for it: how many holds are open.
     #[serde(default)]
     pub held_for: u32,
+    /// Since when it is closed for good: its shop was handed over. It is suspended as well, and never reinstated.
+    #[serde(default)]
+    pub closed: Option<Timestamp>,
 }
 
 /// One operator's wish; it has no effect before another one confirms it (threats X2).

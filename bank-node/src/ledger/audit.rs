@@ -63,6 +63,10 @@ pub struct Audit {
     pub deposits: Units,
     /// Holds asked for.
     pub holds: u64,
+    /// Shops that are leased.
+    pub leases: u64,
+    /// Sweeps of takings.
+    pub sweeps: u64,
     /// How many invariants are broken.
     pub broken: u64,
     /// The first of them.
@@ -188,7 +192,17 @@ impl Auditor {
             | EntryKind::HoldRelease
             | EntryKind::HoldReturn
             | EntryKind::HoldProposal
-            | EntryKind::HoldDecision => {}
+            | EntryKind::HoldDecision
+            | EntryKind::Lease
+            | EntryKind::CautionBack
+            | EntryKind::CautionKept
+            | EntryKind::HandOver
+            | EntryKind::Own
+            | EntryKind::EndLease
+            | EntryKind::RentIn
+            | EntryKind::SweepOut
+            | EntryKind::SweepIn => {}
+            EntryKind::RentOut => self.shops.rent(entry),
             EntryKind::Charge => self.cases.charged(entry),
             EntryKind::Recovery => self.cases.recovered(entry),
         }
@@ -382,8 +396,9 @@ impl Auditor {
     }
 
     fn shops(&mut self, view: &impl View) -> Result<(), Fault> {
-        let found = std::mem::take(&mut self.shops).compare(view, self.balance_held)?;
-        self.audit.holds = found.holds;
+        let found =
+            std::mem::take(&mut self.shops).compare(view, self.balance_held, self.balance_deposits)?;
+        (self.audit.holds, self.audit.leases, self.audit.sweeps) = (found.holds, found.leases, found.sweeps);
         for Finding { rule, what } in found.findings {
             self.find(&rule, what);
         }

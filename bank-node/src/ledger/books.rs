@@ -11,6 +11,8 @@ use super::outstanding::{Issued, Redeemed};
 use super::post::{PostTx, PostView};
 use super::posting::{Answer, Asked, Entry};
 use super::reclaims::{ReclaimTx, ReclaimView};
+use super::sweeps::{SweepTx, SweepView};
+use super::tenure::{TenureTx, TenureView};
 use super::vault::{VaultTx, VaultView};
 use protocol::bank::{Bulletin, DirectoryEntry, Letter};
 use protocol::id::{Digest, Key};
@@ -78,7 +80,9 @@ pub struct Operator {
 }
 
 /// Reading.
-pub trait View: ReclaimView + CaseView + DueView + VaultView + PostView + HoldView + LetterView {
+pub trait View:
+    ReclaimView + CaseView + DueView + VaultView + PostView + HoldView + LetterView + TenureView + SweepView
+{
     /// The account of this number.
     fn account(&self, number: AccountNumber) -> Result<Option<Account>, Fault>;
     /// The account that this owner key has activated.
@@ -95,6 +99,8 @@ pub trait View: ReclaimView + CaseView + DueView + VaultView + PostView + HoldVi
     fn entries_after(&self, number: u64, limit: usize) -> Result<Vec<Entry>, Fault>;
     /// An account's journal entries with higher numbers, in order.
     fn entries_of(&self, account: AccountNumber, after: u64, limit: usize) -> Result<Vec<Entry>, Fault>;
+    /// The last of an account's journal entries with a number below `below`.
+    fn entry_before(&self, account: AccountNumber, below: u64) -> Result<Option<Entry>, Fault>;
     /// The serial of the last root, 0 before the first.
     fn last_serial(&self) -> Result<u64, Fault>;
     /// The root of this serial.
@@ -120,7 +126,9 @@ pub trait View: ReclaimView + CaseView + DueView + VaultView + PostView + HoldVi
 }
 
 /// Writing; all of a batch or nothing.
-pub trait Tx: View + ReclaimTx + CaseTx + DueTx + VaultTx + PostTx + HoldTx + LetterTx {
+pub trait Tx:
+    View + ReclaimTx + CaseTx + DueTx + VaultTx + PostTx + HoldTx + LetterTx + TenureTx + SweepTx
+{
     /// Writes an account, and finds it by its owner from now on.
     fn keep_account(&mut self, account: &Account) -> Result<(), Fault>;
     /// Writes an answer.

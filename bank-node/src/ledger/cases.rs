@@ -494,6 +494,8 @@ pub enum Due {
     Case(u64),
     /// A hold ends by its date or at its end.
     Hold(u64),
+    /// Rent of the shop with this account number.
+    Rent(u64),
 }
 
 /// What the rules ask of a store about times.

@@ -12,6 +12,8 @@
 //! | [`post`] | what is asked of a store for the mailboxes |
 //! | [`books`] | what the rules ask of a store, a question each |
 //! | [`bulletin`] | what the bank says of itself every hour |
+//! | [`tenure`] | whose a shop is, its lease, its rent |
+//! | [`sweeps`] | takings that went to companies |
 //! | [`vault`] | sealed logs of workstations, which are no money |
 //! | [`mod@audit`] | every invariant, recomputed from the records |
 
@@ -28,6 +30,8 @@ pub mod post;
 pub mod posting;
 pub mod reclaims;
 mod shop_audit;
+pub mod sweeps;
+pub mod tenure;
 pub mod vault;
 
 #[cfg(test)]

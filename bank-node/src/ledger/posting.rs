@@ -3,7 +3,7 @@
 //! Every operation that leaves a trace is one [`Entry`] with a number, the numbers have no gaps, and each
 //! entry's answer is stored under the request that asked for it. A letter carries the number.
 
-use super::account::{Account, AccountNumber, CASH, HELD, OUTSTANDING, Unposted};
+use super::account::{Account, AccountNumber, CASH, DEPOSITS, HELD, OUTSTANDING, Unposted};
 use super::books::{Fault, Tx, View};
 use protocol::id::{Digest, RequestId};
 use protocol::money::Units;
@@ -78,6 +78,26 @@ pub enum EntryKind {
     HoldProposal,
     /// Another operator confirmed it.
     HoldDecision,
+    /// A company has a shop of its own.
+    Own,
+    /// A shop was leased; its caution is kept.
+    Lease,
+    /// A lease ended.
+    EndLease,
+    /// What is left of a caution came back to the shop.
+    CautionBack,
+    /// A part of a caution went to the company.
+    CautionKept,
+    /// Rent went from the shop to the company.
+    RentOut,
+    /// Rent came to the company.
+    RentIn,
+    /// Takings went from the shop to the company.
+    SweepOut,
+    /// Takings came to the company.
+    SweepIn,
+    /// A shop was handed over, and this account closed.
+    HandOver,
 }
 
 /// Who asked: the name under which the answer is kept.
@@ -167,7 +187,11 @@ impl EntryKind {
     /// Whether others have to hear of it at once, by a bulletin.
     pub fn is_news(self) -> bool {
         match self {
-            EntryKind::Suspend | EntryKind::Reinstate | EntryKind::ReclaimFiled | EntryKind::Reclaim => true,
+            EntryKind::Suspend
+            | EntryKind::Reinstate
+            | EntryKind::ReclaimFiled
+            | EntryKind::Reclaim
+            | EntryKind::HandOver => true,
             EntryKind::Open
             | EntryKind::Activate
             | EntryKind::PayIn
@@ -195,6 +219,15 @@ impl EntryKind {
             | EntryKind::HoldReturn
             | EntryKind::HoldProposal
             | EntryKind::HoldDecision
+            | EntryKind::Lease
+            | EntryKind::CautionBack
+            | EntryKind::CautionKept
+            | EntryKind::Own
+            | EntryKind::EndLease
+            | EntryKind::RentOut
+            | EntryKind::RentIn
+            | EntryKind::SweepOut
+            | EntryKind::SweepIn
             | EntryKind::Letter => false,
         }
     }
@@ -207,6 +240,8 @@ impl EntryKind {
             EntryKind::Withdraw => Some((account, OUTSTANDING)),
             EntryKind::Deposit | EntryKind::Reclaim => Some((OUTSTANDING, account)),
             EntryKind::Hold => Some((account, HELD)),
+            EntryKind::Lease => Some((account, DEPOSITS)),
+            EntryKind::CautionBack | EntryKind::CautionKept => Some((DEPOSITS, account)),
             EntryKind::HoldRelease | EntryKind::HoldReturn => Some((HELD, account)),
             EntryKind::Activate
             | EntryKind::Decline
@@ -229,7 +264,14 @@ impl EntryKind {
             | EntryKind::HoldDispute
             | EntryKind::HoldCode
             | EntryKind::HoldProposal
-            | EntryKind::HoldDecision => None,
+            | EntryKind::HoldDecision
+            | EntryKind::HandOver
+            | EntryKind::Own
+            | EntryKind::EndLease
+            | EntryKind::RentOut
+            | EntryKind::RentIn
+            | EntryKind::SweepOut
+            | EntryKind::SweepIn => None,
         }
     }
 }

@@ -179,6 +179,7 @@ fn due_key(at: Timestamp, due: Due) -> [u8; 17] {
         Due::Reclaim(number) => (1, number),
         Due::Case(number) => (2, number),
         Due::Hold(number) => (3, number),
+        Due::Rent(shop) => (4, shop),
     };
     let mut key = [0; 17];
     let (time, rest) = key.split_at_mut(8);
@@ -199,6 +200,7 @@ fn due_of(key: &[u8]) -> Result<(Timestamp, Due), Fault> {
         1 => Ok((at, Due::Reclaim(number))),
         2 => Ok((at, Due::Case(number))),
         3 => Ok((at, Due::Hold(number))),
+        4 => Ok((at, Due::Rent(number))),
         _ => Err(damaged()),
     }
 }

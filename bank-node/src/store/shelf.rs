@@ -59,11 +59,15 @@ pub enum Table {
     HoldsOf,
     /// account number, entry number → letter to fetch.
     Letters,
+    /// kind of record, account number → whose a shop is.
+    Tenures,
+    /// kind of record, numbers → sweeps and their lists.
+    Sweeps,
 }
 
 impl Table {
     /// All of them, in order.
-    pub const ALL: [Table; 26] = [
+    pub const ALL: [Table; 28] = [
         Table::Meta,
         Table::Accounts,
         Table::Owners,
@@ -90,6 +94,8 @@ impl Table {
         Table::Holds,
         Table::HoldsOf,
         Table::Letters,
+        Table::Tenures,
+        Table::Sweeps,
     ];
 
     /// Its name in files.
@@ -121,6 +127,8 @@ impl Table {
             Table::Holds => "holds",
             Table::HoldsOf => "holds_of",
             Table::Letters => "letters",
+            Table::Tenures => "tenures",
+            Table::Sweeps => "sweeps",
         }
     }
 }

@@ -1,16 +1,20 @@
-//! Holds and letters to fetch, as keys and values.
+//! Holds, letters to fetch, tenure and sweeps, as keys and values.
 //!
 //! ```text
 //! Holds     number → hold               HoldsOf   account ‖ entry that changed it last → its number
 //! Letters   account ‖ entry → letter
+//! Tenures   t shop → tenure             a shop → nothing: it has arrears
+//! Sweeps    s shop ‖ number → sweep     l shop ‖ number → its list         e entry → shop ‖ number
 //! ```
 
 use super::shelf::{Pair, Shelf, ShelfMut, Table};
-use super::tables::{last_key, number_in, pair_key, read, record, records_after, write};
+use super::tables::{above, last_key, number_in, pair_key, read, record, records_after, write};
 use crate::ledger::AccountNumber;
 use crate::ledger::books::Fault;
 use crate::ledger::holds::{Held, HoldTx, HoldView};
 use crate::ledger::letters::{LetterTx, LetterView};
+use crate::ledger::sweeps::{SweepTx, SweepView, Swept};
+use crate::ledger::tenure::{Tenure, TenureTx, TenureView};
 use protocol::bank::Letter;
 use protocol::sign::Signed;
 
@@ -80,5 +84,94 @@ impl<S: Shelf> LetterView for S {
 impl<S: ShelfMut> LetterTx for S {
     fn keep_letter(&mut self, account: AccountNumber, letter: &Signed<Letter>) -> Result<(), Fault> {
         self.put(Table::Letters, &pair_key(account.0, letter.unverified().number), &write(letter)?)
+    }
+}
+
+fn key(kind: u8, rest: &[u8]) -> Vec<u8> {
+    [&[kind][..], rest].concat()
+}
+
+fn shop_key(kind: u8, shop: AccountNumber) -> Vec<u8> {
+    key(kind, &shop.0.to_be_bytes())
+}
+
+fn sweep_key(kind: u8, swept: &Swept) -> Vec<u8> {
+    key(kind, &pair_key(swept.shop.0, swept.asked.unverified().number))
+}
+
+/// Pairs of this kind from a key on.
+fn of_kind<S: Shelf>(
+    shelf: &S,
+    table: Table,
+    kind: u8,
+    from: &[u8],
+    limit: usize,
+) -> Result<Vec<Pair>, Fault> {
+    let mut pairs = shelf.from(table, &key(kind, from), limit)?;
+    let of_it = pairs.iter().take_while(|(key, _)| key.first() == Some(&kind)).count();
+    pairs.truncate(of_it);
+    Ok(pairs)
+}
+
+impl<S: Shelf> TenureView for S {
+    fn tenure(&self, shop: AccountNumber) -> Result<Option<Tenure>, Fault> {
+        record(self, Table::Tenures, &shop_key(b't', shop))
+    }
+
+    fn tenures_after(&self, shop: AccountNumber, limit: usize) -> Result<Vec<Tenure>, Fault> {
+        let Some(from) = above(shop.0) else { return Ok(Vec::new()) };
+        let pairs = of_kind(self, Table::Tenures, b't', &from, limit)?;
+        pairs.iter().map(|(_, value)| read(Table::Tenures, value)).collect()
+    }
+
+    fn in_arrears(&self, after: AccountNumber, limit: usize) -> Result<Vec<AccountNumber>, Fault> {
+        let Some(from) = above(after.0) else { return Ok(Vec::new()) };
+        let pairs = of_kind(self, Table::Tenures, b'a', &from, limit)?;
+        let number = |key: &[u8]| number_in(Table::Tenures, key.get(1..).unwrap_or_default());
+        pairs.iter().map(|(key, _)| number(key).map(AccountNumber)).collect()
+    }
+}
+
+impl<S: ShelfMut> TenureTx for S {
+    fn keep_tenure(&mut self, tenure: &Tenure) -> Result<(), Fault> {
+        let owing = shop_key(b'a', tenure.shop);
+        match tenure.arrears.is_empty() {
+            true => self.remove(Table::Tenures, &owing)?,
+            false => self.put(Table::Tenures, &owing, &[])?,
+        }
+        self.put(Table::Tenures, &shop_key(b't', tenure.shop), &write(tenure)?)
+    }
+}
+
+impl<S: Shelf> SweepView for S {
+    fn sweeps_after(&self, shop: AccountNumber, number: u64, limit: usize) -> Result<Vec<Swept>, Fault> {
+        let Some(from) = number.checked_add(1) else { return Ok(Vec::new()) };
+        let pairs = of_kind(self, Table::Sweeps, b's', &pair_key(shop.0, from), limit)?;
+        let his = shop_key(b's', shop);
+        let his = pairs.iter().take_while(|(key, _)| key.starts_with(&his));
+        his.map(|(_, value)| read(Table::Sweeps, value)).collect()
+    }
+
+    fn sweep_of(&self, entry: u64) -> Result<Option<Swept>, Fault> {
+        match self.get(Table::Sweeps, &key(b'e', &entry.to_be_bytes()))? {
+            Some(place) => record(self, Table::Sweeps, &key(b's', &place)),
+            None => Ok(None),
+        }
+    }
+
+    fn sales_of(&self, swept: &Swept) -> Result<Vec<u8>, Fault> {
+        let damaged = || Fault::Damaged("the list of a sweep is missing".to_owned());
+        self.get(Table::Sweeps, &sweep_key(b'l', swept))?.ok_or_else(damaged)
+    }
+}
+
+impl<S: ShelfMut> SweepTx for S {
+    fn keep_sweep(&mut self, swept: &Swept, list: &[u8]) -> Result<(), Fault> {
+        let place = pair_key(swept.shop.0, swept.asked.unverified().number);
+        for entry in [swept.entry, swept.entry.saturating_add(1)] {
+            self.put(Table::Sweeps, &key(b'e', &entry.to_be_bytes()), &place)?;
+        }
+        self.put(Table::Sweeps, &sweep_key(b'l', swept), list)?;
+        self.put(Table::Sweeps, &sweep_key(b's', swept), &write(swept)?)
     }
 }

@@ -205,6 +205,14 @@ impl<S: Shelf> View for S {
         Ok(entries)
     }
 
+    fn entry_before(&self, account: AccountNumber, below: u64) -> Result<Option<Entry>, Fault> {
+        let Some((key, _)) = self.before(Table::Statements, &pair_key(account.0, below))? else {
+            return Ok(None);
+        };
+        let (whose, number) = key.split_at_checked(8).unwrap_or_default();
+        if whose == account.0.to_be_bytes() { record(self, Table::Journal, number) } else { Ok(None) }
+    }
+
     fn last_serial(&self) -> Result<u64, Fault> {
         last_key(self, Table::Roots)
     }

@@ -156,7 +156,8 @@ pub(super) fn a_day() -> Vec<(Step, Vec<u8>)> {
     let admission = protocol::bank::Admission { bank: bank.keys.bank(), case: 1, owner: alice.owner.key() };
     let admitted = protocol::pay::Defence::Admitted(alice.owner.sign(admission));
     step(ask(BankAsk::Defend(1, admitted)));
-    for shopping in an_order(&bank, alice) {
+    let shop = Customer { owner: bank.signer(), account: crate::ledger::AccountNumber(1004) };
+    for shopping in an_order(&bank, alice, &shop).into_iter().chain(a_company(&bank, &shop)) {
         step(shopping);
     }
     assert!(bank.audit().ok, "{:?}", bank.audit().findings);
@@ -164,31 +165,60 @@ pub(super) fn a_day() -> Vec<(Step, Vec<u8>)> {
 }
 
 /// What is held for a shop: guessed at, refunded in part, disputed, split.
-fn an_order(bank: &Bank, alice: &Customer) -> Vec<Step> {
+fn an_order(bank: &Bank, alice: &Customer, shop: &Customer) -> Vec<Step> {
     use crate::desk::tests::holds::{text, with_code};
     use protocol::bank::{Act, HoldRule};
-    let shop = Customer { owner: bank.signer(), account: crate::ledger::AccountNumber(1004) };
     let (kind, name) = (CustomerKind::Shop, "Bakery".to_owned());
     let opening = Opening { kind, name, balance: units(0), offline_limit: units(0) };
-    let hold = |amount| bank.hold(alice, &shop, amount, HoldRule::Confirmation);
+    let hold = |amount| bank.hold(alice, shop, amount, HoldRule::Confirmation);
     let (coded, split) = (with_code(hold(30), "4711"), hold(40));
     let act = |who: &Customer, hold: &protocol::bank::Hold, act| ask(bank.act(&who.owner, hold.request, act));
-    let wrong = act(&shop, &coded, Act::Code(text("0000")));
+    let wrong = act(shop, &coded, Act::Code(text("0000")));
     let (proposal, to_buyer) = ("half was stale".to_owned(), units(15));
     let (anna, bruno) = ("anna".to_owned(), "bruno".to_owned());
     vec![
         Step::Order("open-s", Operation::Open(opening)),
-        ask(bank.activation(&shop, 1)),
+        ask(bank.activation(shop, 1)),
         ask(BankAsk::Hold(alice.owner.sign(coded.clone()))),
         ask(BankAsk::Hold(alice.owner.sign(hold(5_000)))),
         wrong.clone(),
         wrong,
-        act(&shop, &coded, Act::Refund(units(10))),
-        act(&shop, &coded, Act::Code(text("4711"))),
+        act(shop, &coded, Act::Refund(units(10))),
+        act(shop, &coded, Act::Code(text("4711"))),
         ask(BankAsk::Hold(alice.owner.sign(split.clone()))),
         act(alice, &split, Act::Dispute(text("stale"))),
         Step::Order("split", Operation::ProposeSplit { hold: 2, to_buyer, by: anna, reason: proposal }),
         Step::Order("done", Operation::ConfirmSplit { hold: 2, to_buyer, by: bruno }),
+    ]
+}
+
+/// The shop is swept twice, leased with a caution it gets back, and handed over.
+fn a_company(bank: &Bank, till: &Customer) -> Vec<Step> {
+    use crate::desk::office::ShopOrder;
+    use crate::desk::shop::tenure::LeaseTerms;
+    use crate::desk::tests::sweeps::{a_list, sweep};
+    use crate::desk::tests::tenure::order;
+    use crate::ledger::AccountNumber;
+    let (shop, company) = (till.account, AccountNumber(1005));
+    let (kind, name) = (CustomerKind::Company, "Bread Ltd".to_owned());
+    let opening = Opening { kind, name, balance: units(0), offline_limit: units(0) };
+    let swept = |number| {
+        let list = a_list();
+        ask(BankAsk::Sweep(till.owner.sign(sweep(bank, till, number, &list)), list))
+    };
+    let first_due = bank.now.get().day();
+    let every = crate::ledger::tenure::Every::Month;
+    let terms = LeaseTerms { caution: units(5), rent: units(100), every, first_due };
+    let own = ShopOrder::Own { shop, company };
+    vec![
+        Step::Order("open-c", Operation::Open(opening)),
+        Step::Order("own", order(own)),
+        swept(1),
+        Step::Order("till", Operation::PayIn(shop, units(10))),
+        swept(1),
+        Step::Order("lease", order(ShopOrder::Lease { shop, company, terms })),
+        Step::Order("end", order(ShopOrder::EndLease { shop, kept: units(5) })),
+        Step::Order("over", order(ShopOrder::HandOver { shop, name: "New Bakery".to_owned() })),
     ]
 }
 
@@ -242,7 +272,7 @@ fn resumes<S: Store>(day: &[(Step, Vec<u8>)], at: usize, store: S, writes: u64) 
     }
     let audit = bank.audit();
     assert!(audit.ok, "write {writes}: {:?}", audit.findings);
-    assert_eq!((audit.cash, audit.entries), (units(573), entries_of(day)));
+    assert_eq!((audit.cash, audit.entries), (units(583), entries_of(day)));
 }
 
 fn entries_of(day: &[(Step, Vec<u8>)]) -> u64 {

@@ -63,7 +63,11 @@ impl Wallet {
             | BankAnswer::RootPath(_)
             | BankAnswer::Held(..)
             | BankAnswer::Hold(_)
-            | BankAnswer::Holds(..) => return Err(BankFlaw::DoesNotFit),
+            | BankAnswer::Holds(..)
+            | BankAnswer::Letters(..)
+            | BankAnswer::Swept(_)
+            | BankAnswer::SweepList(..)
+            | BankAnswer::Statement(..) => return Err(BankFlaw::DoesNotFit),
         }
         Ok(Decision::new(draft, ()))
     }

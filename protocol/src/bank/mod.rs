@@ -12,6 +12,7 @@ mod mailbox;
 pub mod merkle;
 mod reclaim;
 mod redeem;
+mod sweep;
 mod vault;
 mod withdraw;
 
@@ -31,5 +32,6 @@ pub use letter::{Letter, LetterKind};
 pub use mailbox::{MailFate, MailItem, MailKind, MailWord, NodeQuery, Purpose, envelope_digest};
 pub use reclaim::{Reclaim, ReclaimKind, Reclaimed};
 pub use redeem::{Outcome, RedeemKind, Redemption};
+pub use sweep::Sweep;
 pub use vault::{RECORD_MAX, RECORDS_MAX, VaultAppend, VaultHead};
 pub use withdraw::{AccountQuery, OUTCOMES_MAX, Withdrawal};

@@ -1,11 +1,12 @@
 //! Messages of `/stermina/bank/1`, from customers to the bank-node (SPEC §5.3).
 
-use super::shop::HoldState;
+use super::hold::{HoldState, Span, StatementLine};
 use super::{ErrorCode, Message};
 use crate::bank::merkle::Step;
 use crate::bank::{
     AccountQuery, Activation, Bulletin, Certificate, Claim, DirectoryEntry, DirectoryHead, Hold, HoldAct,
-    Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, VaultAppend, VaultHead, Withdrawal,
+    Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, Sweep, VaultAppend, VaultHead,
+    Withdrawal,
 };
 use crate::id::{Digest, RequestId};
 use crate::key::bank::{KeyCertificate, Revocation};
@@ -84,6 +85,14 @@ pub enum BankAsk {
     HoldAct(Signed<HoldAct>),
     /// The holds in which the owner has a part and that changed after a journal entry.
     Holds(Signed<NodeQuery>),
+    /// Letters that the bank wrote to the owner without being asked by him, after a journal entry.
+    Letters(Signed<NodeQuery>),
+    /// Takings to the company; with the list of sales, at most [`super::SALES_MAX`] bytes.
+    Sweep(Signed<Sweep>, ByteBuf),
+    /// The list of the sweep with this journal entry; for its shop and for whoever got the money.
+    SweepList(Signed<AccountQuery>, u64),
+    /// What moved money on the account.
+    Statement(Signed<AccountQuery>, Span),
 }
 
 /// Most bulletins in a page.
@@ -288,6 +297,14 @@ pub enum BankAnswer {
     Hold(Box<HoldState>),
     /// How holds stand, in the order in which they changed; and whether there are more.
     Holds(Vec<HoldState>, bool),
+    /// Letters in the order of their entries, and whether there are more.
+    Letters(Vec<Signed<Letter>>, bool),
+    /// The takings are with the company; with the shop's letter about it.
+    Swept(Signed<Letter>),
+    /// A sweep as its shop signed it, and its list.
+    SweepList(Box<Signed<Sweep>>, ByteBuf),
+    /// Lines of a statement, and where to go on if there may be more.
+    Statement(Vec<StatementLine>, Option<Span>),
     /// `Busy` and `Unavailable` leave it open, and so does `Expired` for a withdrawal: the same bytes may be taken
     /// later. Every other code says that it is not done, for good (SPEC §4).
     Error(ErrorCode),

@@ -4,9 +4,9 @@
 //! is written again is refused, so no two implementations can read one message differently (threats X8).
 
 mod bank;
-mod paper;
+mod document;
+mod hold;
 mod pay;
-mod shop;
 
 pub use crate::error::ErrorCode;
 pub use bank::{
@@ -14,8 +14,11 @@ pub use bank::{
     DirectoryPage, ENTRIES_MAX, Item, MAIL_MAX, PROTOCOL as BANK_PROTOCOL, Parcel, REQUESTS_MAX, ReclaimFate,
     ReclaimPiece, ReclaimState,
 };
+pub use hold::{
+    HOLDS_PAGE, HoldState, HoldStep, HoldTerm, LETTERS_PAGE, LineKind, SALES_MAX, Sale, SaleKind, SalesList,
+    Span, StatementLine, sales_digest,
+};
 pub use pay::{Hail, HailAnswer, Letterhead, Offer, PROTOCOL as PAY_PROTOCOL, PayAnswer, PayAsk};
-pub use shop::{HOLDS_PAGE, HoldState, HoldStep, HoldTerm};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -14,6 +14,7 @@ mod mailbox;
 mod openrpc;
 mod restore;
 mod shop;
+mod shops;
 mod simulation;
 mod tidy;
 mod wire;

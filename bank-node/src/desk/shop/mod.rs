@@ -6,20 +6,28 @@
 //! | [`acts`] | what buyer and shop say about it |
 //! | [`ends`] | where it goes, and what the calendar does |
 //! | [`split`] | two operators decide what is disputed |
-//! | [`letters`] | what the bank wrote unasked is fetched |
+//! | [`tenure`], [`rent`], [`hand_over`] | whose a shop is |
+//! | [`sweep`] | takings go to the company |
+//! | [`letters`], [`statement`] | what the bank wrote unasked, and what moved money, is read |
 
 mod acts;
 mod ends;
+mod hand_over;
 mod hold;
 mod letters;
+pub(super) mod rent;
 mod split;
+pub mod statement;
+mod sweep;
+pub mod tenure;
 
 use super::query::examine_query;
 use super::{Desk, Reply, Stop};
 use crate::ledger::books::{Tx, View};
-use protocol::bank::{Hold, HoldAct, NodeQuery, Purpose};
+use protocol::bank::{Hold, HoldAct, NodeQuery, Purpose, Sweep};
 use protocol::sign::{Signed, Verified};
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode, HOLDS_PAGE};
+use serde_bytes::ByteBuf;
 
 /// A request of a shop's or about one, examined.
 #[derive(Clone, Debug)]
@@ -28,6 +36,8 @@ pub enum ShopWork {
     Hold(Verified<Hold>),
     /// A word about a hold.
     Act(Verified<HoldAct>),
+    /// Takings to the company, and the list of sales.
+    Sweep(Verified<Sweep>, ByteBuf),
 }
 
 /// What examining comes to.
@@ -57,6 +67,10 @@ pub fn examine(desk: Desk<'_>, view: &impl View, ask: BankAsk) -> Result<Ready, 
         BankAsk::Hold(asked) => hold::examine(desk, view, asked).map(|asked| ShopWork::Hold(asked).into()),
         BankAsk::HoldAct(asked) => acts::examine(desk, view, asked),
         BankAsk::Holds(query) => desk.holds(view, query).map(Ready::from),
+        BankAsk::Letters(query) => desk.letters(view, query).map(Ready::from),
+        BankAsk::Sweep(asked, list) => sweep::examine(desk, view, asked, list),
+        BankAsk::SweepList(query, entry) => desk.sweep_list(view, &query, entry).map(Ready::from),
+        BankAsk::Statement(query, span) => desk.statement(view, &query, span).map(Ready::from),
         // The counter sends nothing else here.
         _ => Err(ErrorCode::Unsupported.into()),
     }
@@ -68,6 +82,7 @@ impl Desk<'_> {
         match work {
             ShopWork::Hold(asked) => self.hold(tx, asked),
             ShopWork::Act(asked) => self.hold_act(tx, asked),
+            ShopWork::Sweep(asked, list) => self.sweep(tx, asked, list),
         }
     }
 

@@ -9,6 +9,8 @@ mod orders;
 mod post;
 mod queries;
 mod reclaims;
+pub(crate) mod sweeps;
+pub(crate) mod tenure;
 mod told;
 mod vaults;
 mod witness;

@@ -16,10 +16,10 @@ mod lines;
 mod messages;
 mod papers;
 mod post;
-mod sales;
 #[path = "../../../../protocol/tests/all/scene.rs"]
 mod scene;
 mod seals;
+mod shop;
 mod shops;
 mod signatures;
 
