@@ -48,7 +48,12 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     let shop = store.load(keeper)?;
     let staff = shop.staff().cloned().collect();
     let (room, thread) = room::open(shop, store).map_err(|error| ShopError::Room(error.to_string()))?;
-    let hands = Arc::new(Hands::new(room.clone(), workstation.engine.clone(), workstation.net.clone()));
+    let hands = Arc::new(Hands::new(
+        room.clone(),
+        workstation.engine.clone(),
+        workstation.net.clone(),
+        workstation.link.clone(),
+    ));
     let working = tokio::spawn(hands.clone().run());
     let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));
     let house = house(&workstation, &room, hands, gate);

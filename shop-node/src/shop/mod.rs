@@ -13,6 +13,7 @@
 //! | [`refund`] | what is given back, and what is sent back because nothing was sold for it |
 //! | [`hearing`] | what the wallet's events and history mean to the shop |
 //! | [`day`] | X and Z reports, and where one day ends |
+//! | [`sweep`] | what goes to the company in the evening |
 //! | [`rights`] | who may do what |
 //! | [`change`] | what a decision is |
 
@@ -25,6 +26,7 @@ pub mod refund;
 pub mod rights;
 pub mod sale;
 pub mod settings;
+pub mod sweep;
 
 use catalogue::Item;
 use change::Change;
@@ -38,6 +40,7 @@ use rights::Staff;
 use sale::Sale;
 use settings::Settings;
 use std::collections::BTreeMap;
+use sweep::Sweep;
 
 /// Whose shop it is.
 #[derive(Clone, Debug)]
@@ -67,6 +70,9 @@ pub struct Shop {
     next_number: u64,
     next_event: u64,
     next_audit: u64,
+    sweeps: BTreeMap<u64, Sweep>,
+    next_sweep: u64,
+    next_taking: u64,
 }
 
 /// Why a call is not carried out; nothing has changed.
@@ -156,6 +162,9 @@ impl Shop {
             next_number: 1,
             next_event: 1,
             next_audit: 1,
+            sweeps: BTreeMap::new(),
+            next_sweep: 1,
+            next_taking: 1,
         }
     }
 
@@ -185,8 +194,17 @@ impl Shop {
             Change::Cursor(cursor) => self.cursor = Some(*cursor),
             Change::Event(event) => self.next_event = self.next_event.max(event.seq + 1),
             Change::Audit(line) => self.next_audit = self.next_audit.max(line.number + 1),
+            Change::Taking(at, _) => self.next_taking = self.next_taking.max(at + 1),
+            Change::Sweep(sweep) => {
+                self.next_sweep = self.next_sweep.max(sweep.number + 1);
+                match sweep.state.is_open() {
+                    true => drop(self.sweeps.insert(sweep.number, sweep.clone())),
+                    false => drop(self.sweeps.remove(&sweep.number)),
+                }
+            }
+            Change::Renumbered(_) => self.sweeps.clear(),
             // In the store only.
-            Change::Report(_) | Change::Papers(_) => {}
+            Change::Report(_) | Change::Papers(_) | Change::Taken(_) | Change::SweepList(..) => {}
         }
     }
 

@@ -5,6 +5,7 @@ mod days;
 mod goods;
 mod people;
 mod selling;
+mod sweeps;
 
 use crate::shop::catalogue::{Item, Price};
 use crate::shop::change::{Change, Decision, Happening};
@@ -326,7 +327,8 @@ impl Scene {
 
     fn closes(&mut self) -> Result<Signed<DayReport>, Refusal> {
         self.hears().unwrap();
-        let decision = self.shop.close_day(self.holds(), &node(), &boss(), self.now)?;
+        let takings = self.store.takings().unwrap();
+        let decision = self.shop.close_day(self.holds(), takings, &node(), &boss(), self.now)?;
         Ok(self.decide(decision))
     }
 
