@@ -86,6 +86,7 @@ enum Line {
     Sent(PaymentId),
     Returned(PaymentId),
     Withdrawn,
+    Deposited,
     Received,
 }
 
@@ -253,6 +254,7 @@ impl Scene {
                 Line::Sent(payment) => Moved::Sent(refund(payment)),
                 Line::Returned(payment) => Moved::Returned(refund(payment)),
                 Line::Withdrawn => Moved::Withdrawn,
+                Line::Deposited => Moved::Deposited,
                 Line::Received => Moved::Elsewhere,
             },
         });
