@@ -9,6 +9,7 @@ mod mail;
 mod moves;
 mod secrets;
 mod server;
+pub mod takings;
 mod told;
 pub mod vault;
 mod view;

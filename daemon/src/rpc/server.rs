@@ -113,7 +113,11 @@ impl Desk {
         Paper { bank: &self.bank_name, currency: self.currency() }
     }
 
-    fn call(&self, fault: crate::engine::CallFault) -> RpcError {
+    pub(super) fn link(&self) -> &BankLink {
+        &self.link
+    }
+
+    pub(super) fn call(&self, fault: crate::engine::CallFault) -> RpcError {
         code::call(fault, self.currency())
     }
 
@@ -384,6 +388,14 @@ impl Workstation for Desk {
 
     async fn statement(&self, _: &Caller, _: Empty) -> Result<api::AccountView, RpcError> {
         self.ask_statement().await
+    }
+
+    async fn bank_lines(&self, _: &Caller, asked: api::LinesQuery) -> Result<api::AccountLines, RpcError> {
+        self.account_lines(asked).await
+    }
+
+    async fn bank_sweep(&self, _: &Caller, asked: api::BySweepEntry) -> Result<api::Takings, RpcError> {
+        self.takings(asked).await
     }
 
     async fn directory_sync(&self, _: &Caller, _: Empty) -> Result<api::DirectoryState, RpcError> {
