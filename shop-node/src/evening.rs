@@ -64,6 +64,10 @@ impl Evening {
             Err(CallFault::Bank(BankRefusal::Scattered { payable })) if !payable.is_zero() => {
                 self.ask_deposit(&sweep, payable).await
             }
+            // The account pays what the till lacks, and no more.
+            Err(CallFault::Bank(BankRefusal::Short { free, .. })) if sweep.from_account && !free.is_zero() => {
+                self.ask_deposit(&sweep, free).await
+            }
             asked => asked,
         };
         let (number, part) = (sweep.number, sweep.part);
@@ -108,12 +112,15 @@ impl Evening {
             (wallet.history().reserve, holdings.at_bank, wallet.owner().currency.clone())
         };
         let (reserve, at_bank, currency) = self.engine.look(holds).await?;
+        if reserve >= wanted && !at_bank.is_zero() && !self.link.is_there() {
+            return Ok(AWAY.to_owned());
+        }
         if reserve >= wanted && !at_bank.is_zero() {
             return Ok("a part of the till is being renewed at the bank: it goes on afterwards".to_owned());
         }
         Ok(format!(
-            "the till has {} to give, {} are missing: withdraw them from the account into the till, or take them from \
-             the account with «shop-node sweep now --from-account»",
+            "the till has {} to give, {} are missing: it goes on when they are there, by sales or «shop-node wallet \
+             withdraw»; or take them from the account with «shop-node sweep now --from-account»",
             currency.show_full(free),
             currency.show_full(wanted.minus(free).unwrap_or_default())
         ))

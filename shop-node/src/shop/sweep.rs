@@ -127,49 +127,49 @@ fn name(what: &str, number: u64, list: &Digest, tries: u32) -> RequestId {
     RequestId(*name)
 }
 
-/// Lines of one sweep after the other, and those that stay. A refund stands behind sales that carry it, so that no sweep is
+/// Lines of one sweep after the other, and those that stay. A refund goes with sales that carry it, so that no sweep is
 /// below zero; a day that is below zero stays whole for the next one.
 fn parts(lines: Vec<(u64, Line)>) -> (Vec<SalesList>, Vec<(u64, Line)>) {
     let whole = SalesList { sales: lines.iter().map(|(_, line)| line.clone()).collect() };
     if whole.units().is_err() {
         return (Vec::new(), lines);
     }
-    let of = |refunds: bool| move |(_, line): &(u64, Line)| (line.kind == SaleKind::Refund) == refunds;
-    let mut refunds: VecDeque<_> = lines.iter().filter(|line| of(true)(line)).cloned().collect();
-    let mut sales: VecDeque<_> = lines.into_iter().filter(|line| of(false)(line)).collect();
-    let (mut lists, mut list) = (Vec::new(), SalesList::default());
+    let (mut refunds, mut sales): (VecDeque<_>, VecDeque<_>) =
+        lines.into_iter().partition(|(_, line)| line.kind == SaleKind::Refund);
+    let (mut lists, mut part) = (Vec::new(), Vec::new());
     let (mut sum, mut bytes) = (Units::ZERO, FRAME);
     loop {
-        let after = refunds.front().and_then(|(_, line)| sum.minus(line.units).ok());
-        let next = match after {
-            Some(after) => refunds.pop_front().map(|line| (after, line.1)),
-            None => sales.front().and_then(|(_, line)| sum.plus(line.units).ok()).and_then(|after| {
-                sales.pop_front().map(|line| (after, line.1))
-            }),
+        let carried = refunds.front().and_then(|(_, line)| sum.minus(line.units).ok());
+        let (from, after) = match (carried, sales.front()) {
+            (Some(after), _) => (&mut refunds, after),
+            (None, Some((_, line))) => match sum.plus(line.units) {
+                Ok(after) => (&mut sales, after),
+                Err(_) => break,
+            },
+            (None, None) => break,
         };
-        let Some((after, line)) = next else { break };
-        let size = wire::encode(&SalesList { sales: vec![line.clone()] }).len();
+        let Some(line) = from.pop_front() else { break };
+        let size = wire::encode(&SalesList { sales: vec![line.1.clone()] }).len();
         if bytes + size > SALES_MAX {
-            lists.push(std::mem::take(&mut list));
+            // It is the first of the next list, if it is one that can be: there, too, sales come first.
+            from.push_front(line);
+            lists.push(list_of(std::mem::take(&mut part)));
             (sum, bytes) = (Units::ZERO, FRAME);
-            match line.kind {
-                SaleKind::Refund => {
-                    // It needs sales before it in the new list, too.
-                    refunds.push_front((0, line));
-                    continue;
-                }
-                SaleKind::Sale | SaleKind::Late => sum = line.units,
-            }
-        } else {
-            sum = after;
+            continue;
         }
-        bytes += size;
-        list.sales.push(line);
+        (sum, bytes) = (after, bytes + size);
+        part.push(line);
     }
-    if !list.sales.is_empty() {
-        lists.push(list);
+    if !part.is_empty() {
+        lists.push(list_of(part));
     }
     (lists, sales.into_iter().chain(refunds).collect())
+}
+
+/// In the order in which they were booked.
+fn list_of(mut part: Vec<(u64, Line)>) -> SalesList {
+    part.sort_by_key(|(at, _)| *at);
+    SalesList { sales: part.into_iter().map(|(_, line)| line).collect() }
 }
 
 impl Draft {

@@ -103,6 +103,12 @@ impl Evening {
         let decision = match sweep.state {
             SweepState::Depositing => {
                 let came = match self.deposit(sweep.id, part, sweep.left().get()) {
+                    Err("short") if sweep.from_account && self.scene.wallet.reserve > 0 => {
+                        self.deposit(sweep.id, part, self.scene.wallet.reserve)
+                    }
+                    came => came,
+                };
+                let came = match came {
                     Ok(came) => came,
                     Err("short") if sweep.from_account => Deposit::FromAccount,
                     Err(why) => return waits(&mut self.scene, why),
@@ -173,7 +179,7 @@ fn a_day_goes_to_the_company_with_its_list() {
     evening.scene.closes().unwrap();
     evening.goes_on().unwrap();
     assert_eq!((evening.bank.company, evening.bank.account, evening.scene.wallet.reserve), (115, 0, 20));
-    assert_eq!(evening.told(), [(Sold, 100), (Back, 30), (Sold, 45)]);
+    assert_eq!(evening.told(), [(Sold, 100), (Sold, 45), (Back, 30)]);
     let line = &evening.bank.lists[0].sales[0];
     assert_eq!((line.number, line.receipt), (1, bread.paid.unwrap().receipt.digest()));
     assert_eq!(evening.deposits.len(), 2, "60 and 55");
@@ -292,7 +298,7 @@ fn what_comes_after_the_report_is_in_the_next_list() {
     evening.sells(33);
     evening.scene.closes().unwrap();
     evening.goes_on().unwrap();
-    assert_eq!(evening.told(), [(Sold, 50), (Late, 7), (Sold, 33), (Back, 20)]);
+    assert_eq!(evening.told(), [(Sold, 50), (Late, 7), (Back, 20), (Sold, 33)]);
     assert_eq!((evening.bank.company, evening.scene.wallet.reserve), (70, 60));
     // A day without anything sends nothing.
     evening.next_day();
@@ -324,10 +330,10 @@ fn units_that_are_lost_at_the_bank_are_missing_until_somebody_says() {
         evening.goes_on().unwrap();
     };
     now(&mut evening);
-    // The account has nothing either: declined, and asked anew under another name.
-    assert_eq!(evening.bank.company, 0);
+    // What the till has goes first. The account lacks the rest: declined, and asked anew under another name.
+    assert_eq!((evening.bank.company, evening.bank.account, evening.scene.wallet.reserve), (0, 35, 0));
     assert!(evening.note().contains("account holds less"));
-    evening.bank.account = 50;
+    evening.bank.account += 15;
     now(&mut evening);
     assert_eq!((evening.bank.company, evening.bank.account, evening.bank.sweeps), (50, 0, 1));
 }
