@@ -580,7 +580,11 @@ proptest! {
 
 /// Every other amount is held with a code.
 fn with_or_without(hold: Hold, amount: u64) -> Hold {
-    if amount % 2 == 0 && hold.rule == HoldRule::Confirmation { with_code(hold, "4711") } else { hold }
+    if amount.is_multiple_of(2) && hold.rule == HoldRule::Confirmation {
+        with_code(hold, "4711")
+    } else {
+        hold
+    }
 }
 
 /// M1: whatever is changed behind the desk's back in a hold, the audit names the rule.
