@@ -218,7 +218,7 @@ fn again<M: Message>(bytes: &[u8]) -> Option<Vec<u8>> {
     wire::decode::<M>(bytes).ok().map(|message| wire::encode(&message))
 }
 
-fn messages() -> [(&'static str, Again); 7] {
+fn messages() -> [(&'static str, Again); 8] {
     [
         ("Hail", again::<Hail>),
         ("HailAnswer", again::<HailAnswer>),
