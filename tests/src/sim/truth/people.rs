@@ -156,7 +156,8 @@ impl Truth {
         }
         let lost_above = after.iter().any(|next| next.movement == Movement::Lost && next.units >= line.units);
         let payee = self.place_of(&line.party).and_then(|place| self.people.get(place));
-        let payee_forgot = payee.is_some_and(|payee| payee.moves.missing.contains_key(&line.id));
+        // Lost with its receipt, or gone back to an older disk since.
+        let payee_forgot = payee.is_some_and(|p| p.careless || p.moves.missing.contains_key(&line.id));
         let Some(person) = self.people.get_mut(who.place()) else { return Ok(()) };
         let name = &world.person(who).name;
         match line.movement {

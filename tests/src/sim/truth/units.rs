@@ -7,7 +7,7 @@ use daemon::wallet::reserve::OwnNote;
 use protocol::id::{Key, RequestId};
 use protocol::note::{Destination, Note, NoteTable};
 use protocol::range::{Range, RangeSet};
-use protocol::wire::{BankAnswer, Item, ReclaimFate};
+use protocol::wire::{BankAnswer, Item, ReclaimFate, ReclaimState};
 use std::collections::BTreeMap;
 
 /// Who believes which units to be his.
@@ -36,6 +36,14 @@ pub fn parting(one: &Note, other: &Note) -> Option<Key> {
 
 fn serial(note: &Note) -> u64 {
     note.root.unverified().serial
+}
+
+/// Whether the bank says no more about a reclaim: a letter comes with what it returns, and with nothing else.
+fn has_ended(state: &ReclaimState) -> bool {
+    let fates = || state.pieces.iter().flatten().map(|piece| &piece.fate);
+    let open = fates().any(|fate| matches!(fate, ReclaimFate::Open));
+    let returned = fates().any(|fate| matches!(fate, ReclaimFate::Returned));
+    !open && (!returned || state.letter.is_some())
 }
 
 impl Truth {
@@ -195,7 +203,7 @@ impl Truth {
                 faults.iter().map(|(at, item)| (usize::from(*at), item)).filter_map(clash).collect()
             }
             BankAnswer::Deposited(items, _) => items.iter().enumerate().filter_map(clash).collect(),
-            BankAnswer::Reclaim(state) if state.letter.is_some() => {
+            BankAnswer::Reclaim(state) if has_ended(state) => {
                 let pieces = state.pieces.iter().enumerate();
                 let fates = pieces.flat_map(|(at, pieces)| pieces.iter().map(move |piece| (at, &piece.fate)));
                 let clash = |(at, fate): (usize, &ReclaimFate)| match fate {
