@@ -1,9 +1,12 @@
 //! `cargo sim`: worlds of the real rules with bad networks, bad disks and bad people, as many as asked for.
 
+use bank_node::ledger::cases::CaseView;
 use clap::Parser;
 use daemon::store::{Page, Store};
 use protocol::id::PaymentId;
 use protocol::node::clock::Clock;
+use protocol::note::Link;
+use protocol::sign::Signed;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -108,7 +111,8 @@ fn tell(drawn: &Drawn) {
         let done = life.step(act);
         tell_lines(&life, &mut known);
         if let Err(violation) = done {
-            return println!("breaks «{}»: {}", violation.rule, violation.what);
+            println!("breaks «{}»: {}", violation.rule, violation.what);
+            return tell_cases(&life);
         }
     }
     println!("the end");
@@ -129,6 +133,27 @@ fn tell_lines(life: &Life, known: &mut BTreeMap<usize, u64>) {
             let (word, units, other) = (line.movement.word(), line.units, line.name.as_str());
             println!("    {} {}: {word} {units} {other} {id}, has {}", person.name, line.seq, line.reserve);
         }
+    }
+}
+
+/// The cases at the bank: who is liable for what, and by which orders.
+#[expect(clippy::print_stdout, reason = "for people")]
+fn tell_cases(life: &Life) {
+    let cases = (1..).map_while(|number| life.world.bank.shelves.case(number).ok().flatten());
+    for case in cases {
+        let orders = case.shown.iter().map(|shown| {
+            let order = shown.evidence.order.unverified();
+            format!("{} pays {} {} ({})", shown.payer.0, shown.payee.0, order.amount, order.payment)
+        });
+        let orders: Vec<String> = orders.collect();
+        let last = |links: &[Signed<Link>]| {
+            links.iter().map(|link| format!("{:?}", link.unverified().to)).collect::<Vec<_>>()
+        };
+        println!(
+            "    case {} of {}: {} of root {}, {:?}",
+            case.number, case.account.0, case.range, case.serial, case.stage
+        );
+        println!("      by {orders:?}\n      lost {:?}\n      won {:?}", last(&case.links), last(&case.won));
     }
 }
 
