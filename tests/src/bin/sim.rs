@@ -15,6 +15,7 @@ use tests::sim::life::Life;
 use tests::sim::run::{Plan, Report, run};
 use tests::sim::schedule::{Drawn, again, read};
 use tests::sim::setting::{Features, Nurseries};
+use tests::world::Kept;
 
 /// Lives worlds of bank and wallets act by act and looks after each act whether any unit was lost or made.
 #[derive(Parser)]
@@ -112,7 +113,8 @@ fn tell(drawn: &Drawn) {
         tell_lines(&life, &mut known);
         if let Err(violation) = done {
             println!("breaks «{}»: {}", violation.rule, violation.what);
-            return tell_cases(&life);
+            tell_cases(&life);
+            return tell_the_rest(&mut life, &mut known);
         }
     }
     println!("the end");
@@ -133,6 +135,21 @@ fn tell_lines(life: &Life, known: &mut BTreeMap<usize, u64>) {
             let (word, units, other) = (line.movement.word(), line.units, line.name.as_str());
             println!("    {} {}: {word} {units} {other} {id}, has {}", person.name, line.seq, line.reserve);
         }
+    }
+}
+
+/// What those who are down had on disk, and what is open.
+#[expect(clippy::print_stdout, reason = "for people")]
+fn tell_the_rest(life: &mut Life, known: &mut BTreeMap<usize, u64>) {
+    for who in life.world.everybody() {
+        if life.world.person(who).is_down() {
+            life.world.crash(who, Kept::Everything);
+        }
+    }
+    println!("those who were down:");
+    tell_lines(life, known);
+    for open in life.world.open_things() {
+        println!("    open: {open}");
     }
 }
 

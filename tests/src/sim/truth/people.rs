@@ -156,8 +156,9 @@ impl Truth {
         }
         let lost_above = after.iter().any(|next| next.movement == Movement::Lost && next.units >= line.units);
         let payee = self.place_of(&line.party).and_then(|place| self.people.get(place));
-        // Lost with its receipt, or gone back to an older disk since.
-        let payee_forgot = payee.is_some_and(|p| p.careless || p.moves.missing.contains_key(&line.id));
+        // His machine is lost with its answer in it, or he went back to an older disk since. What he loses by it is
+        // explained when the bank shows it to him.
+        let payee_forgot = payee.is_some_and(|payee| payee.careless || payee.restored > 0);
         let Some(person) = self.people.get_mut(who.place()) else { return Ok(()) };
         let name = &world.person(who).name;
         match line.movement {

@@ -78,6 +78,16 @@ impl Truth {
         is_reclaim(one) || is_reclaim(other)
     }
 
+    /// Whether two chains part where somebody paid a restored workstation, and took it back.
+    fn taken_back_from(&self, who: Who, one: &Note, other: &Note) -> bool {
+        let restored = self.people.get(who.place()).is_some_and(|seen| seen.restored > 0);
+        let at = one.links.iter().zip(&other.links).position(|(a, b)| a.unverified() != b.unverified());
+        let to = |note: &Note| at.and_then(|at| note.links.get(at)).map(|link| link.unverified().to);
+        let mine = |key: Key| self.is_key_of(key, who);
+        let taken_back = matches!((to(one), to(other)), (Some(Destination::Key(key)), Some(Destination::Redeem(_))) if mine(key));
+        restored && taken_back
+    }
+
     fn evil_owner(&self, key: &Key) -> Option<usize> {
         let owner = self.owners.get(key).filter(|owner| !self.is_honest(**owner))?;
         Some(self.root_of(*owner))
@@ -233,6 +243,8 @@ impl Truth {
                 match self.evil_at(&own.note, &winner) {
                     Some(evil) => units.entry(evil).or_default().insert(shared),
                     None if self.reclaimed_at(&own.note, &winner) => owed.insert(shared),
+                    // His lost machine had said no, and the vault had not heard of it: the payer has taken it back.
+                    None if self.taken_back_from(who, &own.note, &winner) => owed.insert(shared),
                     None => {}
                 }
             }
