@@ -227,7 +227,7 @@ impl World {
                 self.settle_decision(who, decision)?;
                 Ok(true)
             }
-            PayAsk::Offer(_) | PayAsk::Again(..) | PayAsk::Confirm(..) => Ok(true),
+            PayAsk::Offer(_) | PayAsk::Again(..) | PayAsk::Confirm(..) | PayAsk::Shop(_) => Ok(true),
         }
     }
 

@@ -387,7 +387,8 @@ impl World {
                 Effect::Cases => self.person_mut(who).slow_due = true,
                 Effect::Seal(id) => self.seal(who, &id)?,
                 Effect::MailBack(id) => self.mail_back(who, &id)?,
-                Effect::Refresh => {}
+                // Nobody orders anything in this world.
+                Effect::Refresh | Effect::Order(_) => {}
             }
         }
         Ok(())
@@ -587,7 +588,9 @@ impl World {
                     self.person_mut(to).answer_shown(letterhead.from, *payment, Some(receipt), now)?;
                 Mail::Paid(from, to, id, shown)
             }
-            PayAsk::Confirm(..) | PayAsk::Answered(..) => unreachable!("they have mail of their own"),
+            PayAsk::Confirm(..) | PayAsk::Answered(..) | PayAsk::Shop(_) => {
+                unreachable!("they have mail of their own")
+            }
         };
         self.chance = chance;
         self.post.send(mail);
@@ -641,7 +644,9 @@ impl World {
             }
             PayAnswer::Error(code) if code.is_passing() => return Ok(()),
             PayAnswer::Error(code) => person.wallet.refused(id, code, None, now),
-            PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Noted => return Ok(()),
+            PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Noted | PayAnswer::Shop(_) => {
+                return Ok(());
+            }
         };
         self.settle_decision(who, decision)
     }
