@@ -6,7 +6,7 @@ use super::outbox::Outbox;
 use super::{Core, Input};
 use crate::store::StoreFault;
 use crate::wallet::banking::CallKey;
-use crate::wallet::change::Started;
+use crate::wallet::change::{Effect, Started};
 use crate::wallet::ordering::{FreshOrder, NewPurchase, Purchase, PurchaseState};
 use protocol::bank::{Act, NodeQuery, Purpose};
 use protocol::id::{Digest, Key, RequestId};
@@ -39,7 +39,7 @@ pub enum OrderInput {
     OfHold(RequestId, Units, Act, CallKey, Reply<Result<RequestId, CallFault>>),
     /// How our holds stand.
     Holds(Vec<HoldState>),
-    /// Somebody looks: ask the bank how our holds stand.
+    /// Somebody looks: ask bank and shops how our orders stand.
     Look,
 }
 
@@ -73,11 +73,19 @@ impl Core {
             OrderInput::Look => {
                 let clock = self.shared.clock.monotonic();
                 if clock.saturating_sub(self.holds.last) >= HOLDS_AGAIN {
-                    self.holds.due = clock;
+                    (self.holds.due, self.holds.last) = (clock, clock);
+                    self.ask_shops();
                 }
             }
         }
         Ok(())
+    }
+
+    /// Asks the shops of open orders how they stand, though it was not due.
+    fn ask_shops(&self) {
+        for purchase in self.wallet.open_purchases().filter(|p| p.state != PurchaseState::Holding) {
+            self.jobs.start(Effect::Order(purchase.id), &self.wallet, &self.store, None);
+        }
     }
 
     fn order(

@@ -93,6 +93,10 @@ impl Desk {
         &self.contacts
     }
 
+    pub(super) fn link(&self) -> &BankLink {
+        &self.link
+    }
+
     pub(super) fn shared(&self) -> &Shared {
         &self.engine.shared
     }

@@ -40,7 +40,14 @@ impl Desk {
         let owner = match Payable::parse(meant, &self.owner().currency) {
             Ok(Payable::Code { code, .. }) => code.owner(),
             Ok(Payable::Request(request)) => request.unverified().payee(),
-            Err(_) => self.shop_named(meant)?,
+            Err(_) => match self.shop_named(meant) {
+                Ok(owner) => owner,
+                // Always the whole list: the bank is not told whom one looks for.
+                Err(_) => {
+                    self.link().sync_directory().await;
+                    self.shop_named(meant)?
+                }
+            },
         };
         let party = self.contacts().party(&owner, None).await;
         let party = party.map_err(|fault| code::reason_of("not_found", format!("the shop: {fault}")))?;
