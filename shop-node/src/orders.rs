@@ -3,7 +3,6 @@
 
 use crate::notice;
 use crate::room::{Room, RoomFault};
-use crate::rpc::order_json;
 use crate::shop::order::{Order, OrderState};
 use crate::shop::rights::Actor;
 use daemon::engine::inbound::{Answering, Counter};
@@ -39,14 +38,16 @@ pub struct Orders {
     room: Room,
     engine: Engine,
     link: Arc<BankLink>,
+    /// How an order is shown to a program.
+    show: fn(&Order) -> String,
     /// When the bank was last asked; one asks at a time.
     pulled: Mutex<Option<Duration>>,
 }
 
 impl Orders {
-    /// Orders of this room, with the bank behind `link`.
-    pub fn new(room: Room, engine: Engine, link: Arc<BankLink>) -> Orders {
-        Orders { room, engine, link, pulled: Mutex::new(None) }
+    /// Orders of this room, with the bank behind `link`; `show` is for programs that are told of an order.
+    pub fn new(room: Room, engine: Engine, link: Arc<BankLink>, show: fn(&Order) -> String) -> Orders {
+        Orders { room, engine, link, show, pulled: Mutex::new(None) }
     }
 
     fn now(&self) -> Timestamp {
@@ -108,7 +109,7 @@ impl Orders {
         let (orders, settings, currency) = look.await?;
         for order in orders {
             let (id, now) = (order.id(), self.now());
-            notice::tell(&order, &settings, &currency, order_json(&order)).await;
+            notice::tell(&order, &settings, &currency, (self.show)(&order)).await;
             self.room.decide(move |shop, _| Ok(shop.order_noticed(&id, now))).await?;
         }
         Ok(())

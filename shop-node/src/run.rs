@@ -8,7 +8,7 @@ use crate::hands::Hands;
 use crate::orders::Orders;
 use crate::room::{self, Room};
 use crate::rpc::api::Till as _;
-use crate::rpc::{Desk, House, ShopEvents, StaffGate};
+use crate::rpc::{Desk, House, ShopEvents, StaffGate, order_json};
 use crate::shop::Keeper;
 use crate::store::{STORE_FILE, ShopStore};
 use daemon::run::{self, RunError, Workstation};
@@ -50,7 +50,12 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     let staff = shop.staff().cloned().collect();
     let (room, thread) = room::open(shop, store).map_err(|error| ShopError::Room(error.to_string()))?;
     let hands = Arc::new(Hands::new(room.clone(), workstation.engine.clone(), workstation.net.clone()));
-    let orders = Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone()));
+    let orders = Arc::new(Orders::new(
+        room.clone(),
+        workstation.engine.clone(),
+        workstation.link.clone(),
+        order_json,
+    ));
     let working = tokio::spawn(hands.clone().run());
     let ordering = tokio::spawn(orders.clone().run());
     let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));

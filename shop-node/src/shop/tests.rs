@@ -1,5 +1,7 @@
 //! Scenes at the counter, with the real store and a wallet that is only a list of what happened.
 
+mod orders;
+
 use super::catalogue::{Item, Price};
 use super::change::{Change, Decision, Happening};
 use super::csv;

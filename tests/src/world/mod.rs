@@ -29,7 +29,7 @@ pub use person::{Down, Newcomer, Person};
 pub use post::{Mail, Post, Weather, Who};
 pub use shelves::Shelves;
 
-use bank_node::desk::office::Operation;
+use bank_node::desk::office::{Done, Operation};
 use bank_node::desk::standing::Change;
 use bank_node::ledger::AccountNumber;
 use daemon::store::{DirectoryFlaw, Store};
@@ -128,6 +128,16 @@ impl World {
     /// Somebody opens an account with `balance` and joins.
     pub fn join(&mut self, name: &str, balance: u64) -> Who {
         let opened = self.bank.open(name, units(balance), units(200));
+        self.join_with(opened, name, balance)
+    }
+
+    /// A shop opens an account and joins.
+    pub fn join_shop(&mut self, name: &str) -> Who {
+        let opened = self.bank.open_shop(name);
+        self.join_with(opened, name, 0)
+    }
+
+    fn join_with(&mut self, opened: Done, name: &str, balance: u64) -> Who {
         let letter = opened.letter.expect("a new account has a letter");
         let seed = Seed::from_bytes(self.chance.bytes());
         let node = Signer::from_secret(&seed.node(1));

@@ -58,7 +58,6 @@ pub(crate) fn bodies(v: &mut bodies::Vectors, scene: &Scene) {
         ],
     );
     let bytes = v.signed(&buyer, order(scene, Release::Code));
-    let long = [0xff; 1];
     v.malformed::<ShopOrder>(
         &bytes,
         [
@@ -66,7 +65,8 @@ pub(crate) fn bodies(v: &mut bodies::Vectors, scene: &Scene) {
             spoil(97, [4], "unknown release"),
             spoil(98, date.plus_seconds(1).0.to_be_bytes(), "its money does not outlive it"),
             spoil(98, u64::MAX.to_be_bytes(), "its money does not outlive it"),
-            spoil(146, long, "a text that is too long or has control characters"),
+            spoil(146, [0xff], "too short"),
+            spoil(147, [7], "a text that is too long or has control characters"),
             spoil(165, (1u64 << 53).to_be_bytes(), "2^53 units or more"),
             spoil(165, 31u64.to_be_bytes(), "the lines do not add up to the total"),
             spoil(173, [0], "no lines, or too many"),
