@@ -361,7 +361,7 @@ fn line(store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
         Movement::Lost => Moved::Lost,
         Movement::Passed => Moved::Passed,
         // Received is told by its event; the others are between the bank and the account.
-        Movement::Received | Movement::Reclaimed | Movement::Recovered | Movement::Charged => {
+        Movement::Received | Movement::Reclaimed | Movement::Recovered | Movement::Charged | Movement::Held => {
             Moved::Elsewhere
         }
     };

@@ -9,6 +9,8 @@
 
 pub mod cli;
 pub mod hands;
+pub mod notice;
+pub mod orders;
 pub mod room;
 pub mod rpc;
 pub mod run;

@@ -4,6 +4,10 @@
 //! times are seconds since 1970, days are `2026-11-22`. Every call that sells or gives back takes the caller's `key`: the
 //! same key with the same parameters gets the same answer for ever, with others `key_reused`.
 
+pub use super::orders::{
+    ByOrder, ItemContent, Order, OrderCode, OrderDispute, OrderNote, OrderQuery, OrderRefund, OrderSaid, OrderSettingsView,
+    Orders,
+};
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::{Currency, Units};
@@ -64,6 +68,28 @@ rpc_contract! {
         "sale.receipt" (Scope::Read) sale_receipt(BySale) -> ReceiptDocument;
         /// Gives a part of a sale back, or all of it; never above what was paid.
         "refund.make" (Scope::Spend) refund_make(NewRefund) -> Refund;
+        /// How orders are taken, and who is told.
+        "order.settings" (Scope::Read) order_settings(Empty) -> OrderSettingsView;
+        /// Changes that.
+        "order.set" (Scope::Admin) order_set(OrderSettingsView) -> OrderSettingsView;
+        /// What is handed over on line for an article.
+        "item.content" (Scope::Admin) item_content(ItemContent) -> Done;
+        /// Orders from afar, newest first.
+        "order.list" (Scope::Receive) order_list(OrderQuery) -> Orders;
+        /// An order.
+        "order.show" (Scope::Receive) order_show(ByOrder) -> Order;
+        /// Says yes to an order that waits for somebody to look at it.
+        "order.accept" (Scope::Receive) order_accept(OrderNote) -> Order;
+        /// Says no; what the bank holds for it goes back by itself.
+        "order.refuse" (Scope::Admin) order_refuse(OrderNote) -> Order;
+        /// It is ready, or on its way.
+        "order.ready" (Scope::Receive) order_ready(OrderNote) -> Order;
+        /// The code that came back with the courier: the bank releases the money.
+        "order.code" (Scope::Receive) order_code(OrderCode) -> OrderSaid;
+        /// Gives back out of what the bank holds.
+        "order.refund" (Scope::Spend) order_refund(OrderRefund) -> OrderSaid;
+        /// Something is wrong: no date moves the money any more.
+        "order.dispute" (Scope::Admin) order_dispute(OrderDispute) -> OrderSaid;
         /// A refund.
         "refund.show" (Scope::Read) refund_show(ByRefund) -> Refund;
         /// Refunds without an end: what is owed, and what is on its way.

@@ -5,6 +5,7 @@ use super::gate::{StaffGate, digest_of};
 use super::page::Paper;
 use super::{code, view};
 use crate::hands::Hands;
+use crate::orders::Orders;
 use crate::room::{Asked, Room};
 use crate::shop::refund::{NewRefund, name_of};
 use crate::shop::rights::{Actor, NewStaff, Role};
@@ -19,7 +20,7 @@ use protocol::key::bank::Usage;
 use protocol::money::{Currency, Units};
 use protocol::node::chance::chance_bytes;
 use protocol::node::rpc::{Caller, Empty, RpcError};
-use protocol::shop::ReceiptFile;
+use protocol::shop::{ReceiptFile, Word};
 use protocol::wire;
 use serde::Serialize;
 use std::sync::Arc;
@@ -36,6 +37,8 @@ pub struct Desk {
     pub hands: Arc<Hands>,
     /// Its wallet.
     pub engine: Engine,
+    /// Orders from afar.
+    pub orders: Arc<Orders>,
     /// Who is who.
     pub gate: Arc<StaffGate>,
     /// What amounts are shown in.
@@ -46,22 +49,22 @@ pub struct Desk {
     pub name: String,
 }
 
-fn store(fault: StoreFault) -> RpcError {
+pub(super) fn store(fault: StoreFault) -> RpcError {
     code::store(&fault)
 }
 
-fn not_found(what: &str) -> RpcError {
+pub(super) fn not_found(what: &str) -> RpcError {
     code::reason_of("not_found", format!("there is no such {what} in this shop"))
 }
 
-fn limit(limit: Option<u64>) -> Result<usize, RpcError> {
+pub(super) fn limit(limit: Option<u64>) -> Result<usize, RpcError> {
     match limit.unwrap_or(50) {
         limit @ 1..=500 => usize::try_from(limit).map_err(|_| RpcError::internal()),
         _ => Err(RpcError::invalid_params("limit: 1 to 500")),
     }
 }
 
-fn check_key(key: &str) -> Result<(), RpcError> {
+pub(super) fn check_key(key: &str) -> Result<(), RpcError> {
     if key.is_empty() || key.chars().count() > 64 || key.chars().any(char::is_control) {
         let why = "a key has 1 to 64 characters, none of them control characters";
         return Err(code::reason_of("bad_key", why));
@@ -70,7 +73,7 @@ fn check_key(key: &str) -> Result<(), RpcError> {
 }
 
 /// A digest of everything that was asked; what was left out does not count.
-fn call(params: &impl Serialize) -> Result<Digest, RpcError> {
+pub(super) fn call(params: &impl Serialize) -> Result<Digest, RpcError> {
     let mut asked = serde_json::to_value(params).map_err(|_| RpcError::internal())?;
     if let Some(fields) = asked.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
@@ -80,12 +83,12 @@ fn call(params: &impl Serialize) -> Result<Digest, RpcError> {
 }
 
 impl Desk {
-    fn asked(&self, caller: &Caller, method: &'static str) -> (Asked, Actor) {
+    pub(super) fn asked(&self, caller: &Caller, method: &'static str) -> (Asked, Actor) {
         let actor = self.gate.actor(caller);
         (Asked { actor: actor.clone(), method, now: self.hands.now() }, actor)
     }
 
-    fn room_fault(&self, fault: crate::room::RoomFault) -> RpcError {
+    pub(super) fn room_fault(&self, fault: crate::room::RoomFault) -> RpcError {
         code::room(fault, &self.currency)
     }
 
@@ -425,6 +428,54 @@ impl Till for Desk {
             self.hands.pay(refund).await.map_err(|fault| self.hands_fault(fault))?;
         }
         self.refund_again(&id)
+    }
+
+    async fn order_settings(&self, _: &Caller, _: Empty) -> Result<api::OrderSettingsView, RpcError> {
+        self.order_settings_now().await
+    }
+
+    async fn order_set(
+        &self,
+        caller: &Caller,
+        asked: api::OrderSettingsView,
+    ) -> Result<api::OrderSettingsView, RpcError> {
+        self.set_orders(caller, asked).await
+    }
+
+    async fn item_content(&self, caller: &Caller, asked: api::ItemContent) -> Result<api::Done, RpcError> {
+        self.put_content(caller, asked).await
+    }
+
+    async fn order_list(&self, _: &Caller, asked: api::OrderQuery) -> Result<api::Orders, RpcError> {
+        self.order_list_now(&asked)
+    }
+
+    async fn order_show(&self, _: &Caller, asked: api::ByOrder) -> Result<api::Order, RpcError> {
+        self.order_now(&asked.order)
+    }
+
+    async fn order_accept(&self, caller: &Caller, asked: api::OrderNote) -> Result<api::Order, RpcError> {
+        self.say(caller, "order.accept", asked, |_| Word::Accepted).await
+    }
+
+    async fn order_refuse(&self, caller: &Caller, asked: api::OrderNote) -> Result<api::Order, RpcError> {
+        self.say(caller, "order.refuse", asked, Word::Refused).await
+    }
+
+    async fn order_ready(&self, caller: &Caller, asked: api::OrderNote) -> Result<api::Order, RpcError> {
+        self.say(caller, "order.ready", asked, Word::Ready).await
+    }
+
+    async fn order_code(&self, caller: &Caller, asked: api::OrderCode) -> Result<api::OrderSaid, RpcError> {
+        self.try_code(caller, asked).await
+    }
+
+    async fn order_refund(&self, caller: &Caller, asked: api::OrderRefund) -> Result<api::OrderSaid, RpcError> {
+        self.refund_order(caller, asked).await
+    }
+
+    async fn order_dispute(&self, caller: &Caller, asked: api::OrderDispute) -> Result<api::OrderSaid, RpcError> {
+        self.dispute_order(caller, asked).await
     }
 
     async fn refund_show(&self, _: &Caller, asked: api::ByRefund) -> Result<api::Refund, RpcError> {

@@ -5,10 +5,13 @@ mod code;
 mod desk;
 mod events;
 mod gate;
+mod orderdesk;
+pub mod orders;
 mod page;
 mod view;
 
 pub use code::ERRORS;
 pub use desk::Desk;
 pub use events::ShopEvents;
+pub use orderdesk::order_json;
 pub use gate::{House, StaffGate, contract};

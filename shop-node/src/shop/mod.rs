@@ -12,6 +12,7 @@
 //! | [`sale`] | a sale at the counter, from the cart to its end |
 //! | [`refund`] | what is given back, and what is sent back because nothing was sold for it |
 //! | [`hearing`] | what the wallet's events and history mean to the shop |
+//! | [`order`] | orders from afar, whose money the bank holds |
 //! | [`day`] | X and Z reports, and where one day ends |
 //! | [`rights`] | who may do what |
 //! | [`change`] | what a decision is |
@@ -21,6 +22,7 @@ pub mod change;
 pub mod csv;
 pub mod day;
 pub mod hearing;
+pub mod order;
 pub mod refund;
 pub mod rights;
 pub mod sale;
@@ -30,6 +32,7 @@ use catalogue::Item;
 use change::Change;
 use day::Period;
 use hearing::Cursor;
+use order::{Order, OrderSettings};
 use protocol::id::{BankId, Key, RequestId};
 use protocol::money::{Currency, OutOfRange, Units};
 use protocol::time::Day;
@@ -62,6 +65,9 @@ pub struct Shop {
     staff: BTreeMap<String, Staff>,
     sales: BTreeMap<RequestId, Sale>,
     refunds: BTreeMap<RequestId, Refund>,
+    orders: BTreeMap<RequestId, Order>,
+    order_settings: OrderSettings,
+    holds_read: u64,
     period: Period,
     cursor: Option<Cursor>,
     next_number: u64,
@@ -151,6 +157,9 @@ impl Shop {
             staff: BTreeMap::new(),
             sales: BTreeMap::new(),
             refunds: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            order_settings: OrderSettings::default(),
+            holds_read: 0,
             period: Period::default(),
             cursor: None,
             next_number: 1,
@@ -185,8 +194,14 @@ impl Shop {
             Change::Cursor(cursor) => self.cursor = Some(*cursor),
             Change::Event(event) => self.next_event = self.next_event.max(event.seq + 1),
             Change::Audit(line) => self.next_audit = self.next_audit.max(line.number + 1),
+            Change::Order(order) if order.is_live() => {
+                self.orders.insert(order.id(), order.clone());
+            }
+            Change::Order(order) => drop(self.orders.remove(&order.id())),
+            Change::OrderSettings(settings) => self.order_settings = settings.clone(),
+            Change::HoldsRead(entry) => self.holds_read = *entry,
             // In the store only.
-            Change::Report(_) | Change::Papers(_) => {}
+            Change::Report(_) | Change::Papers(_) | Change::Content(..) => {}
         }
     }
 

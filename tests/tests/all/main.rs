@@ -12,6 +12,7 @@ mod lessons;
 mod link2;
 mod mailbox;
 mod openrpc;
+mod orders;
 mod restore;
 mod shop;
 mod shops;

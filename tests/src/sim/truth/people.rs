@@ -141,6 +141,7 @@ impl Truth {
                 Movement::Recovered => "recovered",
                 Movement::Charged => "told-of-charge",
                 Movement::Passed => "passed",
+                Movement::Held => "held",
             });
             let after = lines.get(at + 1..).unwrap_or_default();
             self.read_line(world, who, line, after)?;
@@ -233,7 +234,7 @@ impl Truth {
                     _ => return broken("reclaimed-too-much", format!("{name}, {}", PaymentId(line.id))),
                 }
             }
-            Movement::Recovered | Movement::Charged | Movement::Passed => {}
+            Movement::Recovered | Movement::Charged | Movement::Passed | Movement::Held => {}
             Movement::Lost => {
                 person.lost += units;
                 if person.honest && person.lost > person.may_lose {
