@@ -156,7 +156,10 @@ fn points_of(code: ErrorCode) -> u32 {
         | ErrorCode::SelfPayment
         | ErrorCode::NoTickets
         | ErrorCode::WrongCode
-        | ErrorCode::RequestClosed => 0,
+        | ErrorCode::RequestClosed
+        | ErrorCode::OtherCatalogue
+        | ErrorCode::ShopClosed
+        | ErrorCode::NoAddress => 0,
     }
 }
 

@@ -8,7 +8,7 @@
 use crate::engine::bulletins::{Gate as Gossip, keep_bulletins};
 use crate::engine::contact::Contacts;
 use crate::engine::handle::{Persona, Shared};
-use crate::engine::inbound::Inbox;
+use crate::engine::inbound::{Counter, Inbox};
 use crate::engine::jobs::Jobs;
 use crate::engine::link::BankLink;
 use crate::engine::mailroom::Mailroom;
@@ -127,6 +127,8 @@ pub struct House {
     pub events: Arc<dyn EventSource>,
     /// What callers may use up.
     pub limits: Limits,
+    /// Who answers residents that ask for a shop; a resident's workstation has nobody.
+    pub counter: Option<Arc<dyn Counter>>,
 }
 
 /// Where JSON-RPC is served.
@@ -239,16 +241,17 @@ impl Workstation {
             gate: self.gate.clone(),
             events: self.events.clone(),
             limits: Limits::default(),
+            counter: None,
         }
     }
 
-    /// Lets payers and programs in, until `shutdown` or until the engine ends. (Questions of residents that only a
-    /// house can answer belong into [`House`], and from there to the inbox that is made here.)
+    /// Lets payers and programs in, until `shutdown` or until the engine ends.
     pub async fn serve(self, house: House, shutdown: Shutdown) -> Result<(), RunError> {
         let Workstation {
             engine, contacts, link, net, serving, inbound, mut tasks, thread, mut ended, ..
         } = self;
-        tasks.extend(spawn_tasks(&engine, &link, &contacts, &net, inbound));
+        let inbox = Inbox::new(engine.clone(), contacts.clone(), net.clone(), house.counter.clone());
+        tasks.extend(spawn_tasks(&engine, &link, &contacts, (&net, inbound), Arc::new(inbox)));
         let config = ServeConfig {
             socket: serving.socket,
             http: serving.http,
@@ -322,10 +325,9 @@ fn spawn_tasks(
     engine: &Engine,
     link: &Arc<BankLink>,
     contacts: &Arc<Contacts>,
-    net: &Net,
-    inbound: mpsc::Receiver<net::Inbound>,
+    (net, inbound): (&Net, mpsc::Receiver<net::Inbound>),
+    inbox: Arc<Inbox>,
 ) -> Vec<JoinHandle<()>> {
-    let inbox = Arc::new(Inbox::new(engine.clone(), contacts.clone(), net.clone()));
     let ticking = engine.clone();
     let mailroom = Mailroom::new(engine.clone(), contacts.clone(), link.clone(), inbox.clone());
     vec![

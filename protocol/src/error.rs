@@ -73,6 +73,9 @@ codes! {
     31 NoTickets "no_tickets" "The payee's workstation has to be unlocked before it can take more payments.";
     32 WrongCode "wrong_code" "This is not the code of the order.";
     40 RequestClosed "request_closed" "The payee has closed the request: ask for a new one.";
+    41 OtherCatalogue "other_catalogue" "The shop does not sell this, or not at this price: look at its catalogue again.";
+    42 ShopClosed "shop_closed" "The shop takes no orders just now.";
+    43 NoAddress "no_address" "These goods have to be brought somewhere: an address is needed.";
 }
 
 impl ErrorCode {

@@ -5,7 +5,7 @@
 //! ```
 //! Each step can be repeated: a deposit by its name is the same one, and the body that is signed is on disk to the last byte.
 
-use crate::hands::HandsFault;
+use crate::carrying::{self, HandsFault};
 use crate::room::Room;
 use crate::shop::sweep::{BankWord, Deposit, Sweep, SweepState};
 use daemon::engine::link::BankLink;
@@ -65,7 +65,9 @@ impl Evening {
                 self.ask_deposit(&sweep, payable).await
             }
             // The account pays what the till lacks, and no more.
-            Err(CallFault::Bank(BankRefusal::Short { free, .. })) if sweep.from_account && !free.is_zero() => {
+            Err(CallFault::Bank(BankRefusal::Short { free, .. }))
+                if sweep.from_account && !free.is_zero() =>
+            {
                 self.ask_deposit(&sweep, free).await
             }
             asked => asked,
@@ -179,7 +181,7 @@ impl Evening {
 
 /// A deposit's name at the wallet: the same sweep asks for the same part once.
 fn key(sweep: &Sweep) -> CallKey {
-    crate::hands::key("shop.sweep", &sweep.id, sweep.part)
+    carrying::key("shop.sweep", &sweep.id, sweep.part)
 }
 
 fn refused(number: u64, code: ErrorCode) -> Option<BankWord> {
@@ -191,7 +193,9 @@ fn refused(number: u64, code: ErrorCode) -> Option<BankWord> {
         ),
         ErrorCode::Suspended => refused("the shop is suspended at the bank: it is asked again"),
         ErrorCode::NotFound => refused("the bank misses an earlier sweep of this shop: call the bank"),
-        ErrorCode::Expired => refused("this machine's clock is ahead of the bank's: set it; it is asked again"),
+        ErrorCode::Expired => {
+            refused("this machine's clock is ahead of the bank's: set it; it is asked again")
+        }
         ErrorCode::IdReused => Some(BankWord::Misnumbered(format!(
             "the bank has a sweep {number} already, with another list: this shop's file is older than its books. See the \
              last number in «shop-node wallet sweep list», then «shop-node sweep renumber NEXT»"

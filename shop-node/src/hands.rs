@@ -6,6 +6,8 @@
 //! ```
 //! A crash anywhere in between is repaired by doing the same again.
 
+pub use crate::carrying::HandsFault;
+use crate::carrying::key;
 use crate::evening::Evening;
 use crate::room::{Room, RoomFault};
 use crate::shop::change::Decision;
@@ -22,8 +24,8 @@ use daemon::wallet::history::{Entry, Movement};
 use daemon::wallet::paying::{NewPayment, PayRefusal, PaymentOutcome};
 use daemon::wallet::receiving::Closing;
 use protocol::bank::ADDRESS_MAX;
-use protocol::body::{self, Text};
-use protocol::id::{Digest, PaymentId, RequestId};
+use protocol::body::Text;
+use protocol::id::{PaymentId, RequestId};
 use protocol::node::net::Net;
 use protocol::pay::{AmountRule, MEMO_MAX, Mode};
 use protocol::shop::DayReport;
@@ -37,26 +39,6 @@ use tokio::sync::Mutex;
 const PAGE: u64 = 64;
 /// How often open things are looked at.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Why the wallet could not be asked, or said no.
-#[derive(Debug, thiserror::Error)]
-pub enum HandsFault {
-    /// The shop.
-    #[error(transparent)]
-    Room(#[from] RoomFault),
-    /// The wallet.
-    #[error(transparent)]
-    Wallet(#[from] CallFault),
-    /// Somebody has paid it.
-    #[error("somebody has just paid it: give it back instead")]
-    PaidMeanwhile,
-}
-
-impl From<StoreFault> for HandsFault {
-    fn from(fault: StoreFault) -> Self {
-        HandsFault::Room(fault.into())
-    }
-}
 
 /// The hands of a shop.
 pub struct Hands {
@@ -173,10 +155,9 @@ impl Hands {
         let _only = self.hearing.lock().await;
         let (holds, node) = (self.hear_all().await?.holds, self.node());
         let (actor, now) = (who.actor.clone(), who.now);
-        let rule =
-            move |shop: &crate::shop::Shop, store: &ShopStore| {
-                Ok(shop.close_day(holds, store.takings()?, &node, &actor, now)?)
-            };
+        let rule = move |shop: &crate::shop::Shop, store: &ShopStore| {
+            Ok(shop.close_day(holds, store.takings()?, &node, &actor, now)?)
+        };
         Ok(self.room.decide_for(who, rule).await?)
     }
 
@@ -292,13 +273,6 @@ impl Hands {
     }
 }
 
-/// A key of the shop's own at the wallet: programs have theirs behind a `/`.
-pub(crate) fn key(method: &str, id: &RequestId, attempt: u32) -> daemon::wallet::banking::CallKey {
-    let name = format!("{id}/{attempt}");
-    let digest: Digest = body::digest("shop-call", name.as_bytes());
-    Some((method.to_owned(), name, digest))
-}
-
 fn count(from: u64, to: u64) -> usize {
     usize::try_from(to.saturating_sub(from)).unwrap_or(0)
 }
@@ -377,9 +351,11 @@ fn line(store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
         Movement::Lost => Moved::Lost,
         Movement::Passed => Moved::Passed,
         // Received is told by its event; the others are between the bank and the account.
-        Movement::Received | Movement::Reclaimed | Movement::Recovered | Movement::Charged => {
-            Moved::Elsewhere
-        }
+        Movement::Received
+        | Movement::Reclaimed
+        | Movement::Recovered
+        | Movement::Charged
+        | Movement::Held => Moved::Elsewhere,
     };
     Ok(HeardLine { seq: entry.seq, moved, units: entry.units })
 }

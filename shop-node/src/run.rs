@@ -5,9 +5,10 @@
 //! ```
 
 use crate::hands::Hands;
+use crate::orders::Orders;
 use crate::room::{self, Room};
 use crate::rpc::api::Till as _;
-use crate::rpc::{Desk, House, ShopEvents, StaffGate};
+use crate::rpc::{Desk, House, ShopEvents, StaffGate, order_json};
 use crate::shop::Keeper;
 use crate::store::{STORE_FILE, ShopStore};
 use daemon::run::{self, RunError, Workstation};
@@ -54,9 +55,12 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         workstation.net.clone(),
         workstation.link.clone(),
     ));
+    let orders =
+        Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone(), order_json));
     let working = tokio::spawn(hands.clone().run());
+    let ordering = tokio::spawn(orders.clone().run());
     let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));
-    let house = house(&workstation, &room, hands, gate);
+    let house = house(&workstation, &room, (hands, orders), gate);
     // The room's thread ends by itself when its disk fails: then the doors close as well.
     let (stop, closing) = Shutdown::new();
     let mut ended = tokio::task::spawn_blocking(move || thread.join());
@@ -73,8 +77,10 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     });
     let served = workstation.serve(house, closing).await;
     working.abort();
+    ordering.abort();
     // The last handles go, and with them the room.
     let _ = working.await;
+    let _ = ordering.await;
     drop(room);
     served?;
     match watching.await {
@@ -83,10 +89,16 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     }
 }
 
-fn house(workstation: &Workstation, room: &Room, hands: Arc<Hands>, gate: Arc<StaffGate>) -> run::House {
+fn house(
+    workstation: &Workstation,
+    room: &Room,
+    (hands, orders): (Arc<Hands>, Arc<Orders>),
+    gate: Arc<StaffGate>,
+) -> run::House {
     let desk = Desk {
         room: room.clone(),
         hands,
+        orders: orders.clone(),
         engine: workstation.engine.clone(),
         gate: gate.clone(),
         currency: workstation.owner.currency.clone(),
@@ -106,5 +118,6 @@ fn house(workstation: &Workstation, room: &Room, hands: Arc<Hands>, gate: Arc<St
         gate,
         events: Arc::new(ShopEvents { room: room.clone(), wallet: workstation.events.clone() }),
         limits: Limits { body: BODY_MAX, ..Limits::default() },
+        counter: Some(orders),
     }
 }

@@ -31,6 +31,8 @@ pub struct Tenure {
     pub paid: u128,
     /// The number of its last sweep, 0 before the first.
     pub sweeps: u64,
+    /// The day of its last sweeps, and how many came on it.
+    pub swept: (Day, u32),
     /// The account that it was handed over from.
     pub before: Option<AccountNumber>,
     /// The account that it was handed over to: this one is closed.
@@ -97,6 +99,7 @@ impl Tenure {
             due: 0,
             paid: 0,
             sweeps: 0,
+            swept: (Day(0), 0),
             before: None,
             after: None,
         }

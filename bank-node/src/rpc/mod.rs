@@ -78,6 +78,7 @@ pub const ERRORS: &[ErrorInfo] = &[
         meaning: "there is no case or reclaim of this number",
     },
     ErrorInfo { code: -4117, reason: "no_backup", meaning: "the backup could not be made, or is not good" },
+    ErrorInfo { code: -4120, reason: "unavailable", meaning: "no room on the disk, or the store has failed" },
     ErrorInfo { code: -4130, reason: "hold_not_found", meaning: "there is no hold of this number" },
     ErrorInfo { code: -4131, reason: "not_disputed", meaning: "nobody disputes the hold, or it has ended" },
     ErrorInfo { code: -4132, reason: "over_left", meaning: "the hold has less left than that" },
@@ -108,7 +109,7 @@ pub const ERRORS: &[ErrorInfo] = &[
     },
     ErrorInfo { code: -4142, reason: "sweep_not_found", meaning: "there is no sweep of this number" },
     ErrorInfo { code: -4143, reason: "shop_not_found", meaning: "nobody has said whose this shop is" },
-    ErrorInfo { code: -4120, reason: "unavailable", meaning: "no room on the disk, or the store has failed" },
+    ErrorInfo { code: -4144, reason: "clock_doubted", meaning: "the bank does not believe its clock" },
 ];
 
 /// The longest page.

@@ -158,6 +158,15 @@ impl<B: Books> Office<B> {
         Ok(Booked { entry, account, balance })
     }
 
+    /// Rent comes due by the date: under a clock that has jumped, years of it.
+    fn believes_its_clock(&self) -> Result<(), RpcError> {
+        if !self.bank.is_clock_doubted() {
+            return Ok(());
+        }
+        let why = "the bank's clock has jumped ahead by days, and rent goes by it";
+        Err(RpcError::new(-4144, "clock_doubted", why).retry(Retry::SameKey).hint("set the clock right"))
+    }
+
     async fn order_shop(&self, caller: &Caller, key: String, order: ShopOrder) -> Result<Booked, RpcError> {
         self.book(Some(key), Operation::Shop(order, caller.name.clone())).await
     }
@@ -345,11 +354,13 @@ impl<B: Books> BankOffice for Office<B> {
     async fn shop_lease(&self, caller: &Caller, asked: ShopLease) -> Result<Booked, RpcError> {
         let ShopLease { shop, company, caution, rent, every, first_due, key } = asked;
         let terms = LeaseTerms { caution, rent, every, first_due };
+        self.believes_its_clock()?;
         self.order_shop(caller, key, ShopOrder::Lease { shop, company, terms }).await
     }
 
     async fn shop_end_lease(&self, caller: &Caller, asked: ShopEndLease) -> Result<Booked, RpcError> {
         let ShopEndLease { shop, kept, key } = asked;
+        self.believes_its_clock()?;
         self.order_shop(caller, key, ShopOrder::EndLease { shop, kept }).await
     }
 

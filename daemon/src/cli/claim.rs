@@ -84,6 +84,7 @@ fn doubt_page(doubts: &Doubts) -> String {
         ("in doubt", money(doubts.in_doubt)),
         ("at the bank", money(doubts.at_bank)),
         ("claimed", money(doubts.claimed)),
+        ("held for orders", money(doubts.ordered)),
     ]);
     if doubts.items.is_empty() {
         return page + "\nNothing is in doubt: every payment is done or not done.\n";
@@ -215,6 +216,7 @@ mod tests {
             in_doubt: Units::new(1_250).unwrap(),
             at_bank: Units::ZERO,
             claimed: Units::ZERO,
+            ordered: Units::ZERO,
             fenced: Units::ZERO,
             account: None,
             items,

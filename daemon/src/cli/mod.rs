@@ -19,6 +19,7 @@ mod reserve;
 mod restore;
 mod secret;
 mod session;
+mod shop;
 pub mod show;
 mod takings;
 mod token;
@@ -111,6 +112,8 @@ enum Command {
     #[command(subcommand)]
     Receipt(pay::ReceiptWords),
     Request(receive::RequestWords),
+    #[command(subcommand)]
+    Shop(shop::ShopWords),
     /// The own public code, as text and QR
     Code,
     History(history::HistoryWords),
@@ -158,6 +161,7 @@ impl Command {
             Command::Payment(words) => words.run(session).await,
             Command::Receipt(words) => words.run(session).await,
             Command::Request(words) => words.run(session).await,
+            Command::Shop(words) => words.run(session).await,
             Command::Code => receive::code(session).await,
             Command::History(words) => words.run(session).await,
             Command::Mailbox => mail::mailbox(session).await,

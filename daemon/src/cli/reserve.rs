@@ -34,6 +34,7 @@ fn balance_page(balance: &Balance) -> String {
         ("at the bank", if_any(balance.at_bank, "in requests whose answer is awaited")),
         ("claimed", if_any(balance.claimed, "lost to somebody who signed twice: stermina claim list")),
         ("fenced", if_any(balance.fenced, "of the lost machine: comes to the account, see stermina doubt")),
+        ("ordered", if_any(balance.ordered, "held by the bank for orders: stermina shop orders")),
         ("account", account),
     ]);
     if !balance.held.is_empty() {
@@ -45,10 +46,11 @@ fn balance_page(balance: &Balance) -> String {
                 held.state.clone(),
                 held.awaiting.clone(),
                 held.since.to_string(),
+                held.until.map(|until| until.to_string()).unwrap_or_default(),
                 held.id.clone(),
             ]
         };
-        let header = ["held by", "amount", "state", "awaiting", "since", "id"];
+        let header = ["held by", "amount", "state", "awaiting", "since", "until", "id"];
         page += &format!("\n{}", show::table(header, &[1], balance.held.iter().map(row).collect()));
     }
     page

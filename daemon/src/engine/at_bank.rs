@@ -1,6 +1,7 @@
 //! The bank's answers, and when to go there by ourselves.
 
 use super::jobs::Flight;
+use super::ordering::HoldRound;
 use super::{BANK_REST, Core, fresh};
 use crate::store::{Store, StoreFault};
 use crate::wallet::banking::Operation;
@@ -56,6 +57,7 @@ impl Core {
         if reachable && !self.bank_reachable {
             self.jobs.bank_is_back();
             self.rounds.ask_for_cases();
+            self.holds = HoldRound::default();
             self.refresh_due = true;
         }
         self.bank_reachable = reachable;
@@ -70,6 +72,7 @@ impl Core {
         // What this batch has decided is in memory already; only what is on disk may be sent.
         let committed = self.flush()?;
         self.jobs.start_open(&self.wallet, &committed);
+        self.mind_orders();
         self.go_round()?;
         self.renew_identity();
         self.reclaim_what_was_had();

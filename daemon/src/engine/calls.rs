@@ -94,7 +94,7 @@ impl Core {
     ) -> Result<(), StoreFault> {
         let known = |started| match started {
             Started::Payment(id) => Some(id),
-            Started::Bank(_) | Started::Request(_) => None,
+            Started::Bank(_) | Started::Request(_) | Started::Order(_) => None,
         };
         self.keyed(&new.answered.clone(), reply, known, |core| {
             let now = core.now();
@@ -112,7 +112,7 @@ impl Core {
     ) -> Result<(), StoreFault> {
         let known = |started| match started {
             Started::Bank(id) => Some(id),
-            Started::Payment(_) | Started::Request(_) => None,
+            Started::Payment(_) | Started::Request(_) | Started::Order(_) => None,
         };
         self.keyed(&key.clone(), reply, known, |core| {
             let now = core.now();
@@ -133,7 +133,7 @@ impl Core {
     ) -> Result<(), StoreFault> {
         let known = |started| match started {
             Started::Request(id) => Some(id),
-            Started::Payment(_) | Started::Bank(_) => None,
+            Started::Payment(_) | Started::Bank(_) | Started::Order(_) => None,
         };
         self.keyed(&key.clone(), reply, known, |core| {
             core.room_on_disk()?;

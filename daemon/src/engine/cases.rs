@@ -75,7 +75,7 @@ impl Core {
     ) -> Result<(), StoreFault> {
         let known = |started| match started {
             Started::Payment(id) => Some(id),
-            Started::Bank(_) | Started::Request(_) => None,
+            Started::Bank(_) | Started::Request(_) | Started::Order(_) => None,
         };
         self.keyed(&key.clone(), reply, known, |core| {
             let now = core.now();

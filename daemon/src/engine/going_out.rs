@@ -93,7 +93,7 @@ impl Core {
                 return Ok(());
             }
             PayAnswer::Error(code) => self.wallet.refused(id, code, None, now),
-            PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Noted => {
+            PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Noted | PayAnswer::Shop(_) => {
                 self.jobs.unanswered(Flight::Send(*id));
                 return Ok(());
             }

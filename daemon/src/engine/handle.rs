@@ -2,6 +2,7 @@
 
 use super::input::{BankCall, CallFault, Input, LockState, Reply, RequestOrder, TryOutcome};
 use super::mailroom::MailWindow;
+use super::ordering::OrderInput;
 use super::vault::VaultState;
 use super::waiting::Waiting;
 use crate::keyring::UnlockRefusal;
@@ -10,11 +11,13 @@ use crate::store::{RedbStore, Store as _, StoreFault};
 use crate::wallet::Wallet;
 use crate::wallet::banking::CallKey;
 use crate::wallet::bulletins::Heard;
+use crate::wallet::ordering::NewPurchase;
 use crate::wallet::paying::NewPayment;
 use crate::wallet::receiving::Closing;
-use protocol::bank::{Introduction, Sweep};
+use protocol::bank::{Act, Introduction, Sweep};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::bank::BankKeys;
+use protocol::money::Units;
 use protocol::node::clock::Clock;
 use protocol::seal::ViewKey;
 use protocol::sign::{Signed, Signer};
@@ -266,6 +269,31 @@ impl Engine {
     /// Reclaims a payment that nobody answers.
     pub async fn reclaim(&self, payment: PaymentId, key: CallKey) -> Result<PaymentId, CallFault> {
         self.ask(|reply| Input::Reclaim(payment, key, reply)).await?
+    }
+
+    /// Orders something of a shop.
+    pub async fn order(&self, new: NewPurchase, key: CallKey) -> Result<RequestId, CallFault> {
+        self.ask(|reply| Input::Order(OrderInput::Order(new, key, reply))).await?
+    }
+
+    /// Says something about the hold of an order of ours.
+    pub async fn say_of_order(
+        &self,
+        order: RequestId,
+        act: Act,
+        key: CallKey,
+    ) -> Result<RequestId, CallFault> {
+        self.ask(|reply| Input::Order(OrderInput::OfOrder(order, act, key, reply))).await?
+    }
+
+    /// Says something about a hold in which we are the shop; with the units that it is about.
+    pub async fn say_of_hold(
+        &self,
+        (hold, units): (RequestId, Units),
+        act: Act,
+        key: CallKey,
+    ) -> Result<RequestId, CallFault> {
+        self.ask(|reply| Input::Order(OrderInput::OfHold(hold, units, act, key, reply))).await?
     }
 
     /// Makes a request for money.

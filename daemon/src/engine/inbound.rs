@@ -18,7 +18,8 @@ use protocol::node::net::{Inbound, Net, PeerId, Protocol};
 use protocol::pay::{Payment, Reader, Receipt};
 use protocol::seal::{self, Opened};
 use protocol::sign::Signed;
-use protocol::wire::{self, ErrorCode, Hail, HailAnswer, Letterhead, Offer, PayAnswer, PayAsk};
+use protocol::wire::{self, ErrorCode, Hail, HailAnswer, Letterhead, Offer, PayAnswer, PayAsk, ShopAnswer, ShopAsk};
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
 
@@ -30,12 +31,27 @@ pub struct Inbox {
     engine: Engine,
     contacts: Arc<Contacts>,
     net: Net,
+    counter: Option<Arc<dyn Counter>>,
 }
+
+/// Who answers what only a shop can.
+pub trait Counter: Send + Sync + 'static {
+    /// Answers somebody whose papers are in order.
+    fn asked(&self, party: Party, ask: ShopAsk) -> Answering<'_>;
+}
+
+/// An answer in the making.
+pub type Answering<'a> = Pin<Box<dyn Future<Output = Result<ShopAnswer, ErrorCode>> + Send + 'a>>;
 
 impl Inbox {
     /// An inbox that brings what it has checked to `engine`.
-    pub fn new(engine: Engine, contacts: Arc<Contacts>, net: Net) -> Inbox {
-        Inbox { engine, contacts, net }
+    pub fn new(
+        engine: Engine,
+        contacts: Arc<Contacts>,
+        net: Net,
+        counter: Option<Arc<dyn Counter>>,
+    ) -> Inbox {
+        Inbox { engine, contacts, net, counter }
     }
 
     /// Answers until the network ends.
@@ -119,6 +135,7 @@ impl Inbox {
             }
             PayAsk::Answered(id, answer) => self.answered(letter.from, id, *answer).await,
             PayAsk::Confirm(id, receipt) => self.confirmed(letter.from, id, receipt).await,
+            PayAsk::Shop(ask) => Some(self.shop(letter.from, *ask).await),
         }
     }
 
@@ -141,6 +158,18 @@ impl Inbox {
         match self.standing(&party.owner()) {
             Some(Standing::Suspended) => Err(ErrorCode::Suspended),
             _ => Ok(party),
+        }
+    }
+
+    /// A resident's workstation is no shop; who asks has to be a customer in good standing.
+    async fn shop(&self, from: Introduction, ask: ShopAsk) -> PayAnswer {
+        let Some(counter) = &self.counter else { return PayAnswer::Error(ErrorCode::Unsupported) };
+        match self.party(from) {
+            Ok(party) => match counter.asked(party, ask).await {
+                Ok(answer) => PayAnswer::Shop(Box::new(answer)),
+                Err(code) => PayAnswer::Error(code),
+            },
+            Err(code) => PayAnswer::Error(code),
         }
     }
 
@@ -260,6 +289,6 @@ fn told(answer: &PayAnswer) -> Option<ErrorCode> {
     match answer {
         PayAnswer::Error(code) => Some(*code),
         PayAnswer::Refused(refusal) => Some(refusal.unverified().code),
-        PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Receipt(_) | PayAnswer::Noted => None,
+        PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Receipt(_) | PayAnswer::Noted | PayAnswer::Shop(_) => None,
     }
 }

@@ -2,11 +2,13 @@
 
 use super::jobs::Flight;
 use super::mailing::MailInput;
+use super::ordering::OrderInput;
 use super::vault::VaultWord;
 use crate::keyring::{Attempt, UnlockRefusal};
 use crate::store::StoreFault;
 use crate::wallet::banking::{BankRefusal, CallKey};
 use crate::wallet::bulletins::{Source, Worth};
+use crate::wallet::ordering::OrderRefusal;
 use crate::wallet::paying::{NewPayment, NotDone, PayRefusal};
 use crate::wallet::policy::Policy;
 use crate::wallet::posting::BackRefusal;
@@ -118,6 +120,9 @@ pub enum CallFault {
     /// A reclaim's rules.
     #[error(transparent)]
     Reclaim(#[from] ReclaimRefusal),
+    /// An order's rules.
+    #[error(transparent)]
+    Order(#[from] OrderRefusal),
     /// A payment that does not come back out of a mailbox.
     #[error(transparent)]
     Back(#[from] BackRefusal),
@@ -210,6 +215,8 @@ pub enum Input {
     ShownAgain(Key, PaymentId),
     /// What concerns the mailbox.
     Mail(MailInput),
+    /// What concerns orders and holds.
+    Order(OrderInput),
     /// The bank-node was found or lost.
     BankReachable(bool),
     /// Time has passed.

@@ -5,6 +5,7 @@ use super::outbox::{Job, Outbox};
 use crate::store::{RedbStore, Store};
 use crate::wallet::banking::BankOp;
 use crate::wallet::change::{Committed, Effect};
+use crate::wallet::ordering::PurchaseState;
 use crate::wallet::paying::{Outgoing, State};
 use crate::wallet::reclaiming::conceded;
 use crate::wallet::{OpenKeys, Wallet};
@@ -25,6 +26,8 @@ pub const OFFER_PATIENCE_SECONDS: u64 = 15;
 const PAUSE_MAX: Duration = Duration::from_secs(120);
 /// The longest pause before something is looked at again that takes days.
 const REST_MAX: Duration = Duration::from_secs(3600);
+/// The same of an order, whose goods may be ready any minute.
+const REST_OF_ORDERS: Duration = Duration::from_secs(60);
 /// How long the engine waits for what is nearly there.
 const A_MOMENT: Duration = Duration::from_millis(200);
 /// A confirmation is a courtesy: after so many tries it waits for the payer to ask.
@@ -56,6 +59,10 @@ pub enum Flight {
     Contest(Digest),
     /// The bank is given a newer identity record.
     Publish,
+    /// A shop is told of an order, or asked how it stands.
+    Order(RequestId),
+    /// The bank is asked how our holds stand.
+    Holds,
 }
 
 #[derive(Clone, Copy)]
@@ -114,6 +121,9 @@ impl Jobs {
         for op in wallet.open_bank_ops() {
             self.launch(Flight::Bank(op.id), || Job::Bank(op.clone()));
         }
+        for purchase in wallet.open_purchases().filter(|p| p.state != PurchaseState::Holding) {
+            self.launch(Flight::Order(purchase.id), || Job::Order(Box::new(purchase.clone())));
+        }
         wallet.to_concede().for_each(|payment| self.concede(payment));
         let waiting: Vec<(Flight, Job)> = {
             let traffic = self.traffic();
@@ -156,6 +166,13 @@ impl Jobs {
                     self.concede(payment);
                 }
             }
+            Effect::Order(id) => {
+                if let Some(purchase) = wallet.open_purchase(&id).cloned() {
+                    // What has changed is said at once, whatever was to be asked later.
+                    self.release(&Flight::Order(id));
+                    self.launch(Flight::Order(id), || Job::Order(Box::new(purchase)));
+                }
+            }
             Effect::Refresh | Effect::Cases => {}
         }
     }
@@ -169,6 +186,12 @@ impl Jobs {
     /// Sends a payment again whose payee has answered it before.
     pub fn offer_once_more(&self, payment: Outgoing) {
         self.launch(Flight::Send(payment.id), || Job::Send(payment));
+    }
+
+    /// Asks how our holds stand that changed after a journal entry.
+    pub fn ask_for_holds(&self, after: u64) {
+        self.release(&Flight::Holds);
+        self.launch(Flight::Holds, || Job::Holds(after));
     }
 
     /// Asks how our cases stand.
@@ -250,7 +273,8 @@ impl Jobs {
         traffic.flying.remove(&flight);
         traffic.kept.remove(&flight);
         let tries = traffic.retries.get(&flight).map_or(0, |retry| retry.tries) + 1;
-        let pause = Duration::from_secs(15).saturating_mul(1 << tries.min(8)).min(REST_MAX);
+        let longest = if matches!(flight, Flight::Order(_)) { REST_OF_ORDERS } else { REST_MAX };
+        let pause = Duration::from_secs(15).saturating_mul(1 << tries.min(8)).min(longest);
         traffic.retries.insert(flight, Retry { tries, due: now + pause });
     }
 

@@ -21,6 +21,7 @@ pub mod jobs;
 pub mod link;
 mod mailing;
 pub mod mailroom;
+pub mod ordering;
 pub mod outbox;
 mod renewal;
 pub mod upload;
@@ -30,6 +31,7 @@ pub mod waiting;
 pub use handle::{Engine, Shared};
 pub use input::{BankCall, CallFault, Input, LockState, Look, OfferReply, Reply, RequestOrder, TryOutcome};
 pub use mailing::MailInput;
+pub use ordering::OrderInput;
 
 use crate::keyring::{Attempt, Keyring, UnlockRefusal};
 use crate::store::{RedbStore, StoreFault};
@@ -85,6 +87,7 @@ pub struct Core {
     bank_rests_until: Duration,
     gate: vault::Gate,
     rounds: cases::Rounds,
+    holds: ordering::HoldRound,
     leaving: mailing::Leaving,
 }
 
@@ -110,6 +113,7 @@ impl Core {
             bank_reachable: false,
             bank_rests_until: Duration::ZERO,
             rounds: cases::Rounds::default(),
+            holds: ordering::HoldRound::default(),
         }
     }
 
@@ -179,6 +183,7 @@ impl Core {
             Input::AddToken(token, reply) => self.change(|wallet, now| wallet.add_token(token, now), reply),
             Input::RevokeToken(id, reply) => self.change(|wallet, now| wallet.revoke_token(&id, now), reply),
             Input::Mail(mail) => self.mail(mail)?,
+            Input::Order(order) => self.order_input(order)?,
             Input::BankReachable(reachable) => self.bank_came(reachable),
             Input::Vault(word) => self.vault_said(word),
             Input::ShownAgain(payer, payment) => self.shown_again(payer, payment),

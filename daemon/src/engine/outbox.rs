@@ -10,6 +10,7 @@ use super::jobs::Flight;
 use super::link::BankLink;
 use super::{Engine, handle::Shared};
 use crate::wallet::banking::BankOp;
+use crate::wallet::ordering::Purchase;
 use crate::wallet::paying::{NotDone, Outgoing};
 use protocol::bank::Identity;
 use protocol::id::{Key, PaymentId};
@@ -58,6 +59,10 @@ pub enum Job {
     Seal(Outgoing),
     /// Ask the bank for mail back.
     MailBack(Outgoing),
+    /// Tell a shop of an order, or ask how it stands.
+    Order(Box<Purchase>),
+    /// Ask the bank how our holds stand that changed after this journal entry.
+    Holds(u64),
 }
 
 impl Job {
@@ -102,6 +107,8 @@ impl Outbox {
                 Job::Contest(flight, table) => this.contest(flight, table).await,
                 Job::Seal(payment) => this.seal(&payment).await,
                 Job::MailBack(payment) => this.mail_back(&payment).await,
+                Job::Order(purchase) => this.order(&purchase).await,
+                Job::Holds(after) => this.holds(after).await,
             };
             this.engine.tell(answer).await;
         });

@@ -5,6 +5,9 @@
 //! parameters gets the same answer for ever, with others `key_reused`.
 
 pub use super::claims::{CaseView, ClaimView, Claims, DoubtView, Doubts};
+pub use super::orders::{
+    Article, ByOrder, Catalogue, CatalogueQuery, ConfirmOrder, DisputeOrder, NewOrder, Order, OrderLine, Orders, WaitOrder,
+};
 pub use super::secrets::{TokenSecret, Unlock};
 pub use super::takings::{AccountLine, AccountLines, BySweepEntry, LinesQuery, Takings, TakingsLine};
 pub use super::told::{BankFaultView, BulletinView, RevokedKey};
@@ -93,6 +96,20 @@ rpc_contract! {
         "request.create" (Scope::Receive) request_create(NewRequest) -> RequestView;
         /// A request that was made here, and who paid it.
         "request.show" (Scope::Read) request_show(ByRequest) -> RequestView;
+        /// A page of a shop's catalogue, asked of the shop.
+        "shop.catalogue" (Scope::Read) shop_catalogue(CatalogueQuery) -> Catalogue;
+        /// Orders something of a shop; the bank holds the money. Answers at once; see `shop.wait`.
+        "shop.order" (Scope::Admin) shop_order(NewOrder) -> Order;
+        /// Orders, newest first.
+        "shop.orders" (Scope::Read) shop_orders(Empty) -> Orders;
+        /// An order.
+        "shop.show" (Scope::Read) shop_show(ByOrder) -> Order;
+        /// Waits until an order has got further, or the time is over.
+        "shop.wait" (Scope::Read) shop_wait(WaitOrder) -> Order;
+        /// What was ordered is here: the bank gives the money to the shop. See `bank.wait`.
+        "shop.confirm" (Scope::Admin) shop_confirm(ConfirmOrder) -> Operation;
+        /// Something is wrong: no date moves the money any more. See `bank.wait`.
+        "shop.dispute" (Scope::Admin) shop_dispute(DisputeOrder) -> Operation;
         /// The history, newest first.
         "history.list" (Scope::Read) history_list(HistoryQuery) -> History;
         /// Checks the history's chain and running balances from the first line to the last.
@@ -197,7 +214,7 @@ params! {
         before: Option<u64>,
         /// At most so many; 50 when left out, 500 at the most.
         limit: Option<u64>,
-        /// Only this kind: withdrawal, deposit, sent, received, returned, lost, reclaimed, recovered, charged or passed.
+        /// Only this kind: withdrawal, deposit, sent, received, returned, lost, reclaimed, recovered, charged, passed or held.
         movement: Option<String>,
         /// Only with this party.
         party: Option<PublicCode>,
@@ -304,7 +321,7 @@ results! {
     }
     /// Something whose outcome is awaited.
     Held {
-        /// `payment`, `bank`, `disputed` or `claim`.
+        /// `payment`, `bank`, `disputed`, `claim` or `order`.
         kind: String,
         /// The payment's or the request's id.
         id: String,
@@ -314,6 +331,8 @@ results! {
         units: Units,
         /// Since when.
         since: Timestamp,
+        /// When it is decided at the latest, where that is known.
+        until: Option<Timestamp>,
         /// Whose answer is awaited: a name, or the bank.
         awaiting: String,
     }
@@ -335,16 +354,18 @@ results! {
         claimed: Units,
         /// Of a lost machine: comes to the account by a reclaim, and is not spent before.
         fenced: Units,
+        /// Taken from the account and held by the bank for orders; in no other sum.
+        ordered: Units,
         /// The account, as last told.
         account: Option<AccountView>,
-        /// What holds `in_doubt`, `at_bank` and `claimed`.
+        /// What holds `in_doubt`, `at_bank`, `claimed` and `ordered`.
         held: Vec<Held>,
     }
     /// A request to the bank.
     Operation {
         /// Its id.
         request: RequestId,
-        /// withdraw, deposit, refresh, certify, take_back, reclaim, restore, claim or post.
+        /// withdraw, deposit, refresh, certify, take_back, reclaim, restore, claim, post, hold or hold_act.
         operation: String,
         /// asked, done, declined or refused.
         state: String,
@@ -493,7 +514,7 @@ results! {
         seq: u64,
         /// When.
         at: Timestamp,
-        /// withdrawal, deposit, sent, received, returned, lost, reclaimed, recovered, charged or passed.
+        /// withdrawal, deposit, sent, received, returned, lost, reclaimed, recovered, charged, passed or held.
         movement: String,
         /// How much.
         units: Units,
@@ -532,7 +553,7 @@ results! {
     Letter {
         /// Its number in the bank's journal.
         number: u64,
-        /// opening, payment, deposit, refusal, reclaim, recovery or charge.
+        /// opening, payment, deposit, refusal, reclaim, recovery, charge, hold and others.
         kind: String,
         /// Units moved, or asked for in a refusal.
         units: Units,

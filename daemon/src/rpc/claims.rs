@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// Something whose outcome is awaited.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct DoubtView {
-    /// `payment`, `bank`, `disputed` (refused without proof), `claim` or `case`.
+    /// `payment`, `bank`, `disputed` (refused without proof), `claim`, `case` or `order`.
     pub kind: String,
     /// The payment's, request's or claim's id; the note's or case's number.
     pub id: String,
@@ -48,6 +48,8 @@ pub struct Doubts {
     pub claimed: Units,
     /// Of a lost machine: comes to the account by a reclaim.
     pub fenced: Units,
+    /// Taken from the account and held by the bank for orders.
+    pub ordered: Units,
     /// The account, as last told.
     pub account: Option<AccountView>,
     /// What holds these sums, and what is asked of us.

@@ -4,6 +4,7 @@ use crate::engine::CallFault;
 use crate::keyring::UnlockRefusal;
 use crate::store::StoreFault;
 use crate::wallet::banking::BankRefusal;
+use crate::wallet::ordering::OrderRefusal;
 use crate::wallet::paying::PayRefusal;
 use crate::wallet::reclaiming::ReclaimRefusal;
 use protocol::code::CodeFlaw;
@@ -54,6 +55,12 @@ pub const ERRORS: &[ErrorInfo] = &[
         reason: "not_reclaimable",
         meaning: "only a payment that was sent directly and not answered can be reclaimed",
     },
+    ErrorInfo { code: -27, reason: "bad_dates", meaning: "dates of an order that do not fit" },
+    ErrorInfo { code: -27, reason: "too_many", meaning: "too many orders are open" },
+    ErrorInfo { code: -27, reason: "not_held", meaning: "the bank does not hold the money of this order" },
+    ErrorInfo { code: -27, reason: "other_catalogue", meaning: "the shop does not sell this, or not at this price" },
+    ErrorInfo { code: -27, reason: "shop_unreachable", meaning: "the shop can't be reached" },
+    ErrorInfo { code: -27, reason: "no_shop", meaning: "this is no shop, or it says no" },
     ErrorInfo { code: -22, reason: "history_broken", meaning: "the history's chain does not hold" },
 ];
 
@@ -77,6 +84,13 @@ pub(super) fn call(fault: CallFault, currency: &Currency) -> RpcError {
         CallFault::Bank(refusal) => bank(refusal, currency),
         CallFault::Reclaim(ReclaimRefusal::NotFound) => reason_of("not_found", message),
         CallFault::Reclaim(_) => reason_of("not_reclaimable", message),
+        CallFault::Order(OrderRefusal::NotFound) => reason_of("not_found", message),
+        CallFault::Order(OrderRefusal::Yourself) => reason_of("self_payment", message),
+        CallFault::Order(OrderRefusal::Lines) => reason_of("bad_amount", message),
+        CallFault::Order(OrderRefusal::Address) => reason_of("bad_text", message),
+        CallFault::Order(OrderRefusal::Dates) => reason_of("bad_dates", message),
+        CallFault::Order(OrderRefusal::TooMany) => reason_of("too_many", message).retry(Retry::Later),
+        CallFault::Order(OrderRefusal::NotHeld(_)) => reason_of("not_held", message),
         CallFault::Back(_) => reason_of("not_in_mailbox", message),
         CallFault::NoTickets => reason_of("no_tickets", message).retry(Retry::Later).hint("stermina unlock"),
         CallFault::DiskLow => reason_of("disk_low", message).retry(Retry::SameKey),

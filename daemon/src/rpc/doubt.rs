@@ -20,13 +20,14 @@ pub(super) fn kind(what: &Doubtful) -> &'static str {
         Doubtful::Claim(_) => "claim",
         Doubtful::Case(_) => "case",
         Doubtful::Fenced => "fenced",
+        Doubtful::Order(_) => "order",
     }
 }
 
 pub(super) fn id(what: &Doubtful) -> String {
     match what {
         Doubtful::Payment(id) => id.to_string(),
-        Doubtful::Bank(id) | Doubtful::Claim(id) => id.to_string(),
+        Doubtful::Bank(id) | Doubtful::Claim(id) | Doubtful::Order(id) => id.to_string(),
         Doubtful::Disputed(number) | Doubtful::Case(number) => number.to_string(),
         Doubtful::Fenced => String::new(),
     }
@@ -50,6 +51,7 @@ pub(super) fn doubts(wallet: &Wallet) -> Doubts {
         at_bank: holdings.at_bank,
         claimed: holdings.claimed,
         fenced: holdings.fenced,
+        ordered: wallet.ordered(),
         account: wallet.account().map(account),
         items: wallet.doubts().iter().map(|doubt| item(wallet, doubt)).collect(),
     }
@@ -100,6 +102,10 @@ fn words(wallet: &Wallet, doubt: &Doubt, awaiting: &str) -> (String, String) {
                 _ => both("the bank is asked; it is asked again by itself", "wait"),
             }
         }
+        Doubtful::Order(id) => match wallet.open_purchase(id) {
+            Some(purchase) => super::shopping::words(purchase, &wallet.owner().currency),
+            None => both("an order", "wait"),
+        },
         Doubtful::Fenced => both(
             "of the lost machine's reserve: asked back at the bank, which waits three days, as the lost machine may have paid with it",
             "stermina unlock: then it is asked back by itself",

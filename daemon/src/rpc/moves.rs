@@ -23,7 +23,7 @@ const RENEWAL_PATIENCE: Duration = Duration::from_secs(3);
 
 impl Desk {
     /// The caller's key with the method and a digest of everything else that was asked.
-    fn call_key(
+    pub(super) fn call_key(
         &self,
         method: &str,
         caller: &Caller,

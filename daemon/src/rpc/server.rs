@@ -146,7 +146,7 @@ impl Desk {
     }
 
     /// Reads again after each change of what is waited for until `done`, or until the time is over.
-    async fn wait<T>(
+    pub(super) async fn wait<T>(
         &self,
         name: Name,
         seconds: u64,
@@ -421,6 +421,42 @@ impl Workstation for Desk {
 
     async fn pay(&self, caller: &Caller, asked: api::Pay) -> Result<api::Payment, RpcError> {
         self.begin_payment(caller, asked).await
+    }
+
+    async fn shop_catalogue(&self, _: &Caller, asked: api::CatalogueQuery) -> Result<api::Catalogue, RpcError> {
+        self.catalogue(asked).await
+    }
+
+    async fn shop_order(&self, caller: &Caller, asked: api::NewOrder) -> Result<api::Order, RpcError> {
+        self.order(caller, asked).await
+    }
+
+    async fn shop_orders(&self, caller: &Caller, _: Empty) -> Result<api::Orders, RpcError> {
+        self.orders(caller)
+    }
+
+    async fn shop_show(&self, caller: &Caller, asked: api::ByOrder) -> Result<api::Order, RpcError> {
+        self.order_seen(caller, &asked.order).await
+    }
+
+    async fn shop_wait(&self, caller: &Caller, asked: api::WaitOrder) -> Result<api::Order, RpcError> {
+        self.order_wait(caller, asked).await
+    }
+
+    async fn shop_confirm(
+        &self,
+        caller: &Caller,
+        asked: api::ConfirmOrder,
+    ) -> Result<api::Operation, RpcError> {
+        self.order_confirm(caller, asked).await
+    }
+
+    async fn shop_dispute(
+        &self,
+        caller: &Caller,
+        asked: api::DisputeOrder,
+    ) -> Result<api::Operation, RpcError> {
+        self.order_dispute(caller, asked).await
     }
 
     async fn payment_show(&self, _: &Caller, asked: api::ByPayment) -> Result<api::Payment, RpcError> {

@@ -1,7 +1,7 @@
 //! The account's statement, and what shops sent to their company: read at the bank, checked here (SPEC §4.18, N10).
 
-use super::server::Desk;
 use super::code;
+use super::server::Desk;
 use crate::engine::Input;
 use protocol::bank::AccountQuery;
 use protocol::body::Text;
@@ -207,8 +207,9 @@ impl Desk {
             return Err(not_told("the bank answered something else"));
         };
         let bank = self.shared().keys().bank();
-        let (owner, sweep, sales) = checked(bank, *sweep, &list)
-            .ok_or_else(|| not_told("what the bank shows is not what the shop signed: keep it, and ask the bank"))?;
+        let (owner, sweep, sales) = checked(bank, *sweep, &list).ok_or_else(|| {
+            not_told("what the bank shows is not what the shop signed: keep it, and ask the bank")
+        })?;
         let contact = self.shared().store.contact(&owner).map_err(|fault| code::store(&fault))?;
         let name = contact.map(|contact| contact.certificate.unverified().name.as_str().to_owned());
         Ok(Takings {

@@ -30,6 +30,7 @@ pub(super) fn balance(wallet: &Wallet) -> api::Balance {
         state: doubt.state.clone(),
         units: doubt.units,
         since: doubt.since,
+        until: doubt.until,
         awaiting: super::doubt::awaiting(&doubt.awaiting),
     };
     api::Balance {
@@ -41,6 +42,7 @@ pub(super) fn balance(wallet: &Wallet) -> api::Balance {
         at_bank,
         claimed,
         fenced,
+        ordered: wallet.ordered(),
         account: wallet.account().map(account),
         held: wallet.doubts().iter().filter(|doubt| holds(doubt)).map(held).collect(),
     }

@@ -2,7 +2,7 @@
 
 use super::redb::{
     Bytes, INCOMING, LIVE_NOTES, Numbered, OUTGOING, RedbStore, SPENT_NOTES, all_named, all_numbered, broken,
-    pack, put, put_numbered, put_open, remove, unpack,
+    open_of, pack, put, put_numbered, put_open, remove, unpack,
 };
 use super::{Store, StoreFault};
 use crate::wallet::Wallet;
@@ -10,6 +10,7 @@ use crate::wallet::change::Change;
 use crate::wallet::claiming::{CaseRecord, Claiming, Papers};
 use crate::wallet::defending::{Kept, Question};
 use crate::wallet::forks::ForkRecord;
+use crate::wallet::ordering::Purchase;
 use crate::wallet::paying::{Outgoing, State};
 use crate::wallet::receiving::Incoming;
 use crate::wallet::reserve::OwnNote;
@@ -18,6 +19,8 @@ use redb::{ReadTransaction, ReadableTable, WriteTransaction};
 
 pub(super) const CLAIMS: Bytes = Bytes::new("claims");
 const OPEN_CLAIMS: Bytes = Bytes::new("open_claims");
+pub(super) const PURCHASES: Bytes = Bytes::new("purchases");
+const OPEN_PURCHASES: Bytes = Bytes::new("open_purchases");
 pub(super) const CASES: Numbered = Numbered::new("cases");
 pub(super) const FORKS: Bytes = Bytes::new("forks");
 /// Payments by the note key that they hand on to.
@@ -27,7 +30,7 @@ const RECEIPTED: Bytes = Bytes::new("receipted");
 /// Payers who have to be told that their money is safe.
 const TO_TELL: Bytes = Bytes::new("to_tell");
 
-pub(super) const NAMED: &[Bytes] = &[CLAIMS, OPEN_CLAIMS, FORKS, PAID_KEYS, RECEIPTED, TO_TELL];
+pub(super) const NAMED: &[Bytes] = &[CLAIMS, OPEN_CLAIMS, PURCHASES, OPEN_PURCHASES, FORKS, PAID_KEYS, RECEIPTED, TO_TELL];
 pub(super) const NUMBERED: &[Numbered] = &[CASES];
 
 /// What a change means to these tables, beside its own record.
@@ -38,6 +41,10 @@ pub(super) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
             put_open(tx, OPEN_CLAIMS, &claim.id.0, claim.is_open())
         }
         Change::Case(record) => put_numbered(tx, CASES, record.state.case, &pack(record)),
+        Change::Purchase(purchase) => {
+            put(tx, PURCHASES, &purchase.id.0, &pack(purchase))?;
+            put_open(tx, OPEN_PURCHASES, &purchase.id.0, purchase.state.is_open())
+        }
         Change::Fork(fork) => put(tx, FORKS, &fork_key(fork), &pack(fork)),
         Change::Told(payer, payment) => remove(tx, TO_TELL, &[&payer.0[..], &payment.0].concat()),
         Change::Outgoing(payment) => write_payment(tx, payment),
@@ -69,6 +76,9 @@ pub(super) fn load(tx: &ReadTransaction, wallet: &mut Wallet) -> Result<(), Stor
         let record = claims.get(name.value()).map_err(broken)?.ok_or(StoreFault::Unreadable("claims"))?;
         wallet.apply(&Change::Claim(unpack("claims", record.value())?));
     }
+    for bytes in open_of(tx, OPEN_PURCHASES, PURCHASES)? {
+        wallet.apply(&Change::Purchase(unpack("purchases", &bytes)?));
+    }
     for (_, bytes) in all_numbered(tx, CASES)? {
         wallet.apply(&Change::Case(unpack("cases", &bytes)?));
     }
@@ -86,6 +96,18 @@ impl RedbStore {
     /// All claims that were ever made here, in no order.
     pub fn claims(&self) -> Result<Vec<Claiming>, StoreFault> {
         all_named(&self.read()?, CLAIMS)?.iter().map(|bytes| unpack("claims", bytes)).collect()
+    }
+
+    /// An order of ours.
+    pub fn purchase(&self, id: &RequestId) -> Result<Option<Purchase>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(PURCHASES).map_err(broken)?;
+        table.get(&id.0[..]).map_err(broken)?.map(|bytes| unpack("purchases", bytes.value())).transpose()
+    }
+
+    /// All orders that were ever made here, in no order.
+    pub fn purchases(&self) -> Result<Vec<Purchase>, StoreFault> {
+        all_named(&self.read()?, PURCHASES)?.iter().map(|bytes| unpack("purchases", bytes)).collect()
     }
 
     /// All cases in which we had a part, by number.

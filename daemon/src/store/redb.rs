@@ -315,7 +315,7 @@ fn last(tx: &ReadTransaction, table: Numbered) -> Result<Option<(u64, Vec<u8>)>,
 }
 
 /// The records whose names stand in the table of open ones.
-fn open_of(tx: &ReadTransaction, open: Bytes, records: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
+pub(super) fn open_of(tx: &ReadTransaction, open: Bytes, records: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
     let open = tx.open_table(open).map_err(broken)?;
     let records = tx.open_table(records).map_err(broken)?;
     let mut found = Vec::new();
@@ -429,7 +429,11 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
             Some(_) => Ok(()),
             None => put(tx, META, QUARANTINE, &pack(why)),
         },
-        Change::Claim(_) | Change::Case(_) | Change::Fork(_) | Change::Told(..) => Ok(()),
+        Change::Claim(_)
+        | Change::Case(_)
+        | Change::Fork(_)
+        | Change::Told(..)
+        | Change::Purchase(_) => Ok(()),
     }
 }
 

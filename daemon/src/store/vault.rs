@@ -67,6 +67,8 @@ enum Row {
     Claim,
     #[serde(rename = "c")]
     Case,
+    #[serde(rename = "s")]
+    Purchase,
 }
 
 /// Records that are written once, or always whole.
@@ -314,6 +316,7 @@ fn log(tx: &WriteTransaction, change: &Change) -> Result<Option<Logged>, StoreFa
         Change::BankOp(op) => row(Row::BankOp, op.id.0.to_vec(), pack(op)),
         Change::Claim(claim) => row(Row::Claim, claim.id.0.to_vec(), pack(claim)),
         Change::Case(case) => row(Row::Case, case.state.case.to_be_bytes().to_vec(), pack(case)),
+        Change::Purchase(purchase) => row(Row::Purchase, purchase.id.0.to_vec(), pack(purchase)),
         Change::Fork(fork) => whole(Whole::Fork, pack(fork)),
         Change::History(entry) => whole(Whole::History, entry.to_bytes()),
         Change::Event(event) => whole(Whole::Event, redb::pack_event(event)),
@@ -358,6 +361,7 @@ fn read(
                 Row::BankOp => Change::BankOp(unpack("vault", &after)?),
                 Row::Claim => Change::Claim(unpack("vault", &after)?),
                 Row::Case => Change::Case(unpack("vault", &after)?),
+                Row::Purchase => Change::Purchase(unpack("vault", &after)?),
             }
         }
         Logged::Whole(what, bytes) => match what {
@@ -409,6 +413,7 @@ impl Row {
             Row::Note => numbered(&[LIVE_NOTES, SPENT_NOTES]),
             Row::Case => numbered(&[cases::CASES]),
             Row::Claim => named(cases::CLAIMS),
+            Row::Purchase => named(cases::PURCHASES),
             Row::Outgoing => named(OUTGOING),
             Row::Incoming => named(INCOMING),
             Row::Request => named(REQUESTS),
@@ -448,6 +453,7 @@ fn all_rows(tx: &WriteTransaction) -> Result<Vec<Logged>, StoreFault> {
         (REQUESTS, Row::Request),
         (BANK_OPS, Row::BankOp),
         (cases::CLAIMS, Row::Claim),
+        (cases::PURCHASES, Row::Purchase),
     ];
     for (table, what) in named {
         for found in tx.open_table(table).map_err(broken)?.iter().map_err(broken)? {

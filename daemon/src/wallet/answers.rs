@@ -6,6 +6,7 @@ use super::banking::{BankFlaw, BankOp, OpState, Operation};
 use super::change::{Change, Decision, Draft, Effect};
 use super::history::Movement;
 use super::losing::without;
+use super::ordering::PurchaseState;
 use super::proof::Shown;
 use super::receiving::Incoming;
 use super::reserve::{Holder, OwnNote, Piece};
@@ -46,6 +47,8 @@ impl Wallet {
             BankAnswer::Cases(states) => self.claim_filed(&mut draft, op, &states)?,
             BankAnswer::MailKept => self.mail_kept(&mut draft, op)?,
             BankAnswer::MailWord(word) => self.take_word(&mut draft, op, word)?,
+            BankAnswer::Held(state, letter) => self.held(&mut draft, op, *state, letter)?,
+            BankAnswer::Hold(state) => self.hold_heard(&mut draft, op, *state)?,
             BankAnswer::Terms(_)
             | BankAnswer::Activated(..)
             | BankAnswer::Published
@@ -61,8 +64,6 @@ impl Wallet {
             | BankAnswer::VaultRecords(..)
             | BankAnswer::Bulletins(_)
             | BankAnswer::RootPath(_)
-            | BankAnswer::Held(..)
-            | BankAnswer::Hold(_)
             | BankAnswer::Holds(..)
             | BankAnswer::Letters(..)
             | BankAnswer::Swept(_)
@@ -117,8 +118,12 @@ impl Wallet {
 
     fn declined(&self, draft: &mut Draft, op: &BankOp, letter: Signed<Letter>) -> Result<(), BankFlaw> {
         let letter = self.letter(op, letter, LetterKind::Refusal)?;
-        if op.what != Operation::Withdraw {
-            return Err(BankFlaw::DoesNotFit);
+        match op.what {
+            Operation::Withdraw => {}
+            Operation::Hold(order) => {
+                self.not_held(draft, &order, PurchaseState::Declined(letter.number));
+            }
+            _ => return Err(BankFlaw::DoesNotFit),
         }
         self.keep_letter(draft, &letter);
         draft.put_op(op.clone(), OpState::Declined(letter.number));
@@ -190,7 +195,9 @@ impl Wallet {
             | Operation::Reclaim(_)
             | Operation::Restore
             | Operation::Claim(_)
-            | Operation::Post(_) => return Err(BankFlaw::DoesNotFit),
+            | Operation::Post(_)
+            | Operation::Hold(_)
+            | Operation::HoldAct(_) => return Err(BankFlaw::DoesNotFit),
         }
         draft.put_op(op.clone(), OpState::Done(None));
         Ok(())

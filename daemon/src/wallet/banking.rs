@@ -74,6 +74,10 @@ pub enum Operation {
     Claim(RequestId),
     /// A payment into the payee's mailbox.
     Post(PaymentId),
+    /// The money of an order is to be held.
+    Hold(RequestId),
+    /// What we say about the hold with this name.
+    HoldAct(RequestId),
 }
 
 impl Operation {
@@ -89,6 +93,8 @@ impl Operation {
             Operation::Restore => "restore",
             Operation::Claim(_) => "claim",
             Operation::Post(_) => "post",
+            Operation::Hold(_) => "hold",
+            Operation::HoldAct(_) => "hold_act",
         }
     }
 
@@ -301,7 +307,7 @@ impl Wallet {
         Decision::new(draft, id)
     }
 
-    fn begin(&self, op: BankOp, call: CallKey, now: Timestamp) -> Decision<RequestId> {
+    pub(super) fn begin(&self, op: BankOp, call: CallKey, now: Timestamp) -> Decision<RequestId> {
         let mut draft = Draft::at(self, now);
         let id = op.id;
         if let Some((method, key, params)) = call {

@@ -11,6 +11,7 @@ use super::bulletins::BankFault;
 use super::claiming::{CaseRecord, Claiming};
 use super::forks::ForkRecord;
 use super::history::Entry;
+use super::ordering::Purchase;
 use super::paying::Outgoing;
 use super::policy::Policy;
 use super::receiving::{Incoming, RequestRecord};
@@ -86,6 +87,8 @@ pub enum Change {
     Fork(ForkRecord),
     /// A payer knows that his money is safe.
     Told(Key, PaymentId),
+    /// An order of ours.
+    Purchase(Purchase),
 }
 
 /// What a caller's idempotency key stands for.
@@ -110,6 +113,8 @@ pub enum Started {
     Bank(RequestId),
     /// A request for money.
     Request(RequestId),
+    /// An order.
+    Order(RequestId),
 }
 
 /// Something that programs may want to hear of. Numbers are gap-free.
@@ -218,6 +223,15 @@ pub enum Happening {
         /// The request to the bank that showed it, if one did.
         request: Option<RequestId>,
     },
+    /// An order of ours changed its state.
+    Order {
+        /// Which.
+        order: RequestId,
+        /// Its new state.
+        state: String,
+        /// What it comes to.
+        units: Units,
+    },
 }
 
 /// What is to be done once the changes are on disk.
@@ -246,6 +260,8 @@ pub enum Effect {
     Concede(PaymentId),
     /// Ask the bank how our cases stand.
     Cases,
+    /// Tell the shop of an order, or ask how it stands.
+    Order(RequestId),
 }
 
 /// What a rule decided: changes, then effects and a reply, in this order and no other.
@@ -389,6 +405,7 @@ impl Batch {
         let name = |change: &Change| match change {
             Change::Outgoing(payment) => Some(payment.id.0),
             Change::BankOp(op) => Some(op.id.0),
+            Change::Purchase(purchase) => Some(purchase.id.0),
             _ => None,
         };
         self.changes.iter().filter_map(name).collect()

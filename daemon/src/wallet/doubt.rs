@@ -3,11 +3,13 @@
 use super::Wallet;
 use super::banking::{BankOp, Operation};
 use super::claiming::{CaseRecord, ClaimState, Claiming};
+use super::ordering::{Purchase, PurchaseState};
 use super::paying::{Outgoing, State};
 use super::reclaiming::ReclaimTold;
 use super::reserve::{Holder, OwnNote};
 use protocol::id::{Key, PaymentId, RequestId};
 use protocol::money::Units;
+use protocol::shop::Release;
 use protocol::time::Timestamp;
 use protocol::wire::{CasePart, CaseStep};
 
@@ -37,6 +39,8 @@ pub enum Doubtful {
     Case(u64),
     /// What a lost machine had, and is not asked back yet.
     Fenced,
+    /// An order whose money the bank holds, or is asked to hold.
+    Order(RequestId),
 }
 
 /// One thing whose outcome is awaited.
@@ -65,7 +69,14 @@ impl Wallet {
         let disputed = self.notes().filter_map(disputed);
         let claims = self.open_claims().map(|claim| self.claim_in_doubt(claim));
         let cases = self.open_cases().filter_map(case_in_doubt);
-        payments.chain(ops).chain(disputed).chain(claims).chain(cases).chain(self.fenced_doubt()).collect()
+        let orders = self.open_purchases().filter_map(order_in_doubt);
+        let all = payments.chain(ops).chain(disputed).chain(claims).chain(cases);
+        all.chain(self.fenced_doubt()).chain(orders).collect()
+    }
+
+    /// What the bank holds for our orders, as far as known.
+    pub fn ordered(&self) -> Units {
+        Units::sum(self.open_purchases().map(Purchase::left)).unwrap_or(Units::MAX)
     }
 
     fn fenced_doubt(&self) -> Option<Doubt> {
@@ -135,6 +146,32 @@ fn op_in_doubt(op: &BankOp) -> Doubt {
         since: op.created,
         until: op.told.map(|told| told.closes),
     }
+}
+
+/// What the shop has not accepted yet holds nothing.
+fn order_in_doubt(purchase: &Purchase) -> Option<Doubt> {
+    let shop = || Awaited::Party(purchase.order().shop, purchase.name.clone());
+    let (units, awaiting) = match purchase.state {
+        PurchaseState::Holding => (purchase.order().total, Awaited::Bank),
+        PurchaseState::Held if purchase.order().release == Release::Confirmation => {
+            (purchase.left(), Awaited::Owner)
+        }
+        PurchaseState::Held | PurchaseState::Disputed => (purchase.left(), shop()),
+        _ => return None,
+    };
+    let until = match (purchase.state, purchase.order().release) {
+        (PurchaseState::Disputed, _) => None,
+        (_, Release::Date(date)) => Some(date),
+        (_, Release::Confirmation | Release::Code) => Some(purchase.order().ends),
+    };
+    Some(Doubt {
+        what: Doubtful::Order(purchase.id),
+        state: purchase.state.word().to_owned(),
+        units,
+        awaiting,
+        since: purchase.created,
+        until,
+    })
 }
 
 fn disputed(own: &OwnNote) -> Option<Doubt> {

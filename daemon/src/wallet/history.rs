@@ -30,11 +30,13 @@ pub enum Movement {
     Charged = 9,
     /// Units that an earlier workstation of ours had handed on.
     Passed = 10,
+    /// From the account: the bank holds it for an order.
+    Held = 11,
 }
 
 impl Movement {
     /// All kinds.
-    pub const ALL: [Movement; 10] = [
+    pub const ALL: [Movement; 11] = [
         Movement::Withdrawal,
         Movement::Deposit,
         Movement::Sent,
@@ -45,6 +47,7 @@ impl Movement {
         Movement::Recovered,
         Movement::Charged,
         Movement::Passed,
+        Movement::Held,
     ];
 
     /// Its word for programs.
@@ -60,6 +63,7 @@ impl Movement {
             Movement::Recovered => "recovered",
             Movement::Charged => "charged",
             Movement::Passed => "passed",
+            Movement::Held => "held",
         }
     }
 
@@ -71,7 +75,9 @@ impl Movement {
                 reserve.minus(units).ok()
             }
             // Between the bank and the account: the reserve has nothing to do with it.
-            Movement::Reclaimed | Movement::Recovered | Movement::Charged => Some(reserve),
+            Movement::Reclaimed | Movement::Recovered | Movement::Charged | Movement::Held => {
+                Some(reserve)
+            },
         }
     }
 }

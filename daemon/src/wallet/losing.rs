@@ -5,6 +5,7 @@ use super::banking::{BankFlaw, BankOp, OpState, Operation};
 use super::change::{Change, Draft, Effect, Happening};
 use super::claiming::Claiming;
 use super::history::Movement;
+use super::ordering::PurchaseState;
 use super::paying::{Outgoing, State};
 use super::proof::{Shown, shared};
 use super::receiving::Incoming;
@@ -168,6 +169,9 @@ impl Wallet {
             Operation::Reclaim(payment) => self.not_reclaimed(draft, &payment),
             Operation::Claim(claim) => self.claim_refused(draft, &claim, code),
             Operation::Post(payment) => self.not_posted(draft, &payment, code),
+            Operation::Hold(order) => self.not_held(draft, &order, PurchaseState::NotHeld(code)),
+            // What was said of the hold stands with the request; the hold is as it was.
+            Operation::HoldAct(_) => {}
         }
         draft.then(Effect::Refresh);
         draft.put_op(op.clone(), OpState::Refused(code));

@@ -15,6 +15,7 @@
 //! | [`receiving`] | when a payee says yes |
 //! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take |
 //! | [`reclaiming`] | payments in doubt that their owner wants back |
+//! | [`ordering`] | orders from afar: what is ordered, what the bank holds for it |
 //! | [`claiming`] | units that somebody else signed twice: the claim; [`defending`]: what others' claims ask of us |
 //! | [`forks`] | chains that part, kept as evidence |
 //! | [`doubt`] | everything whose outcome is awaited |
@@ -36,6 +37,7 @@ pub mod doubt;
 pub mod forks;
 pub mod history;
 mod losing;
+pub mod ordering;
 mod outgoing;
 pub mod paying;
 mod pieces;
@@ -54,6 +56,7 @@ use bulletins::Heard;
 use change::Change;
 use claiming::{CaseRecord, Claiming};
 use history::HistoryHead;
+use ordering::Purchase;
 use paying::Outgoing;
 use policy::Policy;
 use protocol::id::{BankId, Key, PaymentId, RequestId};
@@ -140,6 +143,7 @@ pub struct Wallet {
     quarantine: Option<Quarantine>,
     claims: BTreeMap<RequestId, Claiming>,
     cases: BTreeMap<u64, CaseRecord>,
+    purchases: BTreeMap<RequestId, Purchase>,
     /// Requests that lie at the bank for payers who come while we are off.
     stock: Vec<Signed<Request>>,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
@@ -170,6 +174,7 @@ impl Wallet {
             quarantine: None,
             claims: BTreeMap::new(),
             cases: BTreeMap::new(),
+            purchases: BTreeMap::new(),
             stock: Vec::new(),
             unconfirmed: HashMap::new(),
         }
@@ -238,6 +243,12 @@ impl Wallet {
             }
             Change::Case(record) => {
                 self.cases.insert(record.state.case, record.clone());
+            }
+            Change::Purchase(purchase) if purchase.state.is_open() => {
+                self.purchases.insert(purchase.id, purchase.clone());
+            }
+            Change::Purchase(purchase) => {
+                self.purchases.remove(&purchase.id);
             }
             // Kept in the store only: it is asked when one of them is wanted.
             Change::Fork(_) | Change::Told(..) => {}

@@ -48,7 +48,8 @@ pub fn belongs_in_vault(change: &Change) -> bool {
         | Change::Policy(_)
         | Change::Claim(_)
         | Change::Case(_)
-        | Change::Fork(_) => true,
+        | Change::Fork(_)
+        | Change::Purchase(_) => true,
         Change::Ticket(..)
         | Change::TicketsTaken(_)
         | Change::Stock(_)

@@ -112,7 +112,7 @@ impl Body for SaleReceipt {
     }
 }
 
-fn line(from: &mut Reader<'_>) -> Result<SaleLine, Malformed> {
+pub(super) fn line(from: &mut Reader<'_>) -> Result<SaleLine, Malformed> {
     let (sku, name, quantity) = (from.text(SKU_MAX)?, from.text(NAME_MAX)?, from.u32()?);
     if quantity == 0 {
         return Err(from.flaw("a line of nothing"));

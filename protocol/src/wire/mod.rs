@@ -7,6 +7,7 @@ mod bank;
 mod document;
 mod hold;
 mod pay;
+mod shop;
 
 pub use crate::error::ErrorCode;
 pub use bank::{
@@ -19,6 +20,9 @@ pub use hold::{
     Span, StatementLine, sales_digest,
 };
 pub use pay::{Hail, HailAnswer, Letterhead, Offer, PROTOCOL as PAY_PROTOCOL, PayAnswer, PayAsk};
+pub use shop::{
+    CATALOGUE_PAGE, CatalogueItem, CataloguePage, GOODS_MAX, Goods, OrderState, PlacedOrder, PriceTag, ShopAnswer, ShopAsk,
+};
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;

@@ -1,5 +1,6 @@
 //! Messages of `/stermina/pay/1`, from workstation to workstation (SPEC §5.2).
 
+use super::shop::{ShopAnswer, ShopAsk};
 use super::{ErrorCode, Message};
 use crate::bank::Introduction;
 use crate::id::{PaymentId, RequestId};
@@ -56,6 +57,8 @@ pub enum PayAsk {
     Confirm(PaymentId, Signed<Receipt>),
     /// To the payer: the answer to this payment of his, which came by the mailbox.
     Answered(PaymentId, Box<PayAnswer>),
+    /// What is asked of a shop; a resident's workstation answers `unsupported`.
+    Shop(Box<ShopAsk>),
 }
 
 /// What a payer would like to pay.
@@ -84,6 +87,8 @@ pub enum PayAnswer {
     Noted,
     /// Not done, nothing changed; try again or not, as the code says.
     Error(ErrorCode),
+    /// What a shop answers.
+    Shop(Box<ShopAnswer>),
 }
 
 /// An envelope and what MessagePack adds around it.

@@ -1,13 +1,16 @@
 //! The catalogue.
 
 use super::{Fault, Session};
-use crate::rpc::api::{ImportFile, Imported, ItemQuery, ItemView};
+use crate::rpc::api::{ImportFile, Imported, ItemContent, ItemQuery, ItemView};
 use daemon::cli::show;
 use protocol::money::{Currency, Units};
 use protocol::node::host::exit::Exit;
 use protocol::node::rpc::Empty;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// Most bytes that are handed over for an article.
+const CONTENT_MAX: u64 = 64 << 10;
 
 /// Articles
 #[derive(Debug, clap::Subcommand)]
@@ -47,6 +50,13 @@ pub(super) enum ItemWords {
         /// It is not sold any more
         #[arg(long)]
         ended: bool,
+    },
+    /// What is handed over on line for a digital article, once the bank holds its money
+    Content {
+        /// Its number
+        sku: String,
+        /// A file of at most 64 KiB
+        file: PathBuf,
     },
 }
 
@@ -98,6 +108,12 @@ impl ItemWords {
                 let item = ItemView { sku, name, category, rule, price, min, max, unit, digital, active };
                 let done = client.item_put(item).await?;
                 session.show.answer(&done, || changed(&done))?;
+            }
+            ItemWords::Content { sku, file } => {
+                let mut content = Vec::new();
+                std::fs::File::open(file)?.take(CONTENT_MAX + 1).read_to_end(&mut content)?;
+                let done = client.item_content(ItemContent { sku, content: hex::encode(content) }).await?;
+                session.show.answer(&done, || "It is handed over once the bank holds the money.".to_owned())?;
             }
         }
         Ok(Exit::Done)

@@ -4,6 +4,7 @@ mod back;
 mod cart;
 mod fault;
 mod goods;
+mod orders;
 mod people;
 mod report;
 mod sale;
@@ -119,6 +120,8 @@ enum Command {
     #[command(subcommand)]
     Refund(back::RefundWords),
     #[command(subcommand)]
+    Order(orders::OrderWords),
+    #[command(subcommand)]
     Item(goods::ItemWords),
     #[command(subcommand)]
     Catalogue(goods::CatalogueWords),
@@ -207,6 +210,7 @@ impl Command {
             Command::Status => report::status(session).await,
             Command::Sale(words) => words.run(session).await,
             Command::Refund(words) => words.run(session).await,
+            Command::Order(words) => words.run(session).await,
             Command::Item(words) => words.run(session).await,
             Command::Catalogue(words) => words.run(session).await,
             Command::Report(words) => words.run(session).await,

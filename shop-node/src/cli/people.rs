@@ -187,7 +187,10 @@ impl SettingsWords {
                 ("a day ends at", clock(settings.closes_minutes)),
                 ("ahead of UTC", format!("{sign}{}", clock(settings.offset_minutes.unsigned_abs()))),
                 ("a sale waits", format!("{} s", settings.sale_seconds)),
-                ("takings go to the company", if settings.sweep { "when a day is closed" } else { "no" }.to_owned()),
+                (
+                    "takings go to the company",
+                    if settings.sweep { "when a day is closed" } else { "no" }.to_owned(),
+                ),
             ])
         })?;
         Ok(Exit::Done)

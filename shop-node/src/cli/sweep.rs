@@ -64,7 +64,10 @@ fn table(sweeps: &[SweepView], currency: &Currency) -> String {
 fn page(status: &SweepStatus, currency: &Currency) -> String {
     let first = status.open.first().map(|sweep| sweep.note.clone()).unwrap_or_default();
     let facts = show::facts(&[
-        ("when a day is closed", if status.on { "takings go to the company" } else { "they stay here" }.to_owned()),
+        (
+            "when a day is closed",
+            if status.on { "takings go to the company" } else { "they stay here" }.to_owned(),
+        ),
         ("since the last one", format!("{} lines", status.lines)),
         ("received", currency.show_full(status.received)),
         ("given back", currency.show_full(status.refunded)),

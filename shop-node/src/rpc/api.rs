@@ -4,6 +4,12 @@
 //! times are seconds since 1970, days are `2026-11-22`. Every call that sells or gives back takes the caller's `key`: the
 //! same key with the same parameters gets the same answer for ever, with others `key_reused`.
 
+pub use super::orders::{
+    ByOrder, ItemContent, Order, OrderCode, OrderDispute, OrderNote, OrderQuery, OrderRefund, OrderSaid,
+    OrderSettingsView, Orders,
+};
+pub use super::people::{ByStaff, NewStaff, StaffList, StaffSecret, StaffView};
+pub use super::sweeps::{Renumber, SweepNow, SweepStatus, SweepView, Sweeps};
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::{Currency, Units};
@@ -64,6 +70,28 @@ rpc_contract! {
         "sale.receipt" (Scope::Read) sale_receipt(BySale) -> ReceiptDocument;
         /// Gives a part of a sale back, or all of it; never above what was paid.
         "refund.make" (Scope::Spend) refund_make(NewRefund) -> Refund;
+        /// How orders are taken, and who is told.
+        "order.settings" (Scope::Read) order_settings(Empty) -> OrderSettingsView;
+        /// Changes that.
+        "order.set" (Scope::Admin) order_set(OrderSettingsView) -> OrderSettingsView;
+        /// What is handed over on line for an article.
+        "item.content" (Scope::Admin) item_content(ItemContent) -> Done;
+        /// Orders from afar, newest first.
+        "order.list" (Scope::Receive) order_list(OrderQuery) -> Orders;
+        /// An order.
+        "order.show" (Scope::Receive) order_show(ByOrder) -> Order;
+        /// Says yes to an order that waits for somebody to look at it.
+        "order.accept" (Scope::Receive) order_accept(OrderNote) -> Order;
+        /// Says no; what the bank holds for it goes back by itself.
+        "order.refuse" (Scope::Admin) order_refuse(OrderNote) -> Order;
+        /// It is ready, or on its way.
+        "order.ready" (Scope::Receive) order_ready(OrderNote) -> Order;
+        /// The code that came back with the courier: the bank releases the money.
+        "order.code" (Scope::Receive) order_code(OrderCode) -> OrderSaid;
+        /// Gives back out of what the bank holds.
+        "order.refund" (Scope::Spend) order_refund(OrderRefund) -> OrderSaid;
+        /// Something is wrong: no date moves the money any more.
+        "order.dispute" (Scope::Admin) order_dispute(OrderDispute) -> OrderSaid;
         /// A refund.
         "refund.show" (Scope::Read) refund_show(ByRefund) -> Refund;
         /// Refunds without an end: what is owed, and what is on its way.
@@ -98,16 +126,6 @@ rpc_contract! {
 }
 
 params! {
-    /// What shall go to the company.
-    SweepNow {
-        /// Whether what the till lacks is taken from what the account holds.
-        from_account: Option<bool>,
-    }
-    /// From which number sweeps go on.
-    Renumber {
-        /// One more than the last that the bank has.
-        next: u64,
-    }
     /// Which articles.
     ItemQuery {
         /// A part of the number, the name or the category.
@@ -211,22 +229,6 @@ params! {
         /// At most so many; 50 when left out, 500 at the most.
         limit: Option<u64>,
     }
-    /// Somebody to take on.
-    NewStaff {
-        /// The name that stands in the audit log.
-        name: String,
-        /// cashier, manager or owner.
-        role: String,
-        /// Most units of one refund.
-        refund_max: Option<Units>,
-        /// Most units of all refunds on a business day.
-        refund_day: Option<Units>,
-    }
-    /// Somebody with a token.
-    ByStaff {
-        /// His id.
-        staff: String,
-    }
     /// The shop's settings.
     SettingsView {
         /// Names of the tills.
@@ -266,49 +268,6 @@ params! {
 }
 
 results! {
-    /// Takings on their way to the company, or there.
-    SweepView {
-        /// Its number at the bank.
-        number: u64,
-        /// The business day.
-        day: String,
-        /// How much.
-        units: Units,
-        /// Lines of its list.
-        sales: u32,
-        /// Digest of the list.
-        list: String,
-        /// `depositing`, `sending` or `done`.
-        state: String,
-        /// What has gone from the till into the account for it.
-        deposited: Units,
-        /// What keeps it waiting.
-        note: String,
-        /// The bank's letter.
-        letter: Option<u64>,
-        /// When the company had it.
-        done: Option<Timestamp>,
-    }
-    /// How sweeping stands.
-    SweepStatus {
-        /// Whether closing the day sweeps.
-        on: bool,
-        /// On their way, the first one first.
-        open: Vec<SweepView>,
-        /// Lines for the next sweep.
-        lines: u64,
-        /// What was received in them.
-        received: Units,
-        /// What was given back in them.
-        refunded: Units,
-    }
-    /// A page of sweeps.
-    Sweeps {
-        /// Newest first.
-        sweeps: Vec<SweepView>,
-        /// Where an older page begins.
-        next: Option<u64>,
-    }
     /// Nothing more to say.
     Done {
         /// Always true.
@@ -575,33 +534,6 @@ results! {
         refunded: Units,
         /// Tills, and what came late.
         lines: Vec<ReportLine>,
-    }
-    /// A token for somebody.
-    StaffSecret {
-        /// His id.
-        staff: String,
-        /// The token; shown only now.
-        secret: String,
-    }
-    /// Somebody who works here.
-    StaffView {
-        /// His id.
-        staff: String,
-        /// His name.
-        name: String,
-        /// cashier, manager or owner.
-        role: String,
-        /// Most units of one refund.
-        refund_max: Option<Units>,
-        /// Most units of all refunds on a business day.
-        refund_day: Option<Units>,
-        /// When it ended.
-        ended: Option<Timestamp>,
-    }
-    /// Everybody with a token.
-    StaffList {
-        /// Those who work here, and those who did.
-        staff: Vec<StaffView>,
     }
     /// A line of the audit log.
     AuditView {

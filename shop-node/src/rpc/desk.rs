@@ -5,6 +5,7 @@ use super::gate::{StaffGate, digest_of};
 use super::page::Paper;
 use super::{code, view};
 use crate::hands::Hands;
+use crate::orders::Orders;
 use crate::room::{Asked, Room};
 use crate::shop::refund::{NewRefund, name_of};
 use crate::shop::rights::{Actor, NewStaff, Role};
@@ -19,8 +20,8 @@ use protocol::key::bank::Usage;
 use protocol::money::{Currency, Units};
 use protocol::node::chance::chance_bytes;
 use protocol::node::rpc::{Caller, Empty, RpcError};
-use protocol::shop::ReceiptFile;
-use protocol::wire::{self, SaleKind};
+use protocol::shop::{ReceiptFile, Word};
+use protocol::wire;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +37,8 @@ pub struct Desk {
     pub hands: Arc<Hands>,
     /// Its wallet.
     pub engine: Engine,
+    /// Orders from afar.
+    pub orders: Arc<Orders>,
     /// Who is who.
     pub gate: Arc<StaffGate>,
     /// What amounts are shown in.
@@ -46,22 +49,22 @@ pub struct Desk {
     pub name: String,
 }
 
-fn store(fault: StoreFault) -> RpcError {
+pub(super) fn store(fault: StoreFault) -> RpcError {
     code::store(&fault)
 }
 
-fn not_found(what: &str) -> RpcError {
+pub(super) fn not_found(what: &str) -> RpcError {
     code::reason_of("not_found", format!("there is no such {what} in this shop"))
 }
 
-fn limit(limit: Option<u64>) -> Result<usize, RpcError> {
+pub(super) fn limit(limit: Option<u64>) -> Result<usize, RpcError> {
     match limit.unwrap_or(50) {
         limit @ 1..=500 => usize::try_from(limit).map_err(|_| RpcError::internal()),
         _ => Err(RpcError::invalid_params("limit: 1 to 500")),
     }
 }
 
-fn check_key(key: &str) -> Result<(), RpcError> {
+pub(super) fn check_key(key: &str) -> Result<(), RpcError> {
     if key.is_empty() || key.chars().count() > 64 || key.chars().any(char::is_control) {
         let why = "a key has 1 to 64 characters, none of them control characters";
         return Err(code::reason_of("bad_key", why));
@@ -70,7 +73,7 @@ fn check_key(key: &str) -> Result<(), RpcError> {
 }
 
 /// A digest of everything that was asked; what was left out does not count.
-fn call(params: &impl Serialize) -> Result<Digest, RpcError> {
+pub(super) fn call(params: &impl Serialize) -> Result<Digest, RpcError> {
     let mut asked = serde_json::to_value(params).map_err(|_| RpcError::internal())?;
     if let Some(fields) = asked.as_object_mut() {
         fields.retain(|_, value| !value.is_null());
@@ -80,16 +83,16 @@ fn call(params: &impl Serialize) -> Result<Digest, RpcError> {
 }
 
 impl Desk {
-    fn asked(&self, caller: &Caller, method: &'static str) -> (Asked, Actor) {
+    pub(super) fn asked(&self, caller: &Caller, method: &'static str) -> (Asked, Actor) {
         let actor = self.gate.actor(caller);
         (Asked { actor: actor.clone(), method, now: self.hands.now() }, actor)
     }
 
-    fn room_fault(&self, fault: crate::room::RoomFault) -> RpcError {
+    pub(super) fn room_fault(&self, fault: crate::room::RoomFault) -> RpcError {
         code::room(fault, &self.currency)
     }
 
-    fn hands_fault(&self, fault: crate::hands::HandsFault) -> RpcError {
+    pub(super) fn hands_fault(&self, fault: crate::hands::HandsFault) -> RpcError {
         code::hands(fault, &self.currency)
     }
 
@@ -156,20 +159,6 @@ impl Desk {
         };
         let paper = Paper { bank: &self.bank, shop: &self.name, currency: &self.currency };
         Ok((file, paid.number, paper.receipt(sale, paid)))
-    }
-
-    async fn sweeps(&self) -> Result<api::SweepStatus, RpcError> {
-        let look = |shop: &crate::shop::Shop| {
-            (shop.settings().sweep, shop.open_sweeps().map(view::sweep).collect::<Vec<_>>())
-        };
-        let (on, open) = self.room.look(look).await.map_err(|fault| self.room_fault(fault))?;
-        let lines = self.room.store.takings().map_err(store)?;
-        let sum = |refunds: bool| {
-            let of = lines.iter().filter(|(_, line)| (line.kind == SaleKind::Refund) == refunds);
-            Units::sum(of.map(|(_, line)| line.units)).unwrap_or(Units::MAX)
-        };
-        let (received, refunded) = (sum(false), sum(true));
-        Ok(api::SweepStatus { on, open, lines: lines.len() as u64, received, refunded })
     }
 
     async fn day(&self, text: &str) -> Result<api::DayView, RpcError> {
@@ -441,6 +430,62 @@ impl Till for Desk {
         self.refund_again(&id)
     }
 
+    async fn order_settings(&self, _: &Caller, _: Empty) -> Result<api::OrderSettingsView, RpcError> {
+        self.order_settings_now().await
+    }
+
+    async fn order_set(
+        &self,
+        caller: &Caller,
+        asked: api::OrderSettingsView,
+    ) -> Result<api::OrderSettingsView, RpcError> {
+        self.set_orders(caller, asked).await
+    }
+
+    async fn item_content(&self, caller: &Caller, asked: api::ItemContent) -> Result<api::Done, RpcError> {
+        self.put_content(caller, asked).await
+    }
+
+    async fn order_list(&self, _: &Caller, asked: api::OrderQuery) -> Result<api::Orders, RpcError> {
+        self.order_list_now(&asked)
+    }
+
+    async fn order_show(&self, _: &Caller, asked: api::ByOrder) -> Result<api::Order, RpcError> {
+        self.order_now(&asked.order)
+    }
+
+    async fn order_accept(&self, caller: &Caller, asked: api::OrderNote) -> Result<api::Order, RpcError> {
+        self.say(caller, "order.accept", asked, |_| Word::Accepted).await
+    }
+
+    async fn order_refuse(&self, caller: &Caller, asked: api::OrderNote) -> Result<api::Order, RpcError> {
+        self.say(caller, "order.refuse", asked, Word::Refused).await
+    }
+
+    async fn order_ready(&self, caller: &Caller, asked: api::OrderNote) -> Result<api::Order, RpcError> {
+        self.say(caller, "order.ready", asked, Word::Ready).await
+    }
+
+    async fn order_code(&self, caller: &Caller, asked: api::OrderCode) -> Result<api::OrderSaid, RpcError> {
+        self.try_code(caller, asked).await
+    }
+
+    async fn order_refund(
+        &self,
+        caller: &Caller,
+        asked: api::OrderRefund,
+    ) -> Result<api::OrderSaid, RpcError> {
+        self.refund_order(caller, asked).await
+    }
+
+    async fn order_dispute(
+        &self,
+        caller: &Caller,
+        asked: api::OrderDispute,
+    ) -> Result<api::OrderSaid, RpcError> {
+        self.dispute_order(caller, asked).await
+    }
+
     async fn refund_show(&self, _: &Caller, asked: api::ByRefund) -> Result<api::Refund, RpcError> {
         self.refund_again(&asked.refund)
     }
@@ -480,10 +525,7 @@ impl Till for Desk {
     }
 
     async fn sweep_now(&self, caller: &Caller, asked: api::SweepNow) -> Result<api::SweepStatus, RpcError> {
-        let (who, _) = self.asked(caller, "sweep.now");
-        let made = self.hands.sweep_now(who, asked.from_account.unwrap_or(false)).await;
-        made.map_err(|fault| self.hands_fault(fault))?;
-        self.sweeps().await
+        self.sweep_at_once(caller, asked).await
     }
 
     async fn sweep_status(&self, _: &Caller, _: Empty) -> Result<api::SweepStatus, RpcError> {
@@ -491,10 +533,7 @@ impl Till for Desk {
     }
 
     async fn sweep_list(&self, _: &Caller, asked: api::PageQuery) -> Result<api::Sweeps, RpcError> {
-        let limit = limit(asked.limit)?;
-        let found = self.room.store.sweeps(Page { before: asked.before, limit }).map_err(store)?;
-        let next = found.last().filter(|_| found.len() == limit).map(|sweep| sweep.number);
-        Ok(api::Sweeps { sweeps: found.iter().map(view::sweep).collect(), next })
+        self.swept(asked.before, limit(asked.limit)?)
     }
 
     async fn sweep_renumber(
@@ -502,11 +541,7 @@ impl Till for Desk {
         caller: &Caller,
         asked: api::Renumber,
     ) -> Result<api::SweepStatus, RpcError> {
-        let (who, actor) = self.asked(caller, "sweep.renumber");
-        let now = who.now;
-        let rule = move |shop: &crate::shop::Shop, _: &_| Ok(shop.renumber_sweeps(asked.next, &actor, now)?);
-        self.room.decide_for(who, rule).await.map_err(|fault| self.room_fault(fault))?;
-        self.sweeps().await
+        self.renumber(caller, asked.next).await
     }
 
     async fn staff_add(&self, caller: &Caller, asked: api::NewStaff) -> Result<api::StaffSecret, RpcError> {

@@ -5,10 +5,15 @@ mod code;
 mod desk;
 mod events;
 mod gate;
+mod orderdesk;
+pub mod orders;
 mod page;
+pub mod people;
+pub mod sweeps;
 mod view;
 
 pub use code::ERRORS;
 pub use desk::Desk;
 pub use events::ShopEvents;
 pub use gate::{House, StaffGate, contract};
+pub use orderdesk::order_json;

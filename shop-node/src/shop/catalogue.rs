@@ -136,6 +136,27 @@ impl Shop {
         Ok(self.import(items, replace, actor, now)?.would())
     }
 
+    /// What is handed over on line for an article, from now on.
+    pub fn put_content(
+        &self,
+        sku: &str,
+        content: Vec<u8>,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Decision<()>, Refusal> {
+        match self.items.get(sku) {
+            None => return Err(Refusal::NotFound("article")),
+            Some(item) if !item.digital => {
+                return Err(Refusal::Value("only a digital article is handed over on line".to_owned()));
+            }
+            Some(_) => {}
+        }
+        let mut draft = Draft::at(self, now);
+        draft.put(Change::Content(sku.to_owned(), content));
+        draft.audit(actor, "item.content", "done", sku);
+        Ok(draft.decide(()))
+    }
+
     fn put_items(
         &self,
         items: Vec<Item>,

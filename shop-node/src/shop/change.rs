@@ -4,6 +4,7 @@ use super::Shop;
 use super::catalogue::Item;
 use super::day::Period;
 use super::hearing::Cursor;
+use super::order::{Order, OrderSettings};
 use super::refund::Refund;
 use super::rights::{Actor, Staff};
 use super::sale::Sale;
@@ -53,6 +54,14 @@ pub enum Change {
     SweepList(RequestId, Vec<u8>),
     /// The sweeps with these numbers follow with others.
     Renumbered(Vec<u64>),
+    /// An order from afar.
+    Order(Order),
+    /// How orders are taken.
+    OrderSettings(OrderSettings),
+    /// Up to which journal entry the bank was asked about holds.
+    HoldsRead(u64),
+    /// What is handed over on line for an article.
+    Content(String, Vec<u8>),
 }
 
 /// Something that programs may want to hear of. Numbers are gap-free.
@@ -132,6 +141,15 @@ pub enum Happening {
         staff: String,
         /// His role; nothing when it ended.
         role: Option<String>,
+    },
+    /// An order from afar changed; the money is there when its state is `held`.
+    Order {
+        /// Which.
+        order: RequestId,
+        /// Its new state.
+        state: String,
+        /// What it comes to.
+        units: Units,
     },
     /// The settings changed.
     Settings {},
@@ -266,6 +284,15 @@ impl Draft {
         self.put(Change::Sale(sale));
     }
 
+    pub(super) fn put_order(&mut self, order: Order) {
+        self.event(Happening::Order {
+            order: order.id(),
+            state: order.state.word().to_owned(),
+            units: order.body().total,
+        });
+        self.put(Change::Order(order));
+    }
+
     pub(super) fn put_refund(&mut self, refund: Refund) {
         self.event(Happening::Refund {
             refund: refund.id,
@@ -285,6 +312,19 @@ impl Draft {
 }
 
 impl Shop {
+    /// Notes what came of a word about an order's money.
+    pub fn note_said(
+        &self,
+        actor: &Actor,
+        method: &str,
+        (outcome, order): (&str, RequestId),
+        now: Timestamp,
+    ) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        draft.audit(actor, method, outcome, order);
+        draft.decide(())
+    }
+
     /// Notes that something was asked and not done.
     pub fn note_refused(&self, actor: &Actor, method: &str, reason: &str, now: Timestamp) -> Decision<()> {
         let mut draft = Draft::at(self, now);

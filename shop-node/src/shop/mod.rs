@@ -12,6 +12,7 @@
 //! | [`sale`] | a sale at the counter, from the cart to its end |
 //! | [`refund`] | what is given back, and what is sent back because nothing was sold for it |
 //! | [`hearing`] | what the wallet's events and history mean to the shop |
+//! | [`order`] | orders from afar, whose money the bank holds |
 //! | [`day`] | X and Z reports, and where one day ends |
 //! | [`sweep`] | what goes to the company in the evening |
 //! | [`rights`] | who may do what |
@@ -22,6 +23,7 @@ pub mod change;
 pub mod csv;
 pub mod day;
 pub mod hearing;
+pub mod order;
 pub mod refund;
 pub mod rights;
 pub mod sale;
@@ -32,6 +34,7 @@ use catalogue::Item;
 use change::Change;
 use day::Period;
 use hearing::Cursor;
+use order::{Order, OrderSettings};
 use protocol::id::{BankId, Key, RequestId};
 use protocol::money::{Currency, OutOfRange, Units};
 use protocol::time::Day;
@@ -65,6 +68,9 @@ pub struct Shop {
     staff: BTreeMap<String, Staff>,
     sales: BTreeMap<RequestId, Sale>,
     refunds: BTreeMap<RequestId, Refund>,
+    orders: BTreeMap<RequestId, Order>,
+    order_settings: OrderSettings,
+    holds_read: u64,
     period: Period,
     cursor: Option<Cursor>,
     next_number: u64,
@@ -157,6 +163,9 @@ impl Shop {
             staff: BTreeMap::new(),
             sales: BTreeMap::new(),
             refunds: BTreeMap::new(),
+            orders: BTreeMap::new(),
+            order_settings: OrderSettings::default(),
+            holds_read: 0,
             period: Period::default(),
             cursor: None,
             next_number: 1,
@@ -203,8 +212,18 @@ impl Shop {
                 }
             }
             Change::Renumbered(_) => self.sweeps.clear(),
+            Change::Order(order) if order.is_live() => {
+                self.orders.insert(order.id(), order.clone());
+            }
+            Change::Order(order) => drop(self.orders.remove(&order.id())),
+            Change::OrderSettings(settings) => self.order_settings = settings.clone(),
+            Change::HoldsRead(entry) => self.holds_read = *entry,
             // In the store only.
-            Change::Report(_) | Change::Papers(_) | Change::Taken(_) | Change::SweepList(..) => {}
+            Change::Report(_)
+            | Change::Papers(_)
+            | Change::Content(..)
+            | Change::Taken(_)
+            | Change::SweepList(..) => {}
         }
     }
 

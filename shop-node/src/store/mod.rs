@@ -3,6 +3,8 @@
 //! Records are MessagePack, reports their own fixed layout. What is open is loaded whole; what is closed is asked for
 //! by its name, its request, its payment or its number.
 
+mod orders;
+
 use crate::shop::change::{AuditLine, Change, Event};
 use crate::shop::refund::Refund;
 use crate::shop::sale::Sale;
@@ -67,6 +69,8 @@ const NUMBERED: [Numbered; 7] = [NUMBERS, REPORTS, EVENTS, AUDIT, TAKINGS, SWEEP
 const SETTINGS: &[u8] = b"settings";
 const PERIOD: &[u8] = b"period";
 const CURSOR: &[u8] = b"cursor";
+const ORDER_SETTINGS: &[u8] = b"order_settings";
+const HOLDS_READ: &[u8] = b"holds_read";
 const VERSION: &[u8] = b"version";
 /// The form of the records in this file.
 const VERSION_NOW: u32 = 1;
@@ -110,7 +114,7 @@ impl ShopStore {
 
     fn prepare(self) -> Result<ShopStore, StoreFault> {
         let tx = self.db.begin_write().map_err(broken)?;
-        for table in NAMED {
+        for table in NAMED.into_iter().chain(orders::NAMED) {
             tx.open_table(table).map_err(broken)?;
         }
         for table in NUMBERED {
@@ -165,6 +169,15 @@ impl ShopStore {
         }
         for (_, bytes) in pairs(&tx, OPEN_SWEEPS)? {
             shop.apply(&Change::Sweep(unpack("open_sweeps", &bytes)?));
+        }
+        for bytes in open_of(&tx, orders::LIVE_ORDERS, orders::ORDERS)? {
+            shop.apply(&Change::Order(unpack("orders", &bytes)?));
+        }
+        if let Some(bytes) = record(ORDER_SETTINGS)? {
+            shop.apply(&Change::OrderSettings(unpack("order_settings", &bytes)?));
+        }
+        if let Some(bytes) = record(HOLDS_READ)? {
+            shop.apply(&Change::HoldsRead(unpack("holds_read", &bytes)?));
         }
         // Numbers go on where they were.
         if let Some((_, bytes)) = last(&tx, SWEEPS)? {
@@ -411,6 +424,10 @@ fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
         Change::Period(period) => put(tx, META, PERIOD, &pack(period)),
         Change::Report(report) => put_numbered(tx, REPORTS, report.unverified().number, &report.to_bytes()),
         Change::Cursor(cursor) => put(tx, META, CURSOR, &pack(cursor)),
+        Change::Order(order) => orders::write_order(tx, order),
+        Change::OrderSettings(settings) => put(tx, META, ORDER_SETTINGS, &pack(settings)),
+        Change::HoldsRead(entry) => put(tx, META, HOLDS_READ, &pack(entry)),
+        Change::Content(sku, content) => orders::write_content(tx, sku, content),
         Change::Papers(papers) => put(tx, PAPERS, &papers.identity.digest().0, &pack(papers)),
         Change::Event(event) => put_numbered(tx, EVENTS, event.seq, &pack(event)),
         Change::Audit(line) => put_numbered(tx, AUDIT, line.number, &pack(line)),

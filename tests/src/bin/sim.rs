@@ -1,9 +1,12 @@
 //! `cargo sim`: worlds of the real rules with bad networks, bad disks and bad people, as many as asked for.
 
+use bank_node::ledger::cases::CaseView;
 use clap::Parser;
 use daemon::store::{Page, Store};
 use protocol::id::PaymentId;
 use protocol::node::clock::Clock;
+use protocol::note::Link;
+use protocol::sign::Signed;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -12,6 +15,7 @@ use tests::sim::life::Life;
 use tests::sim::run::{Plan, Report, run};
 use tests::sim::schedule::{Drawn, again, read};
 use tests::sim::setting::{Features, Nurseries};
+use tests::world::Kept;
 
 /// Lives worlds of bank and wallets act by act and looks after each act whether any unit was lost or made.
 #[derive(Parser)]
@@ -108,7 +112,9 @@ fn tell(drawn: &Drawn) {
         let done = life.step(act);
         tell_lines(&life, &mut known);
         if let Err(violation) = done {
-            return println!("breaks «{}»: {}", violation.rule, violation.what);
+            println!("breaks «{}»: {}", violation.rule, violation.what);
+            tell_cases(&life);
+            return tell_the_rest(&mut life, &mut known);
         }
     }
     println!("the end");
@@ -129,6 +135,42 @@ fn tell_lines(life: &Life, known: &mut BTreeMap<usize, u64>) {
             let (word, units, other) = (line.movement.word(), line.units, line.name.as_str());
             println!("    {} {}: {word} {units} {other} {id}, has {}", person.name, line.seq, line.reserve);
         }
+    }
+}
+
+/// What those who are down had on disk, and what is open.
+#[expect(clippy::print_stdout, reason = "for people")]
+fn tell_the_rest(life: &mut Life, known: &mut BTreeMap<usize, u64>) {
+    for who in life.world.everybody() {
+        if life.world.person(who).is_down() {
+            life.world.crash(who, Kept::Everything);
+        }
+    }
+    println!("those who were down:");
+    tell_lines(life, known);
+    for open in life.world.open_things() {
+        println!("    open: {open}");
+    }
+}
+
+/// The cases at the bank: who is liable for what, and by which orders.
+#[expect(clippy::print_stdout, reason = "for people")]
+fn tell_cases(life: &Life) {
+    let cases = (1..).map_while(|number| life.world.bank.shelves.case(number).ok().flatten());
+    for case in cases {
+        let orders = case.shown.iter().map(|shown| {
+            let order = shown.evidence.order.unverified();
+            format!("{} pays {} {} ({})", shown.payer.0, shown.payee.0, order.amount, order.payment)
+        });
+        let orders: Vec<String> = orders.collect();
+        let last = |links: &[Signed<Link>]| {
+            links.iter().map(|link| format!("{:?}", link.unverified().to)).collect::<Vec<_>>()
+        };
+        println!(
+            "    case {} of {}: {} of root {}, {:?}",
+            case.number, case.account.0, case.range, case.serial, case.stage
+        );
+        println!("      by {orders:?}\n      lost {:?}\n      won {:?}", last(&case.links), last(&case.won));
     }
 }
 

@@ -8,7 +8,9 @@ use crate::people::Resident;
 use crate::shopkeeper::Shop;
 
 pub(super) fn play(stage: &mut Stage) {
-    say("A bakery opens: shop-node, a till that is a reserve. The company Bread Ltd owns it (bank-node shop own).");
+    say(
+        "A bakery opens: shop-node, a till that is a reserve. The company Bread Ltd owns it (bank-node shop own).",
+    );
     let company = stage.town.company("breadltd").joined().started().unlocked();
     let bakery = Shop::of(&stage.town, "bakery").opened();
     let bank = stage.town.bank();
@@ -20,7 +22,9 @@ pub(super) fn play(stage: &mut Stage) {
     let [alice, bob, ..] = stage.people.as_slice() else { unreachable!("they have joined") };
 
     let bread = sells(&bakery, "counter", "bread", 12, alice);
-    say("alice pays 12 for bread at the counter, by the code that the till shows; her receipt can be verified off line.");
+    say(
+        "alice pays 12 for bread at the counter, by the code that the till shows; her receipt can be verified off line.",
+    );
     sells(&bakery, "van", "cake", 30, bob);
     stage.payments += 2;
     say("bob pays 30 for a cake at the van.");
@@ -35,7 +39,9 @@ pub(super) fn play(stage: &mut Stage) {
     bank.is_killed();
     bakery.program().kill();
     stage.killed += 2;
-    say("The day's takings are on their way to the company. Both the bank and the shop are killed in the middle of it.");
+    say(
+        "The day's takings are on their way to the company. Both the bank and the shop are killed in the middle of it.",
+    );
     bank.opens();
     bakery.program().start();
     bakery.unlocks();
@@ -60,8 +66,20 @@ fn leases(stage: &mut Stage, company: &Resident) {
     let letter = bank.opens_account("cafe", "shop", 400);
     assert!(!letter.is_empty());
     let (shop, owner) = (bank.account_of("cafe"), bank.account_of("breadltd"));
-    let lease =
-        ["shop", "lease", &shop, &owner, "--caution", "300", "--rent", "50", "--every", "month", "--key", "demo"];
+    let lease = [
+        "shop",
+        "lease",
+        &shop,
+        &owner,
+        "--caution",
+        "300",
+        "--rent",
+        "50",
+        "--every",
+        "month",
+        "--key",
+        "demo",
+    ];
     bank.cli(&lease).expect_ok("shop lease");
     say("Bread Ltd leases its cafe to somebody: 300 caution stay with the bank, 50 rent are due each month.");
     let paid = until(|| (company.account().units.get() == 87).then_some(()));
@@ -75,7 +93,9 @@ fn leases(stage: &mut Stage, company: &Resident) {
     assert!(over.get("account").is_some(), "{over}");
     // 400 came with the lessee: 50 rent and 100 of the caution stay, the rest he takes along.
     stage.paid_in += 150;
-    say("The lease ends: 100 of the caution stay for damage; the account is settled, and the cafe handed over to new people.");
+    say(
+        "The lease ends: 100 of the caution stay for damage; the account is settled, and the cafe handed over to new people.",
+    );
 }
 
 fn sells(bakery: &Shop, till: &str, what: &str, price: u64, payer: &Resident) -> protocol::id::RequestId {

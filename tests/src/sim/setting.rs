@@ -55,6 +55,11 @@ impl Setting {
         Setting { seed, people, evil, paper, features }
     }
 
+    /// In one world of seven nobody goes to the bank of himself: chains grow long.
+    pub fn is_at_ease(&self) -> bool {
+        self.seed % 7 == 1
+    }
+
     /// How many keep the rules.
     pub fn honest(&self) -> usize {
         self.people - self.evil

@@ -63,7 +63,6 @@ pub const EXPECTED: &[&str] = &[
     "recovered",
     "redeemed-by-hand",
     "refused-and-taken",
-    "refused-duplicate-note",
     "refused-expired",
     "refused-fork",
     "refused-need-certified",

@@ -269,10 +269,18 @@ impl Stranger {
     /// When it is not there.
     #[track_caller]
     pub fn finds(&self, resident: &Resident) -> Target {
-        let owner = resident.public_code().owner();
-        let identity = self.identity_of(&owner).unwrap_or_else(|| panic!("{} is unknown", resident.name()));
+        self.finds_at(&resident.public_code().owner(), &resident.status().addresses)
+    }
+
+    /// The same of anybody, by his key and where he listens.
+    ///
+    /// # Panics
+    /// When he is not in the directory.
+    #[track_caller]
+    pub fn finds_at(&self, owner: &Key, listening: &[String]) -> Target {
+        let identity = self.identity_of(owner).unwrap_or_else(|| panic!("{owner} is unknown"));
         let peer = peer_of(&identity.node.0).expect("the directory names keys");
-        let addresses = resident.status().addresses.iter().map(|text| with_peer(text, peer)).collect();
+        let addresses = listening.iter().map(|text| with_peer(text, peer)).collect();
         Target { identity, peer, addresses }
     }
 

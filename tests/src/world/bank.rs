@@ -311,6 +311,14 @@ impl Bank {
         self.order(Operation::Open(opening)).expect("a good opening")
     }
 
+    /// Opens a shop's account, with nothing in it.
+    pub fn open_shop(&self, name: &str) -> Done {
+        let offline_limit = Units::new(200).expect("a small number");
+        let opening =
+            Opening { kind: CustomerKind::Shop, name: name.to_owned(), balance: Units::ZERO, offline_limit };
+        self.order(Operation::Open(opening)).expect("a good opening")
+    }
+
     /// Makes the next bulletin.
     pub fn bulletin(&self) -> Signed<Bulletin> {
         self.mend();

@@ -232,7 +232,7 @@ impl World {
                 self.settle_decision(who, decision)?;
                 Ok(true)
             }
-            PayAsk::Offer(_) | PayAsk::Again(..) | PayAsk::Confirm(..) => Ok(true),
+            PayAsk::Offer(_) | PayAsk::Again(..) | PayAsk::Confirm(..) | PayAsk::Shop(_) => Ok(true),
         }
     }
 

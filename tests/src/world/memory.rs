@@ -190,7 +190,8 @@ impl Records {
             | Change::Account(_)
             | Change::Policy(_)
             | Change::Token(_)
-            | Change::TokenRevoked(_) => {}
+            | Change::TokenRevoked(_)
+            | Change::Purchase(_) => {}
         }
     }
 }

@@ -29,7 +29,7 @@ pub use person::{Down, Newcomer, Person};
 pub use post::{Mail, Post, Weather, Who};
 pub use shelves::Shelves;
 
-use bank_node::desk::office::Operation;
+use bank_node::desk::office::{Done, Operation};
 use bank_node::desk::standing::Change;
 use bank_node::ledger::AccountNumber;
 use daemon::store::{DirectoryFlaw, Store};
@@ -128,6 +128,16 @@ impl World {
     /// Somebody opens an account with `balance` and joins.
     pub fn join(&mut self, name: &str, balance: u64) -> Who {
         let opened = self.bank.open(name, units(balance), units(200));
+        self.join_with(opened, name, balance)
+    }
+
+    /// A shop opens an account and joins.
+    pub fn join_shop(&mut self, name: &str) -> Who {
+        let opened = self.bank.open_shop(name);
+        self.join_with(opened, name, 0)
+    }
+
+    fn join_with(&mut self, opened: Done, name: &str, balance: u64) -> Who {
         let letter = opened.letter.expect("a new account has a letter");
         let seed = Seed::from_bytes(self.chance.bytes());
         let node = Signer::from_secret(&seed.node(1));
@@ -387,7 +397,8 @@ impl World {
                 Effect::Cases => self.person_mut(who).slow_due = true,
                 Effect::Seal(id) => self.seal(who, &id)?,
                 Effect::MailBack(id) => self.mail_back(who, &id)?,
-                Effect::Refresh => {}
+                // Nobody orders anything in this world.
+                Effect::Refresh | Effect::Order(_) => {}
             }
         }
         Ok(())
@@ -587,7 +598,9 @@ impl World {
                     self.person_mut(to).answer_shown(letterhead.from, *payment, Some(receipt), now)?;
                 Mail::Paid(from, to, id, shown)
             }
-            PayAsk::Confirm(..) | PayAsk::Answered(..) => unreachable!("they have mail of their own"),
+            PayAsk::Confirm(..) | PayAsk::Answered(..) | PayAsk::Shop(_) => {
+                unreachable!("they have mail of their own")
+            }
         };
         self.chance = chance;
         self.post.send(mail);
@@ -641,7 +654,9 @@ impl World {
             }
             PayAnswer::Error(code) if code.is_passing() => return Ok(()),
             PayAnswer::Error(code) => person.wallet.refused(id, code, None, now),
-            PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Noted => return Ok(()),
+            PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Noted | PayAnswer::Shop(_) => {
+                return Ok(());
+            }
         };
         self.settle_decision(who, decision)
     }

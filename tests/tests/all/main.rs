@@ -13,6 +13,7 @@ mod lessons;
 mod link2;
 mod mailbox;
 mod openrpc;
+mod orders;
 mod restore;
 mod shop;
 mod shops;

@@ -107,6 +107,8 @@ fn readers() -> Vec<BodyReader> {
         reader::<shop::SaleReceipt>(),
         reader::<shop::RefundNote>(),
         reader::<shop::DayReport>(),
+        reader::<shop::ShopOrder>(),
+        reader::<shop::OrderWord>(),
     ]
 }
 

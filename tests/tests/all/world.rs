@@ -8,6 +8,7 @@ mod crashes;
 mod lessons;
 mod mailbox;
 mod midnight;
+mod ordering;
 mod paying;
 mod receiving;
 mod reclaiming;

@@ -54,7 +54,11 @@ impl Desk<'_> {
             return Ok(answer);
         }
         if account.member.holds >= OPEN_MAX {
-            return Err(ErrorCode::Busy.into());
+            // An end, and no «later»: weeks after the buyer has given up, room must not make it a hold.
+            let answer = BankAnswer::Error(ErrorCode::OverLimit);
+            self.count_refusal(tx, account)?;
+            question.keep(tx, None, &answer)?;
+            return Ok(answer);
         }
         let booking = self.booking(EntryKind::Hold, buyer, asked.units, Some(Asked::Customer(asked.request)));
         match booking.check(tx)? {

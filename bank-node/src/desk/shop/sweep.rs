@@ -9,8 +9,12 @@ use crate::ledger::sweeps::Swept;
 use crate::ledger::tenure::Tenure;
 use protocol::bank::{AccountQuery, LetterKind, Sweep};
 use protocol::sign::{Signed, Verified};
+use protocol::time::Day;
 use protocol::wire::{BankAnswer, ErrorCode, SALES_MAX, SalesList, decode, sales_digest};
 use serde_bytes::ByteBuf;
+
+/// Most sweeps of a shop in a day: their lists are kept for ever.
+const SWEEPS_A_DAY: u32 = 64;
 
 /// Checks sweep and list; a repeat is answered at once.
 pub(super) fn examine(
@@ -48,6 +52,10 @@ pub(super) fn examine(
     Ok(ShopWork::Sweep(asked, list).into())
 }
 
+fn swept_on(tenure: &Tenure, day: Day) -> u32 {
+    if tenure.swept.0 == day { tenure.swept.1 } else { 0 }
+}
+
 impl Desk<'_> {
     /// Moves the takings to the company that owns the shop, and to no other. What can't be done now leaves no trace but a
     /// refusal letter: the number is still free.
@@ -68,7 +76,12 @@ impl Desk<'_> {
         if asked.number != next(tenure.sweeps)? {
             return Err(ErrorCode::NotFound.into());
         }
+        if swept_on(&tenure, self.now.day()) >= SWEEPS_A_DAY {
+            return Err(ErrorCode::Busy.into());
+        }
         self.collect_from(tx, shop)?;
+        // Rent may have been paid just now.
+        let tenure = tx.tenure(shop)?.ok_or(ErrorCode::NotAllowed)?;
         let account = known(tx, shop)?;
         if account.member.suspended.is_some() {
             return Err(ErrorCode::Suspended.into());
@@ -103,7 +116,9 @@ impl Desk<'_> {
         self.tell(tx, LetterKind::SweepIn, question.digest, &came)?;
         let swept = Swept { asked: asked.signed().clone(), shop, company, entry: out.number };
         tx.keep_sweep(&swept, list)?;
-        tx.keep_tenure(&Tenure { sweeps: number, ..tenure })?;
+        let today = self.now.day();
+        let swept = (today, swept_on(&tenure, today).saturating_add(1));
+        tx.keep_tenure(&Tenure { sweeps: number, swept, ..tenure })?;
         let answer = BankAnswer::Swept(letter.ok_or(ErrorCode::NotFound)?);
         question.keep(tx, Some(out.number), &answer)?;
         Ok(answer)

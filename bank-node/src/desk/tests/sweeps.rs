@@ -166,6 +166,41 @@ fn sweeps_that_are_refused() {
     assert_eq!(street.money(), (0, 0, 100));
 }
 
+/// N10, N11: rent from before the shop was owned again is paid before the takings go, once.
+#[test]
+fn a_sweep_pays_old_rent_once() {
+    let street = street(0);
+    let bank = &street.bank;
+    let first_due = Day(bank.now.get().day().0 + 1);
+    let terms = LeaseTerms { caution: Units::ZERO, rent: units(300), every: Every::Days(30), first_due };
+    street
+        .orders(ShopOrder::Lease { shop: street.shop.account, company: street.company.account, terms })
+        .unwrap();
+    bank.later(DAY_SECONDS);
+    street.orders(ShopOrder::EndLease { shop: street.shop.account, kept: Units::ZERO }).unwrap();
+    // The money comes, and the sweep with it, before the calendar looks.
+    bank.order(None, Operation::PayIn(street.shop.account, units(1_000))).unwrap();
+    assert!(matches!(street.sweeps(1, &list(&[700])), BankAnswer::Swept(_)));
+    assert_eq!(street.money(), (0, 0, 1_000));
+    bank.order(None, Operation::PayIn(street.shop.account, units(500))).unwrap();
+    bank.later(DAY_SECONDS);
+    assert_eq!(street.money(), (500, 0, 1_000), "nothing is owed any more");
+}
+
+/// N10, hostile: a stolen key does not fill the bank's disk with lists.
+#[test]
+fn sweeps_of_a_day_are_counted() {
+    let street = street(100);
+    street.orders(street.own()).unwrap();
+    for number in 1..=64 {
+        assert!(matches!(street.sweeps(number, &list(&[])), BankAnswer::Swept(_)));
+    }
+    let one_more = street.asks(sweep(&street.bank, &street.shop, 65, &a_list()), &a_list());
+    street.bank.refuses(one_more.clone(), ErrorCode::Busy);
+    street.bank.later(DAY_SECONDS);
+    assert!(matches!(street.bank.ask(one_more), BankAnswer::Swept(_)));
+}
+
 /// N10: what the account does not hold is declined with a letter; once it does, the same number goes under another id. A
 /// day that comes to nothing is swept as well.
 #[test]
@@ -269,6 +304,9 @@ fn letters_are_fetched_in_pages() {
     street.orders(street.own()).unwrap();
     let days = LETTERS_PAGE + 10;
     for number in 1..=days {
+        if number.is_multiple_of(64) {
+            street.bank.later(DAY_SECONDS);
+        }
         assert!(matches!(street.sweeps(number as u64, &list(&[])), BankAnswer::Swept(_)));
     }
     let (first, more) = street.fetches(&street.company, 0);

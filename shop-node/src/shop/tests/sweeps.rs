@@ -322,7 +322,10 @@ fn units_that_are_lost_at_the_bank_are_missing_until_somebody_says() {
     evening.scene.wallet.reserve -= 15;
     evening.scene.now = evening.scene.now.plus_seconds(120);
     evening.goes_on().unwrap();
-    assert_eq!((evening.note().as_str(), evening.bank.company, evening.scene.wallet.reserve), ("short", 0, 35));
+    assert_eq!(
+        (evening.note().as_str(), evening.bank.company, evening.scene.wallet.reserve),
+        ("short", 0, 35)
+    );
     let now = |evening: &mut Evening| {
         let takings = evening.scene.store.takings().unwrap();
         let decision = evening.scene.shop.sweep_now(takings, true, &boss(), evening.scene.now).unwrap();
@@ -400,7 +403,17 @@ fn a_long_day_goes_in_parts() {
     let mut evening = Evening::new();
     let line = |at: u64, count: u64, kind| {
         let receipt = Digest([u8::try_from(at % 251).unwrap(); 32]);
-        (at, protocol::wire::Sale { number: at, at: NOON, units: units(count), kind, till: "1".to_owned(), receipt })
+        (
+            at,
+            protocol::wire::Sale {
+                number: at,
+                at: NOON,
+                units: units(count),
+                kind,
+                till: "1".to_owned(),
+                receipt,
+            },
+        )
     };
     let lines: Vec<_> = (1..=4000)
         .map(|at| if at % 3 == 0 { line(at, 5, SaleKind::Refund) } else { line(at, 4, SaleKind::Sale) })

@@ -80,6 +80,7 @@ pub(crate) fn all() -> Value {
     cases::bodies(&mut v, &scene);
     crate::shops::bodies(&mut v, &scene);
     crate::shop::bodies(&mut v, &scene);
+    crate::orders::bodies(&mut v, &scene);
     json!({ "valid": v.valid, "malformed": v.malformed, "digests": digests(&scene) })
 }
 

@@ -14,6 +14,7 @@ mod cases;
 mod chains;
 mod lines;
 mod messages;
+mod orders;
 mod papers;
 mod post;
 #[path = "../../../../protocol/tests/all/scene.rs"]

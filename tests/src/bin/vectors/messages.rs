@@ -95,6 +95,9 @@ fn pay(v: &mut Vectors, scene: &Scene) {
     ask("Confirm", PayAsk::Confirm(scene.order.payment, safe.clone()));
     let answer = Box::new(PayAnswer::Receipt(safe));
     ask("Answered", PayAsk::Answered(scene.order.payment, answer));
+    for shop in crate::orders::asks(scene) {
+        ask("Shop", PayAsk::Shop(Box::new(shop)));
+    }
 
     let request = scene.bob.node().sign(scene.request.clone());
     let bytes = v.valid("PayAnswer", "Request", &PayAnswer::Request(Box::new(request)));
@@ -106,6 +109,9 @@ fn pay(v: &mut Vectors, scene: &Scene) {
     let refusal = scene.bob.node().sign(papers::refusal(scene));
     v.valid("PayAnswer", "Refused", &PayAnswer::Refused(refusal));
     v.valid("PayAnswer", "Noted", &PayAnswer::Noted);
+    for shop in crate::orders::answers(scene) {
+        v.valid("PayAnswer", "Shop", &PayAnswer::Shop(Box::new(shop)));
+    }
     for code in ErrorCode::ALL {
         v.valid("PayAnswer", "Error", &PayAnswer::Error(*code));
     }

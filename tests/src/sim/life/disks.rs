@@ -50,8 +50,11 @@ impl Life {
         // What was there and not gone: free, or promised to somebody who may get it by another order now.
         let there = older.wallet().notes();
         let there = there.flat_map(|own| own.free.iter().chain(own.held.iter().map(|hold| hold.range)));
-        let units: u64 = there.map(|range| range.units().get()).sum();
-        *self.truth.signed_by_hand.entry(who.place()).or_default() += units;
+        let there: u64 = there.map(|range| range.units().get()).sum();
+        // And what the newer one has taken since, the older one may refuse: his payer takes it back.
+        let newer = self.world.person(who).wallet().notes().filter(|own| own.from.is_some());
+        let taken: u64 = newer.map(|own| own.note.holding().map_or(0, |held| held.range.units().get())).sum();
+        *self.truth.signed_by_hand.entry(who.place()).or_default() += there + taken;
     }
 
     /// A machine is lost, and made anew from the vault: nothing is spent that the lost one may have spent.

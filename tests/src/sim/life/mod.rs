@@ -16,6 +16,7 @@ use bank_node::desk::office::Operation;
 use bank_node::desk::standing::Change;
 use bank_node::ledger::AccountNumber;
 use daemon::wallet::paying::State;
+use daemon::wallet::policy::Policy;
 use protocol::id::PaymentId;
 use protocol::pay::Request;
 use protocol::sign::{Signed, recall};
@@ -106,6 +107,14 @@ impl Life {
         world.order(Operation::Guarantee(units(FUND), "the operators".to_owned()));
         if setting.features.restore {
             world.everybody().into_iter().for_each(|who| world.keep_vault(who));
+        }
+        if setting.is_at_ease() {
+            for who in world.everybody() {
+                let wallet = world.person(who).wallet();
+                let policy = Policy { refresh: false, ..wallet.policy().clone() };
+                let decision = wallet.set_policy(policy, world.now);
+                tries(world.settle_decision(who, decision));
+            }
         }
         let mut tally = Tally::default();
         let truth = Truth::of(&world, setting.honest(), &mut tally)?;

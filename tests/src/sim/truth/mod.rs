@@ -177,7 +177,8 @@ impl Truth {
         }
         for (account, paid) in paid {
             let Some(person) = self.person_of(account) else { continue };
-            let most = self.took_back(person);
+            // What his lost machine had taken and handed on the present one may have refused: that is his to pay.
+            let most = self.took_back(person) + person.missing();
             if person.honest && paid > most {
                 return broken("owes-too-much", format!("account {account} paid {paid}, took back {most}"));
             }

@@ -87,7 +87,7 @@ impl PersonTruth {
     }
 
     /// Units that came in and of which his present machine knows nothing.
-    fn missing(&self) -> u64 {
+    pub(super) fn missing(&self) -> u64 {
         self.moves.missing.values().sum()
     }
 
@@ -141,6 +141,7 @@ impl Truth {
                 Movement::Recovered => "recovered",
                 Movement::Charged => "told-of-charge",
                 Movement::Passed => "passed",
+                Movement::Held => "held",
             });
             let after = lines.get(at + 1..).unwrap_or_default();
             self.read_line(world, who, line, after)?;
@@ -156,7 +157,9 @@ impl Truth {
         }
         let lost_above = after.iter().any(|next| next.movement == Movement::Lost && next.units >= line.units);
         let payee = self.place_of(&line.party).and_then(|place| self.people.get(place));
-        let payee_forgot = payee.is_some_and(|payee| payee.moves.missing.contains_key(&line.id));
+        // His machine is lost with its answer in it, or he went back to an older disk since. What he loses by it is
+        // explained when the bank shows it to him.
+        let payee_forgot = payee.is_some_and(|payee| payee.careless || payee.restored > 0);
         let Some(person) = self.people.get_mut(who.place()) else { return Ok(()) };
         let name = &world.person(who).name;
         match line.movement {
@@ -231,7 +234,7 @@ impl Truth {
                     _ => return broken("reclaimed-too-much", format!("{name}, {}", PaymentId(line.id))),
                 }
             }
-            Movement::Recovered | Movement::Charged | Movement::Passed => {}
+            Movement::Recovered | Movement::Charged | Movement::Passed | Movement::Held => {}
             Movement::Lost => {
                 person.lost += units;
                 if person.honest && person.lost > person.may_lose {
@@ -337,7 +340,11 @@ impl Truth {
         let person = world.person(who);
         let Some(seen) = self.people.get(who.place()) else { return Ok(()) };
         let is_over = |id: &[u8; 16]| person.wallet().open_payment(&PaymentId(*id)).is_none();
-        let over: Vec<[u8; 16]> = seen.sent.keys().filter(|id| is_over(id)).copied().collect();
+        // A payee who went down after his receipt had left is heard when he is started again.
+        let is_down =
+            |payee: &Key| self.place_of(payee).is_some_and(|at| world.person(Who::at(at)).is_down());
+        let over = seen.sent.iter().filter(|(id, sent)| is_over(id) && !is_down(&sent.payee));
+        let over: Vec<[u8; 16]> = over.map(|(id, _)| *id).collect();
         for id in over {
             let Some(sent) = self.people.get_mut(who.place()).and_then(|seen| seen.sent.remove(&id)) else {
                 continue;

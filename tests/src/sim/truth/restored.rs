@@ -184,13 +184,15 @@ impl Truth {
             };
             // If both machines were lost before the vaults had it, nobody knows of the payment: it never was.
             let known = world.payment(payer, &PaymentId(*id)).ok().flatten();
+            // What the lost machine had handed on is with others, and the payer may have the rest back.
+            let left = seen.moves.not_handed_on(id).saturating_sub(self.came_back(payer, id));
             match known.filter(|payment| payment.order.is_some()) {
                 // No receipt came, the payer reclaimed it, and somebody showed that it was handed on.
                 Some(payment) if payment.state == State::Passed => {
-                    tally.add("lost-without-receipt", seen.moves.not_handed_on(id));
+                    tally.add("lost-without-receipt", left);
                 }
-                // The payer has it back: no receipt had come to him, and the new machine knew of nothing.
-                Some(_) if self.came_back(payer, id) >= *units => tally.add("never-was", *units),
+                // No receipt had come to the payer, and the new machine knew of nothing.
+                Some(_) if left == 0 => tally.add("never-was", *units),
                 Some(payment) if !world.person(payer).off => {
                     let (name, state) = (&world.person(who).name, payment.state);
                     let what =

@@ -7,7 +7,7 @@ use daemon::wallet::reserve::OwnNote;
 use protocol::id::{Key, RequestId};
 use protocol::note::{Destination, Note, NoteTable};
 use protocol::range::{Range, RangeSet};
-use protocol::wire::{BankAnswer, Item, ReclaimFate};
+use protocol::wire::{BankAnswer, Item, ReclaimFate, ReclaimState};
 use std::collections::BTreeMap;
 
 /// Who believes which units to be his.
@@ -36,6 +36,14 @@ pub fn parting(one: &Note, other: &Note) -> Option<Key> {
 
 fn serial(note: &Note) -> u64 {
     note.root.unverified().serial
+}
+
+/// Whether the bank says no more about a reclaim: a letter comes with what it returns, and with nothing else.
+fn has_ended(state: &ReclaimState) -> bool {
+    let fates = || state.pieces.iter().flatten().map(|piece| &piece.fate);
+    let open = fates().any(|fate| matches!(fate, ReclaimFate::Open));
+    let returned = fates().any(|fate| matches!(fate, ReclaimFate::Returned));
+    !open && (!returned || state.letter.is_some())
 }
 
 impl Truth {
@@ -68,6 +76,16 @@ impl Truth {
             matches!(to, Some(Destination::Reclaim(_)))
         };
         is_reclaim(one) || is_reclaim(other)
+    }
+
+    /// Whether two chains part where somebody paid a restored workstation, and took it back.
+    fn taken_back_from(&self, who: Who, one: &Note, other: &Note) -> bool {
+        let restored = self.people.get(who.place()).is_some_and(|seen| seen.restored > 0);
+        let at = one.links.iter().zip(&other.links).position(|(a, b)| a.unverified() != b.unverified());
+        let to = |note: &Note| at.and_then(|at| note.links.get(at)).map(|link| link.unverified().to);
+        let mine = |key: Key| self.is_key_of(key, who);
+        let taken_back = matches!((to(one), to(other)), (Some(Destination::Key(key)), Some(Destination::Redeem(_))) if mine(key));
+        restored && taken_back
     }
 
     fn evil_owner(&self, key: &Key) -> Option<usize> {
@@ -195,7 +213,7 @@ impl Truth {
                 faults.iter().map(|(at, item)| (usize::from(*at), item)).filter_map(clash).collect()
             }
             BankAnswer::Deposited(items, _) => items.iter().enumerate().filter_map(clash).collect(),
-            BankAnswer::Reclaim(state) if state.letter.is_some() => {
+            BankAnswer::Reclaim(state) if has_ended(state) => {
                 let pieces = state.pieces.iter().enumerate();
                 let fates = pieces.flat_map(|(at, pieces)| pieces.iter().map(move |piece| (at, &piece.fate)));
                 let clash = |(at, fate): (usize, &ReclaimFate)| match fate {
@@ -225,6 +243,8 @@ impl Truth {
                 match self.evil_at(&own.note, &winner) {
                     Some(evil) => units.entry(evil).or_default().insert(shared),
                     None if self.reclaimed_at(&own.note, &winner) => owed.insert(shared),
+                    // His lost machine had said no, and the vault had not heard of it: the payer has taken it back.
+                    None if self.taken_back_from(who, &own.note, &winner) => owed.insert(shared),
                     None => {}
                 }
             }

@@ -73,6 +73,28 @@ fn suspend(world: &mut World, who: Who, change: Standing) {
     world.decide(account, change);
 }
 
+/// X6: Bob's second machine takes what his first one had asked for, and goes, too. Its receipt was lost; the third one
+/// gives it again in its own name, for of the second one Alice has never heard.
+#[test]
+fn a_receipt_of_a_machine_between_is_given_again() {
+    let (mut world, [alice, bob, _]) = a_careful_town(600);
+    let id = world.pay(alice, bob, 100).unwrap();
+    world.deliver();
+    world.deliver();
+    assert_eq!(world.state(alice, &id), State::Sent);
+    world.restore(bob);
+    world.deliver();
+    assert_eq!(world.reserve(bob), 100, "the second machine has it");
+    world.post.lose_everything();
+    assert!(world.is_in_vault(bob));
+    world.restore(bob);
+    world.settles();
+    assert_eq!(world.state(alice, &id).outcome(), PaymentOutcome::Done, "{:?}", world.state(alice, &id));
+    days(&mut world, 9);
+    assert_eq!((world.reserve(bob), world.account(bob)), (0, 200));
+    nobody_is_worse_off(&world);
+}
+
 /// X6: Bob's machine goes before his vault had the payment, and Alice is away until her order, and even the last direct day
 /// of her notes, is past. Bob gets his money all the same.
 #[test]

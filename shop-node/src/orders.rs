@@ -1,0 +1,267 @@
+//! Orders from afar between residents, bank and shop: answers who orders, asks the bank what it holds, tells who carries it
+//! out (SPEC §3.10).
+
+use crate::notice;
+use crate::room::{Room, RoomFault};
+use crate::shop::order::{Order, OrderState};
+use crate::shop::rights::Actor;
+use daemon::engine::inbound::{Answering, Counter};
+use daemon::engine::link::BankLink;
+use daemon::engine::ordering::holds_after;
+use daemon::engine::{CallFault, Engine};
+use daemon::wallet::banking::{CallKey, OpState};
+use daemon::store::Store as _;
+use protocol::bank::{Act, Party};
+use protocol::body;
+use protocol::id::{Key, RequestId};
+use protocol::money::Units;
+use protocol::shop::Word;
+use protocol::sign::Signer;
+use protocol::time::Timestamp;
+use protocol::wire::{self, ErrorCode, GOODS_MAX, Goods, PlacedOrder, ShopAnswer, ShopAsk};
+use serde_bytes::ByteBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Mutex;
+
+/// How often the bank is asked by itself.
+const PULL_EVERY: Duration = Duration::from_secs(60);
+/// Who asks how his order stands has the bank asked, but not more often than this.
+const PULL_AGAIN: Duration = Duration::from_secs(1);
+/// How often open things are looked at.
+const TICK: Duration = Duration::from_secs(1);
+/// How long somebody at the counter waits for the bank's word.
+const SAID_PATIENCE: Duration = Duration::from_secs(15);
+
+/// Orders from afar.
+pub struct Orders {
+    room: Room,
+    engine: Engine,
+    link: Arc<BankLink>,
+    /// How an order is shown to a program.
+    show: fn(&Order) -> String,
+    /// When the bank was last asked; one asks at a time.
+    pulled: Mutex<Option<Duration>>,
+}
+
+impl Orders {
+    /// Orders of this room, with the bank behind `link`; `show` is for programs that are told of an order.
+    pub fn new(room: Room, engine: Engine, link: Arc<BankLink>, show: fn(&Order) -> String) -> Orders {
+        Orders { room, engine, link, show, pulled: Mutex::new(None) }
+    }
+
+    fn now(&self) -> Timestamp {
+        self.engine.shared.now()
+    }
+
+    fn node(&self) -> Signer {
+        self.engine.shared.persona.node.clone()
+    }
+
+    /// Asks the bank, tells who carries orders out, gives back what is refused; until the room ends.
+    pub async fn run(self: Arc<Self>) {
+        let mut status = self.link.status();
+        let mut ticks = tokio::time::interval(TICK);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            let every = tokio::select! {
+                _ = ticks.tick() => PULL_EVERY,
+                changed = status.changed() => match changed {
+                    Ok(()) => Duration::ZERO,
+                    Err(_) => return,
+                },
+            };
+            let done = async {
+                self.pull(every).await?;
+                self.carry_on().await
+            };
+            match done.await {
+                Ok(()) => {}
+                Err(RoomFault::Stopped) => return,
+                Err(fault) => tracing::warn!(%fault, "orders could not be carried on"),
+            }
+        }
+    }
+
+    /// Asks the bank how holds stand, unless it was asked within `age`.
+    pub async fn pull(&self, age: Duration) -> Result<(), RoomFault> {
+        let mut pulled = self.pulled.lock().await;
+        let clock = self.engine.shared.clock.monotonic();
+        if !self.link.is_there() || pulled.is_some_and(|at| clock.saturating_sub(at) < age) {
+            return Ok(());
+        }
+        let after = self.room.look(|shop| shop.holds_read()).await?;
+        let Some(states) = holds_after(&self.engine.shared, &self.link, after).await else { return Ok(()) };
+        *pulled = Some(clock);
+        let now = self.now();
+        self.room.decide(move |shop, _| Ok(shop.holds_told(states, now))).await?;
+        drop(pulled);
+        self.notices().await
+    }
+
+    /// Tells of orders whose money has come.
+    async fn notices(&self) -> Result<(), RoomFault> {
+        let due = |order: &&Order| order.state == OrderState::Held && !order.noticed;
+        let look = self.room.look(move |shop| {
+            let orders: Vec<Order> = shop.live_orders().filter(due).cloned().collect();
+            (orders, shop.order_settings().clone(), shop.keeper().currency.clone())
+        });
+        let (orders, settings, currency) = look.await?;
+        for order in orders {
+            let (id, now) = (order.id(), self.now());
+            notice::tell(&order, &settings, &currency, (self.show)(&order)).await;
+            self.room.decide(move |shop, _| Ok(shop.order_noticed(&id, now))).await?;
+        }
+        Ok(())
+    }
+
+    async fn carry_on(&self) -> Result<(), RoomFault> {
+        self.notices().await?;
+        let now = self.now();
+        self.room
+            .decide(move |shop, _| {
+                Ok(shop.tidy_orders(now).unwrap_or_else(|| crate::shop::change::Decision::reply(())))
+            })
+            .await?;
+        let owed = self.room.look(|shop| shop.live_orders().filter_map(Order::owes).collect::<Vec<_>>());
+        for (hold, left) in owed.await? {
+            // Locked, it waits; asked again under the same key, it is the same word.
+            let key = own_key("shop.order-refused", &hold);
+            if let Err(fault) = self.engine.say_of_hold((hold, left), Act::Refund(left), key).await {
+                tracing::debug!(%hold, %fault, "a refused order's money is not given back yet");
+            }
+        }
+        Ok(())
+    }
+
+    /// Somebody of the shop says yes, no or ready.
+    pub async fn say(&self, id: RequestId, word: Word, who: crate::room::Asked) -> Result<(), RoomFault> {
+        let (node, actor, now) = (self.node(), who.actor.clone(), who.now);
+        let said = self.room.decide_for(who, move |shop, store| {
+            let order = store.order(&id)?.ok_or(crate::shop::Refusal::NotFound("order"))?;
+            Ok(shop.say_of_order(order, word, (&node, &actor), now)?)
+        });
+        said.await.map(drop)
+    }
+
+    /// Says something to the bank about an order's money, and waits a moment for its answer.
+    pub async fn act(
+        &self,
+        about: (RequestId, Units),
+        act: Act,
+        key: CallKey,
+    ) -> Result<OpState, CallFault> {
+        let request = self.engine.say_of_hold(about, act, key).await?;
+        let mut place = self.engine.shared.waiting.wait_for(request.0);
+        let over = tokio::time::sleep(SAID_PATIENCE);
+        tokio::pin!(over);
+        let state = loop {
+            let op = self.engine.shared.store.bank_op(&request)?;
+            let state = op.map_or(OpState::Asked, |op| op.state);
+            if state != OpState::Asked {
+                break state;
+            }
+            tokio::select! {
+                () = &mut over => break state,
+                () = place.next() => {}
+            }
+        };
+        // What came of it is the bank's to tell.
+        if let Err(fault) = self.pull(Duration::ZERO).await {
+            tracing::warn!(%fault, "the bank's holds could not be noted");
+        }
+        Ok(state)
+    }
+
+    async fn answer(&self, party: Party, ask: ShopAsk) -> Result<ShopAnswer, ErrorCode> {
+        let buyer = party.owner();
+        match ask {
+            ShopAsk::Catalogue(after) => {
+                let look = self.room.look(move |shop| shop.catalogue_page(&after));
+                Ok(ShopAnswer::Catalogue(look.await.map_err(|_| ErrorCode::Unavailable)?))
+            }
+            ShopAsk::Place(placed) => {
+                let name = party.certificate.name.as_str().to_owned();
+                self.place(placed, buyer, name).await
+            }
+            ShopAsk::Order(id) => self.order(id, buyer).await,
+        }
+    }
+
+    async fn place(&self, placed: PlacedOrder, buyer: Key, name: String) -> Result<ShopAnswer, ErrorCode> {
+        let (node, now) = (self.node(), self.now());
+        let placing = self.room.decide(move |shop, store| {
+            let earlier = store.order(&placed.order.unverified().id)?;
+            Ok(shop.place(placed, (&buyer, &name), earlier, &node, now))
+        });
+        let order = placing.await.map_err(|_| ErrorCode::Unavailable)??;
+        Ok(ShopAnswer::Order(told(&order, Vec::new())))
+    }
+
+    async fn order(&self, id: RequestId, buyer: Key) -> Result<ShopAnswer, ErrorCode> {
+        // Of others' orders a stranger learns nothing, not even that there are any.
+        let mine = || -> Result<Order, ErrorCode> {
+            let found = self.room.store.order(&id).map_err(|_| ErrorCode::Unavailable)?;
+            found.filter(|order| order.body().buyer == buyer).ok_or(ErrorCode::NotFound)
+        };
+        let mut order = mine()?;
+        let waits = matches!(order.state, OrderState::New | OrderState::Accepted | OrderState::Expired);
+        if waits {
+            self.pull(PULL_AGAIN).await.map_err(|_| ErrorCode::Unavailable)?;
+            order = mine()?;
+        }
+        let goods = match order.state {
+            OrderState::Held | OrderState::Closed(..) if order.hold.is_some() => self.goods(&order)?,
+            _ => Vec::new(),
+        };
+        if !goods.is_empty() && !order.delivered {
+            let now = self.now();
+            let noted = self.room.decide(move |shop, _| Ok(shop.order_delivered(&id, now)));
+            noted.await.map_err(|_| ErrorCode::Unavailable)?;
+        }
+        Ok(ShopAnswer::Order(told(&order, goods)))
+    }
+
+    /// What is handed over on line, as much as an answer carries. Nothing for money that only came back.
+    fn goods(&self, order: &Order) -> Result<Vec<Goods>, ErrorCode> {
+        if matches!(order.state, OrderState::Closed(released, _) if released.is_zero()) {
+            return Ok(Vec::new());
+        }
+        let (mut goods, mut bytes) = (Vec::new(), 0_usize);
+        for line in &order.body().lines {
+            let content = self.room.store.content(line.sku.as_str()).map_err(|_| ErrorCode::Unavailable)?;
+            let Some(content) = content else { continue };
+            bytes = bytes.saturating_add(content.len());
+            if bytes > GOODS_MAX {
+                tracing::warn!(order = %order.id(), "an order's goods are more than an answer carries");
+                break;
+            }
+            goods.push(Goods { sku: line.sku.to_string(), content: ByteBuf::from(content) });
+        }
+        Ok(goods)
+    }
+}
+
+impl Counter for Orders {
+    fn asked(&self, party: Party, ask: ShopAsk) -> Answering<'_> {
+        Box::pin(self.answer(party, ask))
+    }
+}
+
+fn told(order: &Order, goods: Vec<Goods>) -> wire::OrderState {
+    let held = matches!(order.state, OrderState::Held | OrderState::Disputed | OrderState::Closed(..));
+    wire::OrderState { word: order.word.clone(), held, goods }
+}
+
+/// A key of the shop's own at the wallet: programs have theirs behind a `/`.
+fn own_key(method: &str, hold: &RequestId) -> CallKey {
+    let name = hold.to_string();
+    let digest = body::digest("shop-call", name.as_bytes());
+    Some((method.to_owned(), name, digest))
+}
+
+/// The key of somebody who calls, at the wallet.
+pub fn call_key(method: &str, actor: &Actor, key: &str, call: protocol::id::Digest) -> CallKey {
+    let whose = actor.staff.as_deref().or(actor.token.as_deref()).unwrap_or("");
+    Some((method.to_owned(), format!("{whose}/{key}"), call))
+}

@@ -1,0 +1,354 @@
+//! Scenes of orders from afar, rule by rule (C1–C4, C12, C13).
+
+use super::super::catalogue::{Item, Price};
+use super::super::change::Decision;
+use super::super::order::{Order, OrderSettings, OrderState, Taking};
+use super::super::rights::{Actor, Role};
+use super::super::{Keeper, Refusal, Shop};
+use crate::store::ShopStore;
+use protocol::bank::HoldParty;
+use protocol::body::Text;
+use protocol::id::{BankId, Digest, Key, RequestId};
+use protocol::money::{Currency, Units};
+use protocol::shop::{Release, SaleLine, ShopOrder, Word, delivery_digest, total};
+use protocol::sign::Signer;
+use protocol::time::{DAY_SECONDS, Timestamp};
+use protocol::wire::{ErrorCode, HoldState, HoldStep, HoldTerm, PlacedOrder};
+
+const NOON: Timestamp = Timestamp(20_500 * DAY_SECONDS + 43_200);
+const SALT: [u8; 16] = [3; 16];
+const ADDRESS: &str = "Via Roma 3";
+
+fn units(count: u64) -> Units {
+    Units::new(count).unwrap()
+}
+
+fn text(text: &str) -> Text {
+    Text::new(text, 64).unwrap()
+}
+
+fn node() -> Signer {
+    Signer::from_secret(&[7; 32])
+}
+
+fn buyer(number: u8) -> Signer {
+    Signer::from_secret(&[number; 32])
+}
+
+fn boss() -> Actor {
+    Actor { name: "owner".to_owned(), role: Role::Owner, staff: None, token: None }
+}
+
+/// A shop on a disk in memory, with lunch and a song.
+struct Scene {
+    shop: Shop,
+    store: ShopStore,
+    now: Timestamp,
+}
+
+impl Scene {
+    fn new() -> Scene {
+        let store = ShopStore::on(redb::backends::InMemoryBackend::new()).unwrap();
+        let mut scene = Scene { shop: store.load(keeper()).unwrap(), store, now: NOON };
+        for (sku, digital) in [("lunch", false), ("song", true)] {
+            let item = Item {
+                sku: sku.to_owned(),
+                name: sku.to_uppercase(),
+                category: String::new(),
+                price: Price::Fixed(units(22)),
+                unit: String::new(),
+                digital,
+                active: true,
+                version: 0,
+            };
+            let decision = scene.shop.put_item(item, &boss(), NOON).unwrap();
+            scene.takes(decision);
+        }
+        scene
+    }
+
+    fn takes<R>(&mut self, decision: Decision<R>) -> R {
+        decision.commit(&mut self.shop, |changes| self.store.commit(changes)).unwrap()
+    }
+
+    fn sets(&mut self, change: impl FnOnce(&mut OrderSettings)) {
+        let mut settings = self.shop.order_settings().clone();
+        change(&mut settings);
+        let decision = self.shop.set_orders(settings, &boss(), self.now).unwrap();
+        self.takes(decision);
+    }
+
+    fn places(&mut self, who: &Signer, placed: PlacedOrder) -> Result<Order, ErrorCode> {
+        let earlier = self.store.order(&placed.order.unverified().id).unwrap();
+        let decision = self.shop.place(placed, (&who.key(), "Alice"), earlier, &node(), self.now);
+        self.takes(decision)
+    }
+
+    fn placed(&mut self, who: &Signer, number: u8, release: Release) -> Order {
+        let placed = order(who, number, release, "lunch");
+        self.places(who, placed).unwrap()
+    }
+
+    fn hears(&mut self, hold: HoldState) {
+        let decision = self.shop.holds_told(vec![hold], self.now);
+        self.takes(decision);
+    }
+
+    fn says(&mut self, id: &RequestId, word: Word) -> Result<Order, Refusal> {
+        let order = self.store.order(id).unwrap().unwrap();
+        let decision = self.shop.say_of_order(order, word, (&node(), &boss()), self.now)?;
+        Ok(self.takes(decision))
+    }
+
+    fn order(&self, id: &RequestId) -> Order {
+        self.store.order(id).unwrap().unwrap()
+    }
+
+    fn tidies(&mut self) {
+        if let Some(decision) = self.shop.tidy_orders(self.now) {
+            self.takes(decision);
+        }
+    }
+
+    /// The same shop after a crash.
+    fn starts_again(&mut self) {
+        self.shop = self.store.load(keeper()).unwrap();
+    }
+}
+
+fn keeper() -> Keeper {
+    let currency = Currency::default();
+    Keeper { bank: BankId([1; 8]), key: node().key(), name: "Hall".to_owned(), currency }
+}
+
+fn order(who: &Signer, number: u8, release: Release, sku: &str) -> PlacedOrder {
+    let lines = vec![SaleLine { sku: text(sku), name: text(&sku.to_uppercase()), quantity: 1, price: units(22) }];
+    let order = ShopOrder {
+        bank: BankId([1; 8]),
+        id: RequestId([number; 16]),
+        buyer: who.key(),
+        shop: node().key(),
+        version: 1,
+        release,
+        order_ends: NOON.plus_seconds(7 * DAY_SECONDS),
+        ends: NOON.plus_seconds(14 * DAY_SECONDS),
+        delivery: delivery_digest(&SALT, ADDRESS),
+        note: Text::default(),
+        created: NOON,
+        total: total(&lines).unwrap(),
+        lines,
+    };
+    PlacedOrder { order: who.sign(order), salt: SALT, address: ADDRESS.to_owned() }
+}
+
+fn hold(order: &Order, changed: u64, step: HoldStep) -> HoldState {
+    let body = order.body();
+    let left = if matches!(step, HoldStep::Closed(..)) { Units::ZERO } else { body.total };
+    HoldState {
+        number: 1,
+        id: RequestId([99; 16]),
+        buyer: body.buyer,
+        shop: body.shop,
+        order: order.order.digest(),
+        units: body.total,
+        left,
+        rule: match body.release {
+            Release::Confirmation => HoldTerm::Confirmation,
+            Release::Date(date) => HoldTerm::Date(date),
+            Release::Code => HoldTerm::Code,
+        },
+        wrong: 0,
+        order_ends: body.order_ends,
+        ends: body.ends,
+        step,
+        changed,
+    }
+}
+
+/// C1, B7: on disk before the yes goes out; asked again, also after a crash, it is the same word.
+#[test]
+fn the_same_order_gets_the_same_word() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let first = scene.placed(&alice, 5, Release::Code);
+    assert_eq!((first.state, first.address.as_deref()), (OrderState::Accepted, Some(ADDRESS)));
+    scene.starts_again();
+    scene.now = NOON.plus_seconds(60);
+    assert_eq!(scene.placed(&alice, 5, Release::Code).word, first.word);
+    let other = order(&alice, 5, Release::Confirmation, "lunch");
+    assert_eq!(scene.places(&alice, other), Err(ErrorCode::IdReused));
+    let replayed = order(&alice, 5, Release::Code, "lunch");
+    assert_eq!(scene.places(&buyer(2), replayed), Err(ErrorCode::NotMine));
+}
+
+/// C3: what a shop does not take, and says so before anything is signed at the bank.
+#[test]
+fn what_a_shop_does_not_take() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let unknown = order(&alice, 1, Release::Code, "caviar");
+    assert_eq!(scene.places(&alice, unknown), Err(ErrorCode::OtherCatalogue));
+    let mut changed = scene.shop.items()["lunch"].clone();
+    changed.price = Price::Fixed(units(23));
+    let decision = scene.shop.put_item(changed.clone(), &boss(), NOON).unwrap();
+    scene.takes(decision);
+    let old = order(&alice, 2, Release::Code, "lunch");
+    assert_eq!(scene.places(&alice, old), Err(ErrorCode::OtherCatalogue), "the price has changed since");
+    changed.price = Price::Fixed(units(22));
+    let decision = scene.shop.put_item(changed, &boss(), NOON).unwrap();
+    scene.takes(decision);
+
+    let bare = |sku| PlacedOrder {
+        order: alice.sign(ShopOrder {
+            delivery: Digest::default(),
+            ..order(&alice, 3, Release::Code, sku).order.unverified().clone()
+        }),
+        salt: SALT,
+        address: String::new(),
+    };
+    assert_eq!(scene.places(&alice, bare("lunch")), Err(ErrorCode::NoAddress));
+    assert_eq!(scene.places(&alice, bare("song")).map(|order| order.state), Ok(OrderState::Accepted));
+    scene.now = NOON.plus_seconds(7 * DAY_SECONDS);
+    let late = order(&alice, 4, Release::Code, "lunch");
+    assert_eq!(scene.places(&alice, late.clone()), Err(ErrorCode::Expired));
+    scene.now = NOON;
+    scene.sets(|settings| settings.taking = Taking::Closed);
+    assert_eq!(scene.places(&alice, late.clone()), Err(ErrorCode::ShopClosed));
+    scene.sets(|settings| settings.taking = Taking::Ask);
+    assert_eq!(scene.places(&alice, late).map(|order| (order.state, order.word)), Ok((OrderState::New, None)));
+}
+
+/// C3: one buyer can't fill a shop with orders whose money never comes.
+#[test]
+fn one_buyer_s_orders_without_money_have_an_end() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    for number in 1..=16 {
+        scene.placed(&alice, number, Release::Code);
+    }
+    let more = order(&alice, 17, Release::Code, "lunch");
+    assert_eq!(scene.places(&alice, more.clone()), Err(ErrorCode::Busy));
+    scene.placed(&buyer(2), 18, Release::Code);
+    let first = scene.order(&RequestId([1; 16]));
+    scene.hears(hold(&first, 4, HoldStep::Open));
+    assert!(scene.places(&alice, more).is_ok(), "what has its money counts no more");
+}
+
+/// C2: only the bank's word about exactly this money makes an order held; ready is said then, and not before.
+#[test]
+fn only_the_right_hold_counts() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let placed = scene.placed(&alice, 5, Release::Code);
+    let id = placed.id();
+    assert!(matches!(scene.says(&id, Word::Ready(text("at six"))), Err(Refusal::State { .. })));
+    let good = hold(&placed, 4, HoldStep::Open);
+    let key = Key([9; 32]);
+    for bad in [
+        HoldState { units: units(21), left: units(21), ..good.clone() },
+        HoldState { rule: HoldTerm::Confirmation, ..good.clone() },
+        HoldState { buyer: key, ..good.clone() },
+        HoldState { shop: key, ..good.clone() },
+        HoldState { ends: Timestamp(good.ends.0 - 1), ..good.clone() },
+        HoldState { order: Digest([1; 32]), ..good.clone() },
+    ] {
+        scene.hears(bad);
+        assert_eq!(scene.order(&id).state, OrderState::Accepted);
+    }
+    assert_eq!(scene.shop.holds_read(), 4);
+    scene.hears(good.clone());
+    assert_eq!(scene.order(&id).state, OrderState::Held);
+    let ready = scene.says(&id, Word::Ready(text("at six"))).unwrap();
+    assert_eq!(ready.word.unwrap().unverified().word, Word::Ready(text("at six")));
+    // An older word of the bank changes nothing, and neither does another hold for the same order.
+    let disputed = HoldStep::Disputed(HoldParty::Buyer, "cold".to_owned(), NOON);
+    scene.hears(HoldState { changed: 9, step: disputed, ..good.clone() });
+    scene.hears(good.clone());
+    scene.hears(HoldState { id: RequestId([98; 16]), changed: 12, ..good });
+    assert_eq!(scene.order(&id).state, OrderState::Disputed);
+    scene.starts_again();
+    assert_eq!((scene.order(&id).state, scene.shop.holds_read()), (OrderState::Disputed, 12));
+}
+
+/// C1, C4: what is refused goes back, also when its money shows up later; what has ended takes no word.
+#[test]
+fn what_is_refused_owes_what_the_bank_holds() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let placed = scene.placed(&alice, 5, Release::Code);
+    let id = placed.id();
+    let refused = scene.says(&id, Word::Refused(text("sold out"))).unwrap();
+    assert_eq!((refused.state, refused.owes()), (OrderState::Refused, None));
+    scene.hears(hold(&placed, 4, HoldStep::Open));
+    let owing = scene.order(&id);
+    assert_eq!((owing.state, owing.owes()), (OrderState::Refused, Some((RequestId([99; 16]), units(22)))));
+    scene.hears(hold(&placed, 6, HoldStep::Closed(Units::ZERO, units(22), NOON)));
+    let closed = scene.order(&id);
+    assert_eq!((closed.state, closed.owes()), (OrderState::Closed(Units::ZERO, units(22)), None));
+    assert!(matches!(scene.says(&id, Word::Accepted), Err(Refusal::State { .. })));
+    assert!(matches!(scene.says(&id, Word::Refused(text(""))), Err(Refusal::State { .. })));
+}
+
+/// C12: the address is forgotten some days after the end, and not before; the order stays, and its digest with it.
+#[test]
+fn the_address_is_forgotten_and_the_order_is_not() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    scene.sets(|settings| settings.address_days = 30);
+    let placed = scene.placed(&alice, 5, Release::Confirmation);
+    let id = placed.id();
+    scene.hears(hold(&placed, 4, HoldStep::Open));
+    scene.now = NOON.plus_seconds(60 * DAY_SECONDS);
+    scene.tidies();
+    assert!(scene.order(&id).address.is_some(), "it is open");
+    scene.hears(hold(&placed, 6, HoldStep::Closed(units(22), Units::ZERO, scene.now)));
+    scene.now = scene.now.plus_seconds(30 * DAY_SECONDS - 1);
+    scene.tidies();
+    assert!(scene.order(&id).address.is_some());
+    scene.now = scene.now.plus_seconds(1);
+    scene.tidies();
+    let after = scene.order(&id);
+    assert_eq!((&after.address, after.order.digest()), (&None, placed.order.digest()));
+    assert_eq!(scene.shop.live_orders().count(), 0, "nothing of it is kept at hand");
+    assert!(!after.order.to_bytes().windows(ADDRESS.len()).any(|part| part == ADDRESS.as_bytes()));
+}
+
+/// C1: an order whose money never came ends; money that shows up all the same makes it held.
+#[test]
+fn an_order_without_money_ends_and_money_wakes_it() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let placed = scene.placed(&alice, 5, Release::Code);
+    let id = placed.id();
+    scene.now = NOON.plus_seconds(8 * DAY_SECONDS - 1);
+    scene.tidies();
+    assert_eq!(scene.order(&id).state, OrderState::Accepted, "the bank may have been away");
+    scene.now = NOON.plus_seconds(8 * DAY_SECONDS);
+    scene.tidies();
+    assert_eq!(scene.order(&id).state, OrderState::Expired);
+    scene.hears(hold(&placed, 4, HoldStep::Open));
+    let woken = scene.order(&id);
+    assert_eq!((woken.state, woken.ended, woken.noticed), (OrderState::Held, None, false));
+    let decision = scene.shop.order_noticed(&id, scene.now);
+    scene.takes(decision);
+    scene.starts_again();
+    assert!(scene.order(&id).noticed && scene.shop.live_orders().all(|order| order.noticed));
+}
+
+/// C3: a catalogue is read in pages, and has an end.
+#[test]
+fn a_catalogue_in_pages() {
+    let mut scene = Scene::new();
+    let items = (0..450).map(|number| Item {
+        sku: format!("a{number:03}"),
+        active: number != 7,
+        ..scene.shop.items()["song"].clone()
+    });
+    let decision = scene.shop.import(items.collect(), false, &boss(), NOON).unwrap();
+    scene.takes(decision);
+    let (mut after, mut seen) = (String::new(), 0);
+    loop {
+        let page = scene.shop.catalogue_page(&after);
+        seen += page.items.len();
+        let Some(last) = page.items.last() else { break };
+        after = last.sku.clone();
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!((seen, after.as_str()), (451, "song"));
+    assert!(scene.shop.catalogue_page("zzz").items.is_empty());
+}
