@@ -6,6 +6,7 @@
 //! ```
 //! A crash anywhere in between is repaired by doing the same again.
 
+use crate::evening::Evening;
 use crate::room::{Room, RoomFault};
 use crate::shop::change::Decision;
 use crate::shop::day::Holds;
@@ -13,6 +14,7 @@ use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved,
 use crate::shop::refund::{Held, Refund, Why};
 use crate::shop::sale::{Sale, SaleState};
 use crate::store::ShopStore;
+use daemon::engine::link::BankLink;
 use daemon::engine::{CallFault, Engine, RequestOrder};
 use daemon::store::{Page, RedbStore, Store as _, StoreFault};
 use daemon::wallet::change::{Event, Happening};
@@ -61,6 +63,7 @@ pub struct Hands {
     room: Room,
     engine: Engine,
     net: Net,
+    evening: Evening,
     /// Only one of them moves the cursor at a time.
     hearing: Mutex<()>,
 }
@@ -73,8 +76,9 @@ struct Now {
 
 impl Hands {
     /// Hands of `room`, on this wallet.
-    pub fn new(room: Room, engine: Engine, net: Net) -> Hands {
-        Hands { room, engine, net, hearing: Mutex::new(()) }
+    pub fn new(room: Room, engine: Engine, net: Net, link: Arc<BankLink>) -> Hands {
+        let evening = Evening::new(room.clone(), engine.clone(), link);
+        Hands { room, engine, net, evening, hearing: Mutex::new(()) }
     }
 
     /// The time.
@@ -169,8 +173,19 @@ impl Hands {
         let _only = self.hearing.lock().await;
         let (holds, node) = (self.hear_all().await?.holds, self.node());
         let (actor, now) = (who.actor.clone(), who.now);
-        let rule =
-            move |shop: &crate::shop::Shop, _: &ShopStore| Ok(shop.close_day(holds, &node, &actor, now)?);
+        let rule = move |shop: &crate::shop::Shop, store: &ShopStore| {
+            Ok(shop.close_day(holds, store.takings()?, &node, &actor, now)?)
+        };
+        Ok(self.room.decide_for(who, rule).await?)
+    }
+
+    /// What was taken since the last sweep goes to the company now; how many sweeps are new.
+    pub async fn sweep_now(&self, who: crate::room::Asked, from_account: bool) -> Result<u64, HandsFault> {
+        self.hear().await?;
+        let (actor, now) = (who.actor.clone(), who.now);
+        let rule = move |shop: &crate::shop::Shop, store: &ShopStore| {
+            Ok(shop.sweep_now(store.takings()?, from_account, &actor, now)?)
+        };
         Ok(self.room.decide_for(who, rule).await?)
     }
 
@@ -197,7 +212,7 @@ impl Hands {
         for refund in owed {
             self.pay(refund).await?;
         }
-        Ok(())
+        self.evening.carry_on().await
     }
 
     /// Has the wallet make the request of a sale; asked again, it is the same one.
@@ -277,7 +292,7 @@ impl Hands {
 }
 
 /// A key of the shop's own at the wallet: programs have theirs behind a `/`.
-fn key(method: &str, id: &RequestId, attempt: u32) -> daemon::wallet::banking::CallKey {
+pub(crate) fn key(method: &str, id: &RequestId, attempt: u32) -> daemon::wallet::banking::CallKey {
     let name = format!("{id}/{attempt}");
     let digest: Digest = body::digest("shop-call", name.as_bytes());
     Some((method.to_owned(), name, digest))
@@ -361,9 +376,11 @@ fn line(store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
         Movement::Lost => Moved::Lost,
         Movement::Passed => Moved::Passed,
         // Received is told by its event; the others are between the bank and the account.
-        Movement::Received | Movement::Reclaimed | Movement::Recovered | Movement::Charged | Movement::Held => {
-            Moved::Elsewhere
-        }
+        Movement::Received
+        | Movement::Reclaimed
+        | Movement::Recovered
+        | Movement::Charged
+        | Movement::Held => Moved::Elsewhere,
     };
     Ok(HeardLine { seq: entry.seq, moved, units: entry.units })
 }

@@ -5,9 +5,10 @@
 //!                       └─▶ daemon: engine, wallet, network (all about money)
 //! ```
 //! `hands` carry what the shop decided to the wallet, under names that make it happen once, and bring back what the
-//! wallet's numbered events tell (ADR 0006).
+//! wallet's numbered events tell (ADR 0006); `evening` is the hand that carries takings to the company.
 
 pub mod cli;
+pub mod evening;
 pub mod hands;
 pub mod notice;
 pub mod orders;

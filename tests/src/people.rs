@@ -104,6 +104,13 @@ impl Community {
         Resident::with(name, &self.folder.path().join(name), letter, Setting::default())
     }
 
+    /// A company: its workstation is one like anybody's.
+    #[track_caller]
+    pub fn company(&self, name: &str) -> Resident {
+        let letter = self.bank.opens_account(name, "company", 0);
+        Resident::with(name, &self.folder.path().join(name), letter, Setting::default())
+    }
+
     /// A resident in another network.
     #[track_caller]
     pub fn resident_at(&self, name: &str, balance: u64, setting: Setting) -> Resident {
@@ -205,6 +212,19 @@ impl Bank {
         let opened = self.cli(&arguments).expect_ok("account open").json();
         let letter = opened.get("letter_uri").and_then(Value::as_str);
         letter.unwrap_or_else(|| panic!("no letter in {opened}")).to_owned()
+    }
+
+    /// The number of the newest account under a name, as operators type it.
+    ///
+    /// # Panics
+    /// When there is none.
+    #[track_caller]
+    pub fn account_of(&self, name: &str) -> String {
+        let page = self.call("account.list", serde_json::json!({ "limit": 500 }));
+        let accounts = page.get("accounts").and_then(Value::as_array).cloned().unwrap_or_default();
+        let of = |account: &&Value| account.get("name").and_then(Value::as_str) == Some(name);
+        let number = accounts.iter().rfind(of).and_then(|account| account.get("number")?.as_u64());
+        number.unwrap_or_else(|| panic!("nobody has an account as {name}: {page}")).to_string()
     }
 
     /// All invariants of the books, by the operator's own command.

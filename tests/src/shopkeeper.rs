@@ -7,7 +7,7 @@ use protocol::node::rpc::{CallError, Connection, Empty, socket_in};
 use serde_json::Value;
 use shop_node::rpc::api::{
     BySale, CartLine, NewRefund, NewSale, NewStaff, Refund, Report, Sale, SettingsView, ShopStatus,
-    TillClient, WaitSale,
+    SweepStatus, TillClient, WaitSale,
 };
 
 use crate::patience::{LONG, settles, wait};
@@ -114,9 +114,15 @@ impl Shop {
 
     /// What [`Shop::sells`] asks for.
     pub fn sale_of(&self, what: &str, price: u64) -> NewSale {
+        self.sale_at(None, what, price)
+    }
+
+    /// The same at a till.
+    pub fn sale_at(&self, till: Option<&str>, what: &str, price: u64) -> NewSale {
+        let till = till.map(str::to_owned);
         let (name, price) = (Some(what.to_owned()), Some(amount(price)));
         let line = CartLine { sku: None, name, quantity: None, price };
-        NewSale { till: None, lines: vec![line], seconds: None, ask: None, key: key(&self.name) }
+        NewSale { till, lines: vec![line], seconds: None, ask: None, key: key(&self.name) }
     }
 
     /// A sale as it stands.
@@ -180,6 +186,19 @@ impl Shop {
         let mut settings = self.must("shop.settings", wait(self.rpc().settings(Empty {})));
         change(&mut settings);
         self.must("shop.set", wait(self.rpc().set(settings)));
+    }
+
+    /// What is on its way to the company.
+    #[track_caller]
+    pub fn sweeps(&self) -> SweepStatus {
+        self.must("sweep.status", wait(self.rpc().sweep_status(Empty {})))
+    }
+
+    /// Waits until everything that was swept is with the company.
+    #[track_caller]
+    pub fn has_swept(&self) {
+        let open = || wait(self.rpc().sweep_status(Empty {})).map(|status| status.open);
+        settles(&format!("{} has swept", self.name), || open().is_ok_and(|open| open.is_empty()));
     }
 
     /// Any call, as the owner.

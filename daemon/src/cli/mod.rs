@@ -21,6 +21,7 @@ mod secret;
 mod session;
 mod shop;
 pub mod show;
+mod takings;
 mod token;
 mod told;
 mod vault;
@@ -93,8 +94,9 @@ enum Command {
     Doubt,
     #[command(subcommand)]
     Claim(claim::ClaimWords),
-    /// Ask the bank for the account's balance
-    Statement,
+    Statement(takings::StatementWords),
+    #[command(subcommand)]
+    Sweep(takings::SweepWords),
     /// Move money from the account into the reserve
     Withdraw(reserve::MoveWords),
     /// Move money from the reserve into the account
@@ -150,7 +152,8 @@ impl Command {
             Command::Balance => reserve::balance(session).await,
             Command::Doubt => claim::doubt(session).await,
             Command::Claim(words) => words.run(session).await,
-            Command::Statement => reserve::statement(session).await,
+            Command::Statement(words) => words.run(session).await,
+            Command::Sweep(words) => words.run(session).await,
             Command::Withdraw(words) => words.run(Way::Withdraw, session).await,
             Command::Deposit(words) => words.run(Way::Deposit, session).await,
             Command::Operation(words) => words.run(session).await,

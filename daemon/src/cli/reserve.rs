@@ -1,4 +1,4 @@
-//! The reserve and the account: balance, withdraw, deposit, statement.
+//! The reserve and the account: balance, withdraw, deposit.
 
 use super::fault::Fault;
 use super::session::{Session, amount};
@@ -54,22 +54,6 @@ fn balance_page(balance: &Balance) -> String {
         page += &format!("\n{}", show::table(header, &[1], balance.held.iter().map(row).collect()));
     }
     page
-}
-
-/// `statement`.
-pub(crate) async fn statement(session: &Session) -> Result<Exit, Fault> {
-    let client = session.client().await?;
-    let currency = session.status(&client).await?.currency;
-    let account = client.statement(Empty {}).await?;
-    session.show.answer(&account, || {
-        format!(
-            "The account holds {} (bank's journal {}, {}).",
-            currency.show_full(account.units),
-            account.letter,
-            account.at
-        )
-    })?;
-    Ok(Exit::Done)
 }
 
 /// What `withdraw` and `deposit` take.

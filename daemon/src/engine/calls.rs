@@ -8,7 +8,7 @@ use crate::wallet::banking::CallKey;
 use crate::wallet::change::{Answered, Decision, Started, Touched};
 use crate::wallet::paying::NewPayment;
 use crate::wallet::receiving::{Closing, RequestRecord};
-use protocol::bank::{AccountQuery, Letter};
+use protocol::bank::{AccountQuery, Letter, Sweep};
 use protocol::id::{Digest, Hint, PaymentId, RequestId};
 use protocol::node::chance::chance_bytes;
 use protocol::pay::{AmountRule, Mode};
@@ -168,6 +168,13 @@ impl Core {
         let (bank, owner) = (self.wallet.bank(), self.wallet.owner().key);
         let query = AccountQuery { bank, request: RequestId(chance_bytes()), owner, created: now };
         reply.now(self.keyring.open(now).map(|keys| keys.owner().sign(query)).ok_or(CallFault::Locked));
+    }
+
+    /// Signs a sweep of our own account, and of no other.
+    pub(super) fn sign_sweep(&mut self, sweep: Sweep, reply: Reply<Result<Signed<Sweep>, CallFault>>) {
+        let ours = (self.wallet.bank(), self.wallet.owner().key) == (sweep.bank, sweep.owner);
+        let keys = self.keyring.open(self.now()).filter(|_| ours);
+        reply.now(keys.map(|keys| keys.owner().sign(sweep)).ok_or(CallFault::Locked));
     }
 
     pub(super) fn letter(&mut self, letter: Signed<Letter>, reply: Reply<bool>) {

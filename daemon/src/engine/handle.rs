@@ -14,13 +14,13 @@ use crate::wallet::bulletins::Heard;
 use crate::wallet::ordering::NewPurchase;
 use crate::wallet::paying::NewPayment;
 use crate::wallet::receiving::Closing;
-use protocol::bank::{Act, Introduction};
+use protocol::bank::{Act, Introduction, Sweep};
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::bank::BankKeys;
 use protocol::money::Units;
 use protocol::node::clock::Clock;
 use protocol::seal::ViewKey;
-use protocol::sign::Signer;
+use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -259,6 +259,11 @@ impl Engine {
     /// Withdraws or deposits.
     pub async fn bank(&self, call: BankCall, key: CallKey) -> Result<RequestId, CallFault> {
         self.ask(|reply| Input::Bank(call, key, reply)).await?
+    }
+
+    /// Signs a sweep of our own account.
+    pub async fn sign_sweep(&self, sweep: Sweep) -> Result<Signed<Sweep>, CallFault> {
+        self.ask(|reply| Input::SignSweep(Box::new(sweep), reply)).await?
     }
 
     /// Reclaims a payment that nobody answers.

@@ -17,7 +17,7 @@ use crate::wallet::reclaiming::ReclaimRefusal;
 use crate::wallet::token::Token;
 use crate::wallet::vault::Quarantine;
 use crate::wallet::{OpenKeys, Wallet};
-use protocol::bank::{AccountQuery, Bulletin, Letter, Party, Reclaimed};
+use protocol::bank::{AccountQuery, Bulletin, Letter, Party, Reclaimed, Sweep};
 use protocol::body::Text;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::key::bank::{KeyCertificate, Revocation};
@@ -187,6 +187,8 @@ pub enum Input {
     BankAnswered(RequestId, BankAnswer),
     /// Sign a question about the account's balance.
     SignQuery(Reply<Result<Signed<AccountQuery>, CallFault>>),
+    /// Sign a sweep of our own account, as whoever keeps it has it on disk.
+    SignSweep(Box<Sweep>, Reply<Result<Signed<Sweep>, CallFault>>),
     /// A letter of the bank that answers no request to move money.
     Letter(Signed<Letter>, Reply<bool>),
     /// Make a request for money.

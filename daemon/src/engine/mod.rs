@@ -166,6 +166,7 @@ impl Core {
             Input::Bank(call, key, reply) => self.bank(call, key, reply)?,
             Input::BankAnswered(id, answer) => self.bank_answered(&id, answer)?,
             Input::SignQuery(reply) => self.sign_query(reply),
+            Input::SignSweep(sweep, reply) => self.sign_sweep(*sweep, reply),
             Input::Letter(letter, reply) => self.letter(letter, reply),
             Input::MakeRequest(order, key, reply) => self.make_request(order, key, reply)?,
             Input::CloseRequest(id, reply) => self.close_request(id, reply)?,

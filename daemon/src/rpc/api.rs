@@ -6,9 +6,11 @@
 
 pub use super::claims::{CaseView, ClaimView, Claims, DoubtView, Doubts};
 pub use super::orders::{
-    Article, ByOrder, Catalogue, CatalogueQuery, ConfirmOrder, DisputeOrder, NewOrder, Order, OrderLine, Orders, WaitOrder,
+    Article, ByOrder, Catalogue, CatalogueQuery, ConfirmOrder, DisputeOrder, NewOrder, Order, OrderLine,
+    Orders, WaitOrder,
 };
 pub use super::secrets::{TokenSecret, Unlock};
+pub use super::takings::{AccountLine, AccountLines, BySweepEntry, LinesQuery, Takings, TakingsLine};
 pub use super::told::{BankFaultView, BulletinView, RevokedKey};
 pub use super::vault::VaultView;
 use protocol::code::PublicCode;
@@ -57,6 +59,10 @@ rpc_contract! {
         "bank.wait" (Scope::Read) bank_wait(WaitRequest) -> Operation;
         /// Asks the bank for the account's balance. Needs an unlocked workstation and the bank.
         "bank.statement" (Scope::Admin) statement(Empty) -> AccountView;
+        /// Asks the bank what moved money on the account, newest first. Needs an unlocked workstation and the bank.
+        "bank.lines" (Scope::Admin) bank_lines(LinesQuery) -> AccountLines;
+        /// Asks the bank for what a shop sent to its company: as the shop signed it, with the list of its sales.
+        "bank.sweep" (Scope::Admin) bank_sweep(BySweepEntry) -> Takings;
         /// Copies what is new in the bank's directory.
         "directory.sync" (Scope::Read) directory_sync(Empty) -> DirectoryState;
         /// People, shops and companies by a part of their name or the beginning of their code.

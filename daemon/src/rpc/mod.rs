@@ -11,6 +11,7 @@ pub mod orders;
 mod secrets;
 mod server;
 mod shopping;
+pub mod takings;
 mod told;
 pub mod vault;
 mod view;

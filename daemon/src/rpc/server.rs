@@ -117,7 +117,7 @@ impl Desk {
         Paper { bank: &self.bank_name, currency: self.currency() }
     }
 
-    fn call(&self, fault: crate::engine::CallFault) -> RpcError {
+    pub(super) fn call(&self, fault: crate::engine::CallFault) -> RpcError {
         code::call(fault, self.currency())
     }
 
@@ -390,6 +390,14 @@ impl Workstation for Desk {
         self.ask_statement().await
     }
 
+    async fn bank_lines(&self, _: &Caller, asked: api::LinesQuery) -> Result<api::AccountLines, RpcError> {
+        self.account_lines(asked).await
+    }
+
+    async fn bank_sweep(&self, _: &Caller, asked: api::BySweepEntry) -> Result<api::Takings, RpcError> {
+        self.takings(asked).await
+    }
+
     async fn directory_sync(&self, _: &Caller, _: Empty) -> Result<api::DirectoryState, RpcError> {
         if !self.net.status().borrow().bootstrap {
             return Err(code::reason_of(
@@ -415,7 +423,11 @@ impl Workstation for Desk {
         self.begin_payment(caller, asked).await
     }
 
-    async fn shop_catalogue(&self, _: &Caller, asked: api::CatalogueQuery) -> Result<api::Catalogue, RpcError> {
+    async fn shop_catalogue(
+        &self,
+        _: &Caller,
+        asked: api::CatalogueQuery,
+    ) -> Result<api::Catalogue, RpcError> {
         self.catalogue(asked).await
     }
 

@@ -8,6 +8,7 @@ mod orders;
 mod people;
 mod report;
 mod sale;
+mod sweep;
 
 use crate::rpc::api::TillClient;
 use clap::Parser;
@@ -43,6 +44,7 @@ A first day:
   shop-node sale receipt 1 --file receipt-1.stermina
   shop-node refund make 1 3.50 --reason stale
   shop-node report x · report z
+  shop-node sweep status                         what goes to the company, in a shop that it owns
 
 Exit codes: as those of stermina (0 done, 2 not understood, 3 not found, 4 refused, 5 pending, 6 not running).";
 
@@ -125,6 +127,8 @@ enum Command {
     Catalogue(goods::CatalogueWords),
     #[command(subcommand)]
     Report(report::ReportWords),
+    #[command(subcommand)]
+    Sweep(sweep::SweepWords),
     #[command(subcommand)]
     Staff(people::StaffWords),
     /// Who asked for what, newest first
@@ -210,6 +214,7 @@ impl Command {
             Command::Item(words) => words.run(session).await,
             Command::Catalogue(words) => words.run(session).await,
             Command::Report(words) => words.run(session).await,
+            Command::Sweep(words) => words.run(session).await,
             Command::Staff(words) => words.run(session).await,
             Command::Audit { limit } => people::audit(session, limit).await,
             Command::Settings(words) => words.run(session).await,

@@ -103,7 +103,16 @@ pub(super) async fn audit(session: &Session, limit: u64) -> Result<Exit, Fault> 
     Ok(Exit::Done)
 }
 
-/// Tills, closing hour, how long a sale waits
+/// On or off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Switch {
+    /// Yes.
+    On,
+    /// No.
+    Off,
+}
+
+/// Tills, closing hour, how long a sale waits, whether takings go to the company
 #[derive(Debug, clap::Subcommand)]
 pub(super) enum SettingsWords {
     /// As they are
@@ -128,6 +137,9 @@ Example:
         /// How long a sale waits for its payment
         #[arg(long, value_name = "TIME", value_parser = super::sale::duration)]
         sale: Option<Duration>,
+        /// Whether what a day took goes to the company when it is closed (a shop that its company owns)
+        #[arg(long, value_name = "on|off")]
+        sweep: Option<Switch>,
     },
 }
 
@@ -156,12 +168,13 @@ impl SettingsWords {
         let now = client.settings(Empty {}).await?;
         let settings = match self {
             SettingsWords::Show => now,
-            SettingsWords::Set { tills, closes, offset: typed, sale } => {
+            SettingsWords::Set { tills, closes, offset: typed, sale, sweep } => {
                 let changed = SettingsView {
                     tills: if tills.is_empty() { now.tills } else { tills },
                     closes_minutes: closes.map_or(Ok(now.closes_minutes), |text| minutes(&text))?,
                     offset_minutes: typed.map_or(Ok(now.offset_minutes), |text| offset(&text))?,
                     sale_seconds: sale.map_or(now.sale_seconds, |time| time.as_secs()),
+                    sweep: sweep.map_or(now.sweep, |switch| switch == Switch::On),
                 };
                 client.set(changed).await?
             }
@@ -174,6 +187,10 @@ impl SettingsWords {
                 ("a day ends at", clock(settings.closes_minutes)),
                 ("ahead of UTC", format!("{sign}{}", clock(settings.offset_minutes.unsigned_abs()))),
                 ("a sale waits", format!("{} s", settings.sale_seconds)),
+                (
+                    "takings go to the company",
+                    if settings.sweep { "when a day is closed" } else { "no" }.to_owned(),
+                ),
             ])
         })?;
         Ok(Exit::Done)

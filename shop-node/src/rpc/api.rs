@@ -5,8 +5,8 @@
 //! same key with the same parameters gets the same answer for ever, with others `key_reused`.
 
 pub use super::orders::{
-    ByOrder, ItemContent, Order, OrderCode, OrderDispute, OrderNote, OrderQuery, OrderRefund, OrderSaid, OrderSettingsView,
-    Orders,
+    ByOrder, ItemContent, Order, OrderCode, OrderDispute, OrderNote, OrderQuery, OrderRefund, OrderSaid,
+    OrderSettingsView, Orders,
 };
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
@@ -110,12 +110,30 @@ rpc_contract! {
         "staff.list" (Scope::Read) staff_list(Empty) -> StaffList;
         /// Ends somebody's token at once.
         "staff.end" (Scope::Admin) staff_end(ByStaff) -> Done;
+        /// What was taken since the last sweep goes to the company now, and what waits is tried at once.
+        "sweep.now" (Scope::Admin) sweep_now(SweepNow) -> SweepStatus;
+        /// What is on its way to the company, and what waits for the next sweep.
+        "sweep.status" (Scope::Read) sweep_status(Empty) -> SweepStatus;
+        /// Sweeps, newest first.
+        "sweep.list" (Scope::Read) sweep_list(PageQuery) -> Sweeps;
+        /// The bank has sweeps that this shop's file has not: those that wait go on from `next`.
+        "sweep.renumber" (Scope::Admin) sweep_renumber(Renumber) -> SweepStatus;
         /// Who asked for what, and what came of it; newest first.
         "audit.list" (Scope::Read) audit_list(PageQuery) -> Audit;
     }
 }
 
 params! {
+    /// What shall go to the company.
+    SweepNow {
+        /// Whether what the till lacks is taken from what the account holds.
+        from_account: Option<bool>,
+    }
+    /// From which number sweeps go on.
+    Renumber {
+        /// One more than the last that the bank has.
+        next: u64,
+    }
     /// Which articles.
     ItemQuery {
         /// A part of the number, the name or the category.
@@ -245,6 +263,8 @@ params! {
         closes_minutes: u32,
         /// How many seconds a sale waits for its payment.
         sale_seconds: u64,
+        /// Whether what a day took goes to the company when it is closed: in a shop that its company owns.
+        sweep: bool,
     }
     /// An article.
     ItemView {
@@ -272,6 +292,49 @@ params! {
 }
 
 results! {
+    /// Takings on their way to the company, or there.
+    SweepView {
+        /// Its number at the bank.
+        number: u64,
+        /// The business day.
+        day: String,
+        /// How much.
+        units: Units,
+        /// Lines of its list.
+        sales: u32,
+        /// Digest of the list.
+        list: String,
+        /// `depositing`, `sending` or `done`.
+        state: String,
+        /// What has gone from the till into the account for it.
+        deposited: Units,
+        /// What keeps it waiting.
+        note: String,
+        /// The bank's letter.
+        letter: Option<u64>,
+        /// When the company had it.
+        done: Option<Timestamp>,
+    }
+    /// How sweeping stands.
+    SweepStatus {
+        /// Whether closing the day sweeps.
+        on: bool,
+        /// On their way, the first one first.
+        open: Vec<SweepView>,
+        /// Lines for the next sweep.
+        lines: u64,
+        /// What was received in them.
+        received: Units,
+        /// What was given back in them.
+        refunded: Units,
+    }
+    /// A page of sweeps.
+    Sweeps {
+        /// Newest first.
+        sweeps: Vec<SweepView>,
+        /// Where an older page begins.
+        next: Option<u64>,
+    }
     /// Nothing more to say.
     Done {
         /// Always true.

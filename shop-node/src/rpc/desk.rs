@@ -21,7 +21,7 @@ use protocol::money::{Currency, Units};
 use protocol::node::chance::chance_bytes;
 use protocol::node::rpc::{Caller, Empty, RpcError};
 use protocol::shop::{ReceiptFile, Word};
-use protocol::wire;
+use protocol::wire::{self, SaleKind};
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -159,6 +159,20 @@ impl Desk {
         };
         let paper = Paper { bank: &self.bank, shop: &self.name, currency: &self.currency };
         Ok((file, paid.number, paper.receipt(sale, paid)))
+    }
+
+    async fn sweeps(&self) -> Result<api::SweepStatus, RpcError> {
+        let look = |shop: &crate::shop::Shop| {
+            (shop.settings().sweep, shop.open_sweeps().map(view::sweep).collect::<Vec<_>>())
+        };
+        let (on, open) = self.room.look(look).await.map_err(|fault| self.room_fault(fault))?;
+        let lines = self.room.store.takings().map_err(store)?;
+        let sum = |refunds: bool| {
+            let of = lines.iter().filter(|(_, line)| (line.kind == SaleKind::Refund) == refunds);
+            Units::sum(of.map(|(_, line)| line.units)).unwrap_or(Units::MAX)
+        };
+        let (received, refunded) = (sum(false), sum(true));
+        Ok(api::SweepStatus { on, open, lines: lines.len() as u64, received, refunded })
     }
 
     async fn day(&self, text: &str) -> Result<api::DayView, RpcError> {
@@ -470,11 +484,19 @@ impl Till for Desk {
         self.try_code(caller, asked).await
     }
 
-    async fn order_refund(&self, caller: &Caller, asked: api::OrderRefund) -> Result<api::OrderSaid, RpcError> {
+    async fn order_refund(
+        &self,
+        caller: &Caller,
+        asked: api::OrderRefund,
+    ) -> Result<api::OrderSaid, RpcError> {
         self.refund_order(caller, asked).await
     }
 
-    async fn order_dispute(&self, caller: &Caller, asked: api::OrderDispute) -> Result<api::OrderSaid, RpcError> {
+    async fn order_dispute(
+        &self,
+        caller: &Caller,
+        asked: api::OrderDispute,
+    ) -> Result<api::OrderSaid, RpcError> {
         self.dispute_order(caller, asked).await
     }
 
@@ -514,6 +536,36 @@ impl Till for Desk {
 
     async fn report_day(&self, _: &Caller, asked: api::ByDay) -> Result<api::DayView, RpcError> {
         self.day(&asked.day).await
+    }
+
+    async fn sweep_now(&self, caller: &Caller, asked: api::SweepNow) -> Result<api::SweepStatus, RpcError> {
+        let (who, _) = self.asked(caller, "sweep.now");
+        let made = self.hands.sweep_now(who, asked.from_account.unwrap_or(false)).await;
+        made.map_err(|fault| self.hands_fault(fault))?;
+        self.sweeps().await
+    }
+
+    async fn sweep_status(&self, _: &Caller, _: Empty) -> Result<api::SweepStatus, RpcError> {
+        self.sweeps().await
+    }
+
+    async fn sweep_list(&self, _: &Caller, asked: api::PageQuery) -> Result<api::Sweeps, RpcError> {
+        let limit = limit(asked.limit)?;
+        let found = self.room.store.sweeps(Page { before: asked.before, limit }).map_err(store)?;
+        let next = found.last().filter(|_| found.len() == limit).map(|sweep| sweep.number);
+        Ok(api::Sweeps { sweeps: found.iter().map(view::sweep).collect(), next })
+    }
+
+    async fn sweep_renumber(
+        &self,
+        caller: &Caller,
+        asked: api::Renumber,
+    ) -> Result<api::SweepStatus, RpcError> {
+        let (who, actor) = self.asked(caller, "sweep.renumber");
+        let now = who.now;
+        let rule = move |shop: &crate::shop::Shop, _: &_| Ok(shop.renumber_sweeps(asked.next, &actor, now)?);
+        self.room.decide_for(who, rule).await.map_err(|fault| self.room_fault(fault))?;
+        self.sweeps().await
     }
 
     async fn staff_add(&self, caller: &Caller, asked: api::NewStaff) -> Result<api::StaffSecret, RpcError> {

@@ -8,6 +8,7 @@ use crate::shop::refund::{Refund, RefundState};
 use crate::shop::rights::Staff;
 use crate::shop::sale::{CartLine, Line, Sale, SaleState};
 use crate::shop::settings::Settings;
+use crate::shop::sweep::{Sweep, SweepState};
 use protocol::code::PublicCode;
 use protocol::money::Units;
 use protocol::node::rpc::RpcError;
@@ -16,13 +17,13 @@ use protocol::sign::Signed;
 use protocol::time::{DAY_SECONDS, Day, Timestamp};
 
 pub(super) fn settings(settings: &Settings) -> api::SettingsView {
-    let Settings { tills, offset_minutes, closes_minutes, sale_seconds } = settings.clone();
-    api::SettingsView { tills, offset_minutes, closes_minutes, sale_seconds }
+    let Settings { tills, offset_minutes, closes_minutes, sale_seconds, sweep } = settings.clone();
+    api::SettingsView { tills, offset_minutes, closes_minutes, sale_seconds, sweep }
 }
 
 pub(super) fn settings_of(view: &api::SettingsView) -> Settings {
-    let api::SettingsView { tills, offset_minutes, closes_minutes, sale_seconds } = view.clone();
-    Settings { tills, offset_minutes, closes_minutes, sale_seconds }
+    let api::SettingsView { tills, offset_minutes, closes_minutes, sale_seconds, sweep } = view.clone();
+    Settings { tills, offset_minutes, closes_minutes, sale_seconds, sweep }
 }
 
 pub(super) fn item(item: &Item) -> api::ItemView {
@@ -155,6 +156,25 @@ pub(super) fn refund(refund: &Refund) -> api::Refund {
         state: refund.state.word().to_owned(),
         payment: refund.payment,
         note,
+    }
+}
+
+pub(super) fn sweep(sweep: &Sweep) -> api::SweepView {
+    let (letter, done) = match sweep.state {
+        SweepState::Done(letter, at) => (Some(letter), Some(at)),
+        SweepState::Depositing | SweepState::Sending => (None, None),
+    };
+    api::SweepView {
+        number: sweep.number,
+        day: sweep.day.to_string(),
+        units: sweep.units,
+        sales: sweep.sales,
+        list: sweep.list.to_string(),
+        state: sweep.state.word().to_owned(),
+        deposited: sweep.deposited,
+        note: sweep.held.clone(),
+        letter,
+        done,
     }
 }
 

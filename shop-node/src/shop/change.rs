@@ -9,12 +9,14 @@ use super::refund::Refund;
 use super::rights::{Actor, Staff};
 use super::sale::Sale;
 use super::settings::Settings;
+use super::sweep::Sweep;
 use protocol::bank::Introduction;
 use protocol::id::RequestId;
 use protocol::money::Units;
 use protocol::shop::DayReport;
 use protocol::sign::Signed;
 use protocol::time::{Day, Timestamp};
+use protocol::wire::Sale as Line;
 use serde::{Deserialize, Serialize};
 
 /// One thing that is put into the store, and into the shop in memory.
@@ -50,6 +52,16 @@ pub enum Change {
     HoldsRead(u64),
     /// What is handed over on line for an article.
     Content(String, Vec<u8>),
+    /// A line for the next sweep, under its number.
+    Taking(u64, Line),
+    /// The lines up to this number stand in a sweep, or stay with the shop.
+    Taken(u64),
+    /// A sweep, new or further on.
+    Sweep(Sweep),
+    /// The list of the sweep with this id.
+    SweepList(RequestId, Vec<u8>),
+    /// The sweeps with these numbers follow with others.
+    Renumbered(Vec<u64>),
 }
 
 /// Something that programs may want to hear of. Numbers are gap-free.
@@ -109,6 +121,19 @@ pub enum Happening {
         number: u64,
         /// The day that it closed.
         day: Day,
+    },
+    /// A sweep changed its state, or has to wait.
+    Sweep {
+        /// Its number.
+        number: u64,
+        /// The day.
+        day: Day,
+        /// Its state.
+        state: String,
+        /// How much.
+        units: Units,
+        /// What keeps it waiting.
+        note: String,
     },
     /// Somebody was given a role, or lost it.
     Staff {
@@ -199,6 +224,7 @@ pub(super) struct Draft {
     pub(super) next_number: u64,
     next_event: u64,
     next_audit: u64,
+    pub(super) next_taking: u64,
     now: Timestamp,
 }
 
@@ -211,6 +237,7 @@ impl Draft {
             next_number: shop.next_number,
             next_event: shop.next_event,
             next_audit: shop.next_audit,
+            next_taking: shop.next_taking,
             now,
         }
     }

@@ -13,6 +13,7 @@ use protocol::money::{OutOfRange, Units};
 use protocol::shop::{DayLine, DayReport};
 use protocol::sign::{Signed, Signer};
 use protocol::time::{Day, Timestamp};
+use protocol::wire::Sale as Line;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -151,10 +152,12 @@ impl Shop {
         })
     }
 
-    /// Closes the day: a numbered report on the one before, signed, never changed. Once a business day.
+    /// Closes the day: a numbered report on the one before, signed, never changed. Once a business day. Where the shop
+    /// sweeps, `takings` are on their way to the company with the same commit.
     pub fn close_day(
         &self,
         holds: Holds,
+        takings: Vec<(u64, Line)>,
         node: &Signer,
         actor: &Actor,
         now: Timestamp,
@@ -170,6 +173,10 @@ impl Shop {
         draft.event(Happening::Report { number, day });
         draft.audit(actor, "report.z", "done", number);
         draft.put(Change::Report(report.clone()));
+        match self.settings().sweep {
+            true => drop(draft.sweep(self, takings, day)),
+            false => draft.keep_takings(&takings),
+        }
         draft.book(|period| {
             *period = Period {
                 from: now,

@@ -13,8 +13,9 @@ use protocol::body::Text;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::{OutOfRange, Units};
 use protocol::shop::{RefundNote, SaleReceipt};
-use protocol::sign::Signer;
+use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
+use protocol::wire::{Sale as Taking, SaleKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -278,6 +279,14 @@ impl Hearing<'_> {
             tally.sales = tally.sales.saturating_add(1);
             add(&mut tally.received, arrival.units)
         })?;
+        self.draft.take(Taking {
+            number,
+            at: arrival.at,
+            units: arrival.units,
+            kind: if late { SaleKind::Late } else { SaleKind::Sale },
+            till: sale.till.clone(),
+            receipt: receipt.digest(),
+        });
         let Arrival { payer, name, payment, at, certified: confirmed, .. } = arrival;
         let paid = Paid { number, payer, name, payment, at, confirmed, late, receipt };
         let sale = Sale { state: SaleState::Paid, paid: Some(paid), ..sale };
@@ -307,6 +316,7 @@ impl Hearing<'_> {
             (Outcome::Open, _) => return,
             (Outcome::Done(order), _) => {
                 let note = self.note(&refund, sale.as_ref(), order).map(|note| self.node.sign(note));
+                self.take_back(&refund, sale.as_ref(), note.as_ref());
                 Refund { state: RefundState::Done, held: String::new(), note, ..refund }
             }
             (Outcome::NotDone, Why::Customer) if refund.attempt + 1 >= ATTEMPTS_MAX => {
@@ -327,6 +337,20 @@ impl Hearing<'_> {
         };
         self.refunds.insert(refund.id, refund.clone());
         self.draft.put_refund(refund);
+    }
+
+    /// A refund that went out counts against what was taken.
+    fn take_back(&mut self, refund: &Refund, sale: Option<&Sale>, note: Option<&Signed<RefundNote>>) {
+        let number = sale.and_then(|sale| sale.paid.as_ref()).map(|paid| paid.number);
+        let (Some(number), Some(note)) = (number, note) else { return };
+        self.draft.take(Taking {
+            number,
+            at: self.draft.now(),
+            units: refund.units,
+            kind: SaleKind::Refund,
+            till: refund.till.clone(),
+            receipt: note.digest(),
+        });
     }
 
     fn note(&self, refund: &Refund, sale: Option<&Sale>, order: Digest) -> Option<RefundNote> {

@@ -14,6 +14,7 @@
 //! | [`hearing`] | what the wallet's events and history mean to the shop |
 //! | [`order`] | orders from afar, whose money the bank holds |
 //! | [`day`] | X and Z reports, and where one day ends |
+//! | [`sweep`] | what goes to the company in the evening |
 //! | [`rights`] | who may do what |
 //! | [`change`] | what a decision is |
 
@@ -27,6 +28,7 @@ pub mod refund;
 pub mod rights;
 pub mod sale;
 pub mod settings;
+pub mod sweep;
 
 use catalogue::Item;
 use change::Change;
@@ -41,6 +43,7 @@ use rights::Staff;
 use sale::Sale;
 use settings::Settings;
 use std::collections::BTreeMap;
+use sweep::Sweep;
 
 /// Whose shop it is.
 #[derive(Clone, Debug)]
@@ -73,6 +76,9 @@ pub struct Shop {
     next_number: u64,
     next_event: u64,
     next_audit: u64,
+    sweeps: BTreeMap<u64, Sweep>,
+    next_sweep: u64,
+    next_taking: u64,
 }
 
 /// Why a call is not carried out; nothing has changed.
@@ -165,6 +171,9 @@ impl Shop {
             next_number: 1,
             next_event: 1,
             next_audit: 1,
+            sweeps: BTreeMap::new(),
+            next_sweep: 1,
+            next_taking: 1,
         }
     }
 
@@ -200,8 +209,21 @@ impl Shop {
             Change::Order(order) => drop(self.orders.remove(&order.id())),
             Change::OrderSettings(settings) => self.order_settings = settings.clone(),
             Change::HoldsRead(entry) => self.holds_read = *entry,
+            Change::Taking(at, _) => self.next_taking = self.next_taking.max(at + 1),
+            Change::Sweep(sweep) => {
+                self.next_sweep = self.next_sweep.max(sweep.number + 1);
+                match sweep.state.is_open() {
+                    true => drop(self.sweeps.insert(sweep.number, sweep.clone())),
+                    false => drop(self.sweeps.remove(&sweep.number)),
+                }
+            }
+            Change::Renumbered(_) => self.sweeps.clear(),
             // In the store only.
-            Change::Report(_) | Change::Papers(_) | Change::Content(..) => {}
+            Change::Report(_)
+            | Change::Papers(_)
+            | Change::Content(..)
+            | Change::Taken(_)
+            | Change::SweepList(..) => {}
         }
     }
 

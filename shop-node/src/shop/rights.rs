@@ -80,6 +80,10 @@ const METHODS: &[(&str, Role)] = &[
     ("report.list", Role::Manager),
     ("report.show", Role::Manager),
     ("report.day", Role::Manager),
+    ("sweep.now", Role::Manager),
+    ("sweep.status", Role::Manager),
+    ("sweep.list", Role::Manager),
+    ("sweep.renumber", Role::Manager),
     ("audit.list", Role::Manager),
     ("staff.list", Role::Manager),
 ];

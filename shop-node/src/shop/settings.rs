@@ -26,11 +26,15 @@ pub struct Settings {
     pub closes_minutes: u32,
     /// How many seconds a sale waits for its payment.
     pub sale_seconds: u64,
+    /// Whether what a day took goes to the company when it is closed: only in a shop that its company owns.
+    #[serde(default)]
+    pub sweep: bool,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Settings { tills: vec!["1".to_owned()], offset_minutes: 0, closes_minutes: 0, sale_seconds: 900 }
+        let tills = vec!["1".to_owned()];
+        Settings { tills, offset_minutes: 0, closes_minutes: 0, sale_seconds: 900, sweep: false }
     }
 }
 

@@ -8,6 +8,7 @@ mod orders;
 use crate::shop::change::{AuditLine, Change, Event};
 use crate::shop::refund::Refund;
 use crate::shop::sale::Sale;
+use crate::shop::sweep::Sweep;
 use crate::shop::{Keeper, Shop};
 use daemon::store::{Page, StoreFault};
 use protocol::bank::Introduction;
@@ -15,6 +16,7 @@ use protocol::body::Body;
 use protocol::id::{PaymentId, RequestId};
 use protocol::shop::DayReport;
 use protocol::sign::Signed;
+use protocol::wire::Sale as Line;
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -42,8 +44,12 @@ const NUMBERS: Numbered = Numbered::new("numbers");
 const REPORTS: Numbered = Numbered::new("reports");
 const EVENTS: Numbered = Numbered::new("events");
 const AUDIT: Numbered = Numbered::new("audit");
+const TAKINGS: Numbered = Numbered::new("takings");
+const SWEEPS: Numbered = Numbered::new("sweeps");
+const OPEN_SWEEPS: Numbered = Numbered::new("open_sweeps");
+const SWEEP_LISTS: Bytes = Bytes::new("sweep_lists");
 
-const NAMED: [Bytes; 12] = [
+const NAMED: [Bytes; 13] = [
     META,
     ITEMS,
     STAFF,
@@ -56,8 +62,9 @@ const NAMED: [Bytes; 12] = [
     BY_REQUEST,
     BY_PAYMENT,
     PAPERS,
+    SWEEP_LISTS,
 ];
-const NUMBERED: [Numbered; 4] = [NUMBERS, REPORTS, EVENTS, AUDIT];
+const NUMBERED: [Numbered; 7] = [NUMBERS, REPORTS, EVENTS, AUDIT, TAKINGS, SWEEPS, OPEN_SWEEPS];
 
 const SETTINGS: &[u8] = b"settings";
 const PERIOD: &[u8] = b"period";
@@ -169,7 +176,16 @@ impl ShopStore {
         if let Some(bytes) = record(HOLDS_READ)? {
             shop.apply(&Change::HoldsRead(unpack("holds_read", &bytes)?));
         }
+        for (_, bytes) in pairs(&tx, OPEN_SWEEPS)? {
+            shop.apply(&Change::Sweep(unpack("open_sweeps", &bytes)?));
+        }
         // Numbers go on where they were.
+        if let Some((_, bytes)) = last(&tx, SWEEPS)? {
+            shop.apply(&Change::Sweep(unpack("sweeps", &bytes)?));
+        }
+        if let Some((at, bytes)) = last(&tx, TAKINGS)? {
+            shop.apply(&Change::Taking(at, unpack("takings", &bytes)?));
+        }
         if let Some((_, id)) = last(&tx, NUMBERS)? {
             let sales = tx.open_table(SALES).map_err(broken)?;
             let sale = sales.get(&id[..]).map_err(broken)?.ok_or(StoreFault::Unreadable("numbers"))?;
@@ -307,6 +323,25 @@ impl ShopStore {
         rows.map(|row| unpack("events", row.map_err(broken)?.1.value())).collect()
     }
 
+    /// Lines that stand in no sweep yet, in their order.
+    pub fn takings(&self) -> Result<Vec<(u64, Line)>, StoreFault> {
+        let tx = self.read()?;
+        pairs(&tx, TAKINGS)?.into_iter().map(|(at, bytes)| Ok((at, unpack("takings", &bytes)?))).collect()
+    }
+
+    /// Sweeps, newest first.
+    pub fn sweeps(&self, page: Page) -> Result<Vec<Sweep>, StoreFault> {
+        self.newest(SWEEPS, page)?.iter().map(|bytes| unpack("sweeps", bytes)).collect()
+    }
+
+    /// The list of a sweep, as it is sent.
+    pub fn sweep_list(&self, id: &RequestId) -> Result<Vec<u8>, StoreFault> {
+        let tx = self.read()?;
+        let table = tx.open_table(SWEEP_LISTS).map_err(broken)?;
+        let list = table.get(&id.0[..]).map_err(broken)?.map(|bytes| bytes.value().to_vec());
+        list.ok_or(StoreFault::Unreadable("sweep_lists"))
+    }
+
     /// The shop's papers, all that ever stood behind a receipt.
     pub fn papers(&self) -> Result<Vec<Introduction>, StoreFault> {
         let tx = self.read()?;
@@ -329,6 +364,12 @@ fn signed<T: Body>(bytes: &[u8]) -> Result<Signed<T>, StoreFault> {
 fn values(tx: &ReadTransaction, table: Bytes) -> Result<Vec<Vec<u8>>, StoreFault> {
     let table = tx.open_table(table).map_err(broken)?;
     table.iter().map_err(broken)?.map(|row| row.map(|(_, v)| v.value().to_vec()).map_err(broken)).collect()
+}
+
+fn pairs(tx: &ReadTransaction, table: Numbered) -> Result<Vec<(u64, Vec<u8>)>, StoreFault> {
+    let table = tx.open_table(table).map_err(broken)?;
+    let rows = table.iter().map_err(broken)?;
+    rows.map(|row| row.map(|(k, v)| (k.value(), v.value().to_vec())).map_err(broken)).collect()
 }
 
 fn last(tx: &ReadTransaction, table: Numbered) -> Result<Option<(u64, Vec<u8>)>, StoreFault> {
@@ -355,6 +396,10 @@ fn put(tx: &WriteTransaction, table: Bytes, key: &[u8], value: &[u8]) -> Result<
 
 fn put_numbered(tx: &WriteTransaction, table: Numbered, key: u64, value: &[u8]) -> Result<(), StoreFault> {
     tx.open_table(table).map_err(broken)?.insert(key, value).map_err(broken).map(drop)
+}
+
+fn remove_numbered(tx: &WriteTransaction, table: Numbered, key: u64) -> Result<(), StoreFault> {
+    tx.open_table(table).map_err(broken)?.remove(key).map_err(broken).map(drop)
 }
 
 fn put_open(tx: &WriteTransaction, table: Bytes, key: &[u8], open: bool) -> Result<(), StoreFault> {
@@ -386,6 +431,22 @@ fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
         Change::Papers(papers) => put(tx, PAPERS, &papers.identity.digest().0, &pack(papers)),
         Change::Event(event) => put_numbered(tx, EVENTS, event.seq, &pack(event)),
         Change::Audit(line) => put_numbered(tx, AUDIT, line.number, &pack(line)),
+        Change::Taking(at, line) => put_numbered(tx, TAKINGS, *at, &pack(line)),
+        Change::Taken(last) => {
+            tx.open_table(TAKINGS).map_err(broken)?.retain_in(..=*last, |_, _| false).map_err(broken)
+        }
+        Change::Sweep(sweep) => {
+            put_numbered(tx, SWEEPS, sweep.number, &pack(sweep))?;
+            match sweep.state.is_open() {
+                true => put_numbered(tx, OPEN_SWEEPS, sweep.number, &pack(sweep)),
+                false => remove_numbered(tx, OPEN_SWEEPS, sweep.number),
+            }
+        }
+        Change::SweepList(id, list) => put(tx, SWEEP_LISTS, &id.0, list),
+        Change::Renumbered(numbers) => numbers.iter().try_for_each(|number| {
+            remove_numbered(tx, SWEEPS, *number)?;
+            remove_numbered(tx, OPEN_SWEEPS, *number)
+        }),
     }
 }
 

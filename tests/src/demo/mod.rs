@@ -4,6 +4,7 @@
 //! that no unit was lost or made.
 
 mod money;
+mod shop;
 mod trouble;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -62,7 +63,8 @@ impl Stage {
 
     /// Plays every chapter and says what became of each.
     pub fn play(&mut self) -> Report {
-        let chapters: [(&str, Play); 2] = [("money", money::play), ("trouble", trouble::play)];
+        let chapters: [(&str, Play); 3] =
+            [("money", money::play), ("trouble", trouble::play), ("shop", shop::play)];
         let mut told = Vec::new();
         for (name, chapter) in chapters {
             title(name);

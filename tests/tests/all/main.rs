@@ -7,6 +7,7 @@ mod bad_input;
 mod bank_durability;
 mod chaos;
 mod crashes;
+mod evening;
 mod hostile;
 mod lessons;
 mod link2;

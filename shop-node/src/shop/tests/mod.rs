@@ -6,6 +6,7 @@ mod goods;
 mod orders;
 mod people;
 mod selling;
+mod sweeps;
 
 use crate::shop::catalogue::{Item, Price};
 use crate::shop::change::{Change, Decision, Happening};
@@ -86,6 +87,7 @@ enum Line {
     Sent(PaymentId),
     Returned(PaymentId),
     Withdrawn,
+    Deposited,
     Received,
 }
 
@@ -253,6 +255,7 @@ impl Scene {
                 Line::Sent(payment) => Moved::Sent(refund(payment)),
                 Line::Returned(payment) => Moved::Returned(refund(payment)),
                 Line::Withdrawn => Moved::Withdrawn,
+                Line::Deposited => Moved::Deposited,
                 Line::Received => Moved::Elsewhere,
             },
         });
@@ -327,7 +330,8 @@ impl Scene {
 
     fn closes(&mut self) -> Result<Signed<DayReport>, Refusal> {
         self.hears().unwrap();
-        let decision = self.shop.close_day(self.holds(), &node(), &boss(), self.now)?;
+        let takings = self.store.takings().unwrap();
+        let decision = self.shop.close_day(self.holds(), takings, &node(), &boss(), self.now)?;
         Ok(self.decide(decision))
     }
 

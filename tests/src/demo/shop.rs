@@ -1,0 +1,111 @@
+//! Chapter «shop»: two tills, a refund, the evening; then the shop is leased (N7, N10, N11, N12, M4, M5).
+
+use serde_json::Value;
+
+use super::{Stage, say};
+use crate::patience::{settles, until, wait};
+use crate::people::Resident;
+use crate::shopkeeper::Shop;
+
+pub(super) fn play(stage: &mut Stage) {
+    say(
+        "A bakery opens: shop-node, a till that is a reserve. The company Bread Ltd owns it (bank-node shop own).",
+    );
+    let company = stage.town.company("breadltd").joined().started().unlocked();
+    let bakery = Shop::of(&stage.town, "bakery").opened();
+    let bank = stage.town.bank();
+    let (shop, owner) = (bank.account_of("bakery"), bank.account_of("breadltd"));
+    bank.cli(&["shop", "own", &shop, &owner]).expect_ok("shop own");
+    bakery
+        .cli(&["settings", "set", "--till", "counter", "--till", "van", "--sweep", "on"])
+        .expect_ok("settings set");
+    let [alice, bob, ..] = stage.people.as_slice() else { unreachable!("they have joined") };
+
+    let bread = sells(&bakery, "counter", "bread", 12, alice);
+    say(
+        "alice pays 12 for bread at the counter, by the code that the till shows; her receipt can be verified off line.",
+    );
+    sells(&bakery, "van", "cake", 30, bob);
+    stage.payments += 2;
+    say("bob pays 30 for a cake at the van.");
+    bakery.gives_back(&bread, 5);
+    bakery.owes_nothing();
+    stage.payments += 1;
+    say("alice gets 5 of it back, against the receipt.");
+
+    let z = bakery.z();
+    assert_eq!((z.received.get(), z.refunded.get(), z.reserve.get()), (42, 5, 37));
+    say(&format!("Z report {}: received 42, given back 5, in the till 37, variance none.", z.number));
+    bank.is_killed();
+    bakery.program().kill();
+    stage.killed += 2;
+    say(
+        "The day's takings are on their way to the company. Both the bank and the shop are killed in the middle of it.",
+    );
+    bank.opens();
+    bakery.program().start();
+    bakery.unlocks();
+    bakery.has_swept();
+    settles("the company has its takings", || company.account().units.get() == 37);
+    let list = company.cli(&["--json", "sweep", "list"]).expect_ok("sweep list").json();
+    let entry = list.pointer("/lines/0/entry").and_then(Value::as_u64).unwrap_or_default().to_string();
+    say("They arrived, once. stermina sweep show, at the company:");
+    let shown = company.cli(&["sweep", "show", &entry]).expect_ok("sweep show");
+    shown.stdout.lines().for_each(|line| say(&format!("  {line}")));
+
+    leases(stage, &company);
+    assert_eq!(bakery.x().reserve.get(), 0);
+    alice_and_bob_have_settled(stage);
+    bakery.program().stop();
+    stage.people.push(company);
+}
+
+/// A shop of somebody's own: caution, rent by the bank's calendar, and its end.
+fn leases(stage: &mut Stage, company: &Resident) {
+    let bank = stage.town.bank();
+    let letter = bank.opens_account("cafe", "shop", 400);
+    assert!(!letter.is_empty());
+    let (shop, owner) = (bank.account_of("cafe"), bank.account_of("breadltd"));
+    let lease = [
+        "shop",
+        "lease",
+        &shop,
+        &owner,
+        "--caution",
+        "300",
+        "--rent",
+        "50",
+        "--every",
+        "month",
+        "--key",
+        "demo",
+    ];
+    bank.cli(&lease).expect_ok("shop lease");
+    say("Bread Ltd leases its cafe to somebody: 300 caution stay with the bank, 50 rent are due each month.");
+    let paid = until(|| (company.account().units.get() == 87).then_some(()));
+    assert!(paid.is_some(), "the first rent is due today");
+    say("The first rent came by the bank's calendar: stermina statement, at the company:");
+    let page = company.cli(&["statement"]).expect_ok("statement");
+    page.stdout.lines().for_each(|line| say(&format!("  {line}")));
+    bank.cli(&["shop", "end-lease", &shop, "--kept", "100"]).expect_ok("shop end-lease");
+    bank.cli(&["account", "pay-out", &shop, "250"]).expect_ok("account pay-out");
+    let over = bank.cli(&["shop", "hand-over", &shop, "new cafe", "--json"]).expect_ok("hand-over").json();
+    assert!(over.get("account").is_some(), "{over}");
+    // 400 came with the lessee: 50 rent and 100 of the caution stay, the rest he takes along.
+    stage.paid_in += 150;
+    say(
+        "The lease ends: 100 of the caution stay for damage; the account is settled, and the cafe handed over to new people.",
+    );
+}
+
+fn sells(bakery: &Shop, till: &str, what: &str, price: u64, payer: &Resident) -> protocol::id::RequestId {
+    let opened = wait(bakery.rpc().sale_open(bakery.sale_at(Some(till), what, price)));
+    let sale = opened.unwrap_or_else(|why| panic!("a sale at {till}: {why}"));
+    payer.pays_to(sale.uri.as_deref().unwrap_or_default(), price).memo(what).done();
+    assert_eq!(bakery.waits_for(&sale.sale).state, "paid");
+    sale.sale
+}
+
+fn alice_and_bob_have_settled(stage: &Stage) {
+    stage.people.iter().for_each(Resident::has_settled);
+}
