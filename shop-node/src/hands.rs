@@ -10,7 +10,7 @@ use crate::room::{Room, RoomFault};
 use crate::shop::change::Decision;
 use crate::shop::day::Holds;
 use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, What};
-use crate::shop::refund::{Held, Refund};
+use crate::shop::refund::{Held, Refund, Why};
 use crate::shop::sale::{Sale, SaleState};
 use crate::store::ShopStore;
 use daemon::engine::{CallFault, Engine, RequestOrder};
@@ -229,16 +229,13 @@ impl Hands {
 
     /// Has the wallet pay a refund; asked again, it is the same payment.
     pub async fn pay(&self, refund: Refund) -> Result<(), HandsFault> {
-        let memo = match refund.reason.is_empty() {
-            true => "refund".to_owned(),
-            false => refund.reason.clone(),
-        };
+        let memo = self.memo(&refund)?;
         let new = NewPayment {
             id: refund.payment,
             payee: refund.to,
             name: refund.name.clone(),
             amount: refund.units,
-            memo: Text::new(&memo, MEMO_MAX).unwrap_or_default(),
+            memo,
             certified: false,
             request: None,
             token: refund.token.clone(),
@@ -261,6 +258,21 @@ impl Hands {
             Ok(shop.refund_is_held(&id, held, sale, now))
         };
         Ok(self.room.decide(rule).await?)
+    }
+}
+
+impl Hands {
+    /// What the customer reads: which receipt it is about, and why, as far as there is room.
+    fn memo(&self, refund: &Refund) -> Result<Text, StoreFault> {
+        let number = self.room.store.sale(&refund.sale)?.and_then(|sale| sale.paid).map(|paid| paid.number);
+        let of = match (number, refund.why) {
+            (Some(number), Why::Customer) => format!("refund, receipt {number}"),
+            _ => String::new(),
+        };
+        let whole = [of.as_str(), refund.reason.as_str()].into_iter().filter(|part| !part.is_empty());
+        let whole = whole.collect::<Vec<_>>().join(": ");
+        let short = || Text::new(&of, MEMO_MAX).unwrap_or_default();
+        Ok(Text::new(&whole, MEMO_MAX).unwrap_or_else(|_| short()))
     }
 }
 

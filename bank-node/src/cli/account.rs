@@ -163,7 +163,12 @@ impl Counter {
         self.letter_made(desktop, &made, no_qr)
     }
 
-    fn letter_made(&self, desktop: &Desktop, made: &LetterMade, no_qr: bool) -> Result<(), Failure> {
+    pub(super) fn letter_made(
+        &self,
+        desktop: &Desktop,
+        made: &LetterMade,
+        no_qr: bool,
+    ) -> Result<(), Failure> {
         let image = if no_qr { None } else { qr(&made.letter_uri) };
         desktop.out.tell(made, || {
             let LetterMade { account, letter_uri, balance } = made;

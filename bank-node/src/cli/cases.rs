@@ -99,7 +99,7 @@ pub(super) struct Page {
 }
 
 impl Page {
-    fn asked(&self) -> ListAfter {
+    pub(super) fn asked(&self) -> ListAfter {
         ListAfter { after: self.after, limit: Some(self.limit) }
     }
 }
@@ -211,7 +211,7 @@ pub(super) async fn claims(desktop: &Desktop, look: Look) -> Result<Exit, Failur
     Ok(Exit::Done)
 }
 
-fn more(text: String, more: bool, last: u64) -> String {
+pub(super) fn more(text: String, more: bool, last: u64) -> String {
     if more { format!("{text}\n… more: --after {last}") } else { text }
 }
 

@@ -5,6 +5,7 @@ mod backup;
 mod bank;
 mod cases;
 mod keys;
+mod shops;
 mod show;
 
 #[cfg(test)]
@@ -89,6 +90,17 @@ enum Command {
     /// Look at reclaims: what is asked back, and until when others may object.
     #[command(subcommand)]
     Reclaim(cases::Look),
+    /// Say whose a shop is, lease it, hand it over; look at what it owes.
+    #[command(subcommand)]
+    Shop(shops::Shop),
+    /// Look at money that is kept for orders, decide what is disputed.
+    #[command(subcommand)]
+    Hold(shops::Hold),
+    /// Look at takings that went to companies.
+    #[command(subcommand)]
+    Sweep(shops::Sweep),
+    /// Show what moved money on an account, the newest first.
+    Statement(shops::Statement),
     /// List the journal: who did what, when and why.
     Journal(cases::Page),
     /// Recompute every invariant of the books; exit code 1 if one is broken.
@@ -134,10 +146,16 @@ impl Failure {
 
 fn by_reason(error: &RpcError) -> Option<Exit> {
     match error.reason.as_ref() {
-        "account_not_found" | "case_not_found" => Some(Exit::NotFound),
-        "bad_key" | "bad_name" | "bad_reason" | "bad_operator" | "nothing" => Some(Exit::Usage),
+        "account_not_found" | "case_not_found" | "hold_not_found" | "sweep_not_found" | "shop_not_found" => {
+            Some(Exit::NotFound)
+        }
+        "bad_key" | "bad_name" | "bad_reason" | "bad_operator" | "nothing" | "bad_day" | "wrong_kind" => {
+            Some(Exit::Usage)
+        }
         "key_reused" | "insufficient_funds" | "too_much" | "already_activated" | "no_change"
-        | "not_proposed" | "same_operator" | "operator_needed" | "owner_needed" => Some(Exit::Refused),
+        | "not_disputed" | "over_left" | "account_closed" | "leased" | "not_leased" | "other_owner"
+        | "no_company" | "arrears" | "not_settled" | "not_proposed" | "same_operator" | "operator_needed"
+        | "owner_needed" => Some(Exit::Refused),
         _ => None,
     }
 }
@@ -272,6 +290,10 @@ async fn dispatch(desktop: &Desktop, command: Command) -> Result<Exit, Failure> 
         Command::Guarantee(words) => cases::guarantee(desktop, words).await,
         Command::Claim(look) => cases::claims(desktop, look).await,
         Command::Reclaim(look) => cases::reclaims(desktop, look).await,
+        Command::Shop(words) => shops::shop(desktop, words).await,
+        Command::Hold(words) => shops::hold(desktop, words).await,
+        Command::Sweep(words) => shops::sweep(desktop, words).await,
+        Command::Statement(words) => shops::statement(desktop, &words).await,
         Command::Journal(page) => cases::journal(desktop, &page).await,
         Command::Audit(audit) => bank::audit(desktop, &audit).await,
         Command::Backup(asked) => backup::backup(desktop, &asked).await,

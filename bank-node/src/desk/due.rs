@@ -55,6 +55,7 @@ impl Desk<'_> {
     pub fn turn(&self, tx: &mut impl Tx) -> Result<bool, Fault> {
         let mut due = tx.due(BATCH_MAX)?;
         due.retain(|(at, _)| *at <= self.now);
+        let more = due.len() == BATCH_MAX;
         let Some((at, last)) = due.last().copied() else { return self.collect(tx) };
         let mut reclaims: Vec<Filed> = Vec::new();
         for (_, due) in due {
@@ -74,8 +75,6 @@ impl Desk<'_> {
             }
         }
         tx.done_due(at, last)?;
-        // A full batch leaves some, and so do rents of a long outage.
-        let more = tx.due(1)?.first().is_some_and(|(at, _)| *at <= self.now);
         Ok(self.collect(tx)? || more)
     }
 

@@ -9,8 +9,8 @@ use protocol::money::Units;
 use protocol::time::{Day, Timestamp};
 use serde::{Deserialize, Serialize};
 
-/// Periods that come due in one commit; after an outage of years the next commit goes on.
-pub const PERIODS_AT_ONCE: usize = 64;
+/// Periods that come due in one commit; after an outage of years the next one goes on.
+pub const PERIODS_AT_ONCE: usize = 256;
 
 /// A shop and its company.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,9 +118,9 @@ impl Tenure {
         let Some(lease) = &mut self.lease else { return fallen };
         while fallen < PERIODS_AT_ONCE && lease.next_due().start() <= now {
             let due = lease.next_due();
-            let Some(period) = lease.periods.checked_add(1) else { break };
-            lease.periods = period;
-            self.due = self.due.saturating_add(lease.rent.get().into());
+            let sum = self.due.checked_add(lease.rent.get().into());
+            let (Some(period), Some(sum)) = (lease.periods.checked_add(1), sum) else { break };
+            (lease.periods, self.due) = (period, sum);
             self.arrears.push(Arrear { period, due, units: lease.rent });
             fallen += 1;
         }
@@ -134,12 +134,12 @@ impl Tenure {
         if units.is_zero() {
             return None;
         }
-        oldest.units = oldest.units.minus(units).ok()?;
+        let (left, sum) = (oldest.units.minus(units).ok()?, self.paid.checked_add(units.get().into())?);
+        (oldest.units, self.paid) = (left, sum);
         let paid = (*oldest, units);
-        if oldest.units.is_zero() {
+        if left.is_zero() {
             self.arrears.remove(0);
         }
-        self.paid = self.paid.saturating_add(units.get().into());
         Some(paid)
     }
 }

@@ -6,6 +6,7 @@
 mod cases;
 mod gate;
 mod office;
+mod shops;
 mod shown;
 
 #[cfg(test)]
@@ -17,6 +18,11 @@ pub use cases::{
 };
 pub use gate::OperatorGate;
 pub use office::{JournalEvents, Office, Reach, Safe};
+pub use shops::{
+    ArrearShown, HoldConfirmation, HoldDecision, HoldPage, HoldShown, LeaseShown, LineOfStatement, SaleShown,
+    ShopEndLease, ShopHandOver, ShopLease, ShopOwn, ShopPage, ShopShow, ShopShown, StatementAsked,
+    StatementPage, SweepDetail, SweepListAsked, SweepPage, SweepShow, SweepShown,
+};
 pub use shown::{AccountShown, EntryShown, KeyShown, LineShown, ProposalShown};
 
 pub use crate::desk::standing::Change;
@@ -72,6 +78,36 @@ pub const ERRORS: &[ErrorInfo] = &[
         meaning: "there is no case or reclaim of this number",
     },
     ErrorInfo { code: -4117, reason: "no_backup", meaning: "the backup could not be made, or is not good" },
+    ErrorInfo { code: -4130, reason: "hold_not_found", meaning: "there is no hold of this number" },
+    ErrorInfo { code: -4131, reason: "not_disputed", meaning: "nobody disputes the hold, or it has ended" },
+    ErrorInfo { code: -4132, reason: "over_left", meaning: "the hold has less left than that" },
+    ErrorInfo {
+        code: -4133,
+        reason: "account_closed",
+        meaning: "the account is closed for good: its shop was handed over",
+    },
+    ErrorInfo {
+        code: -4134,
+        reason: "wrong_kind",
+        meaning: "a shop is wanted, or a company, and the account is of another kind",
+    },
+    ErrorInfo { code: -4135, reason: "leased", meaning: "the shop is leased" },
+    ErrorInfo { code: -4136, reason: "not_leased", meaning: "the shop is not leased" },
+    ErrorInfo { code: -4137, reason: "other_owner", meaning: "another company has the shop" },
+    ErrorInfo { code: -4138, reason: "no_company", meaning: "no company has the shop" },
+    ErrorInfo { code: -4139, reason: "arrears", meaning: "rent is owed for the shop" },
+    ErrorInfo {
+        code: -4140,
+        reason: "bad_day",
+        meaning: "the first rent would be due on a day that is over",
+    },
+    ErrorInfo {
+        code: -4141,
+        reason: "not_settled",
+        meaning: "the account can't be closed yet; the message says what is left to settle",
+    },
+    ErrorInfo { code: -4142, reason: "sweep_not_found", meaning: "there is no sweep of this number" },
+    ErrorInfo { code: -4143, reason: "shop_not_found", meaning: "nobody has said whose this shop is" },
     ErrorInfo { code: -4120, reason: "unavailable", meaning: "no room on the disk, or the store has failed" },
 ];
 
@@ -126,6 +162,36 @@ rpc_contract! {
         "reclaim.list" (Scope::Read) reclaim_list(ListAfter) -> ReclaimPage;
         /// Shows a reclaim and what became of its units.
         "reclaim.show" (Scope::Read) reclaim_show(ByNumber) -> ReclaimShown;
+        /// Says that a company runs a shop itself: its takings go there.
+        "shop.own" (Scope::Admin) shop_own(ShopOwn) -> Booked;
+        /// Leases a shop out: takes the caution from its account, and rent by the calendar.
+        "shop.lease" (Scope::Admin) shop_lease(ShopLease) -> Booked;
+        /// Ends a lease: the company keeps a part of the caution, the rest comes back and pays what rent is owed.
+        "shop.end_lease" (Scope::Admin) shop_end_lease(ShopEndLease) -> Booked;
+        /// Closes a shop's account for good and opens another one for the same company; the answer is its letter.
+        "shop.hand_over" (Scope::Admin) shop_hand_over(ShopHandOver) -> LetterMade;
+        /// Shows a shop: its company, its lease, what rent it owes.
+        "shop.show" (Scope::Read) shop_show(ShopShow) -> ShopShown;
+        /// Lists shops by account.
+        "shop.list" (Scope::Read) shop_list(ListAfter) -> ShopPage;
+        /// Lists shops that owe rent, at most 500.
+        "shop.arrears" (Scope::Read) shop_arrears(Empty) -> ShopPage;
+        /// Lists holds by number.
+        "hold.list" (Scope::Read) hold_list(ListAfter) -> HoldPage;
+        /// Shows a hold: what is kept, where the rest went, who disagrees.
+        "hold.show" (Scope::Read) hold_show(ByNumber) -> HoldShown;
+        /// Proposes how to split a disputed hold. Nothing moves before another operator confirms it.
+        ///
+        /// Needs an operator's token, as the journal names him.
+        "hold.propose" (Scope::Admin) hold_propose(HoldDecision) -> Booked;
+        /// Confirms what another operator proposed: the money goes where it says.
+        "hold.confirm" (Scope::Admin) hold_confirm(HoldConfirmation) -> Booked;
+        /// Lists a shop's sweeps by number.
+        "sweep.list" (Scope::Read) sweep_list(SweepListAsked) -> SweepPage;
+        /// Shows a sweep with its list of sales.
+        "sweep.show" (Scope::Read) sweep_show(SweepShow) -> SweepDetail;
+        /// Shows what moved money on an account, the newest first, with the other party's name.
+        "account.statement" (Scope::Read) account_statement(StatementAsked) -> StatementPage;
         /// Lists the journal: who did what, when and why.
         "journal.list" (Scope::Read) journal_list(ListAfter) -> JournalPage;
         /// Recomputes every invariant of the books.
@@ -161,6 +227,8 @@ pub struct Status {
     pub connected: u64,
     /// The bank's day.
     pub day: String,
+    /// The same in days since 1970.
+    pub today: Day,
     /// Whether notes can be issued today.
     pub issuing: bool,
     /// Days from today on that have an issue key.

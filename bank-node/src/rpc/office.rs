@@ -3,17 +3,25 @@
 use super::{
     AccountLetter, AccountList, AccountOpen, AccountPage, AccountShow, AccountShown, BackupAsked, BackupMade,
     BankOffice, Booked, ByNumber, CasePage, CaseShown, Cash, Confirmation, Decision, DirectoryList,
-    DirectoryShown, ERRORS, Ended, EntryShown, Event, Guarantee, GuaranteeCash, JournalPage, KeyList,
-    KeyShown, LetterMade, LineShown, ListAfter, OperatorList, OperatorMade, OperatorName, OperatorShown,
-    PAGE_MAX, ReclaimPage, ReclaimShown, Statement, Status,
+    DirectoryShown, ERRORS, Ended, EntryShown, Event, Guarantee, GuaranteeCash, HoldConfirmation,
+    HoldDecision, HoldPage, HoldShown, JournalPage, KeyList, KeyShown, LetterMade, LineOfStatement,
+    LineShown, ListAfter, OperatorList, OperatorMade, OperatorName, OperatorShown, PAGE_MAX, ReclaimPage,
+    ReclaimShown, SaleShown, ShopEndLease, ShopHandOver, ShopLease, ShopOwn, ShopPage, ShopShow, ShopShown,
+    Statement, StatementAsked, StatementPage, Status, SweepDetail, SweepListAsked, SweepPage, SweepShow,
+    SweepShown,
 };
 use crate::backup::{BackupError, Backups, Made};
-use crate::desk::office::{Done, Objection, Opening, Operation, Order};
+use crate::desk::office::{Done, Objection, Opening, Operation, Order, ShopOrder};
 use crate::desk::operators::secret_digest;
+use crate::desk::shop::statement::lines_of;
+use crate::desk::shop::tenure::LeaseTerms;
 use crate::ledger::books::{Books, View};
 use crate::ledger::cases::CaseView as _;
+use crate::ledger::holds::HoldView as _;
 use crate::ledger::posting::Entry;
 use crate::ledger::reclaims::ReclaimView as _;
+use crate::ledger::sweeps::SweepView as _;
+use crate::ledger::tenure::TenureView as _;
 use crate::ledger::{AccountNumber, Audit, DEPOSITS, Fault, GUARANTEE, audit};
 use crate::service::{Bank, OrderError};
 use crate::store::shelf::Store;
@@ -23,6 +31,7 @@ use protocol::code::letter_uri;
 use protocol::money::Units;
 use protocol::node::chance::chance_bytes;
 use protocol::node::rpc::{Caller, Empty, EventSource, Retry, RpcError, Value};
+use protocol::wire::{SalesList, Span, decode};
 use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::watch;
@@ -117,6 +126,7 @@ impl From<OrderError> for RpcError {
                 let error = RpcError::new(code, reason, objection.to_string());
                 match objection {
                     Objection::Insufficient { balance } => error.detail("balance", balance.get()),
+                    Objection::OverLeft { left } => error.detail("left", left.get()),
                     _ => error,
                 }
             }
@@ -146,6 +156,10 @@ impl<B: Books> Office<B> {
     async fn book(&self, key: Option<String>, operation: Operation) -> Result<Booked, RpcError> {
         let Done { entry, account, balance, letter: _ } = self.order(key, operation).await?;
         Ok(Booked { entry, account, balance })
+    }
+
+    async fn order_shop(&self, caller: &Caller, key: String, order: ShopOrder) -> Result<Booked, RpcError> {
+        self.book(Some(key), Operation::Shop(order, caller.name.clone())).await
     }
 
     fn letter(&self, done: &Done) -> Result<LetterMade, RpcError> {
@@ -195,6 +209,7 @@ impl<B: Books> BankOffice for Office<B> {
             addresses: self.reach.addresses().iter().map(ToString::to_string).collect(),
             connected: self.reach.connected(),
             day: super::day_text(today),
+            today,
             issuing: left > 0,
             issue_days_left: left,
             journal,
@@ -320,6 +335,120 @@ impl<B: Books> BankOffice for Office<B> {
             })
             .await?;
         shown.ok_or_else(no_case)
+    }
+
+    async fn shop_own(&self, caller: &Caller, asked: ShopOwn) -> Result<Booked, RpcError> {
+        let ShopOwn { shop, company, key } = asked;
+        self.order_shop(caller, key, ShopOrder::Own { shop, company }).await
+    }
+
+    async fn shop_lease(&self, caller: &Caller, asked: ShopLease) -> Result<Booked, RpcError> {
+        let ShopLease { shop, company, caution, rent, every, first_due, key } = asked;
+        let terms = LeaseTerms { caution, rent, every, first_due };
+        self.order_shop(caller, key, ShopOrder::Lease { shop, company, terms }).await
+    }
+
+    async fn shop_end_lease(&self, caller: &Caller, asked: ShopEndLease) -> Result<Booked, RpcError> {
+        let ShopEndLease { shop, kept, key } = asked;
+        self.order_shop(caller, key, ShopOrder::EndLease { shop, kept }).await
+    }
+
+    async fn shop_hand_over(&self, caller: &Caller, asked: ShopHandOver) -> Result<LetterMade, RpcError> {
+        let ShopHandOver { shop, name, key } = asked;
+        let order = Operation::Shop(ShopOrder::HandOver { shop, name }, caller.name.clone());
+        self.letter(&self.order(Some(key), order).await?)
+    }
+
+    async fn shop_show(&self, _: &Caller, asked: ShopShow) -> Result<ShopShown, RpcError> {
+        let found = self.read(move |view| view.tenure(asked.shop)).await?;
+        let missing = || RpcError::new(-4143, "shop_not_found", "nobody has said whose this shop is");
+        found.as_ref().map(ShopShown::of).ok_or_else(missing)
+    }
+
+    async fn shop_list(&self, _: &Caller, asked: ListAfter) -> Result<ShopPage, RpcError> {
+        let limit = page(asked.limit)?;
+        let after = AccountNumber(asked.after);
+        let found = self.read(move |view| view.tenures_after(after, limit + 1)).await?;
+        let more = found.len() > limit;
+        Ok(ShopPage { shops: found.iter().take(limit).map(ShopShown::of).collect(), more })
+    }
+
+    async fn shop_arrears(&self, _: &Caller, Empty {}: Empty) -> Result<ShopPage, RpcError> {
+        let limit = page(Some(PAGE_MAX))?;
+        self.read(move |view| {
+            let owing = view.in_arrears(AccountNumber(0), limit + 1)?;
+            let more = owing.len() > limit;
+            let mut shops = Vec::new();
+            for shop in owing.into_iter().take(limit) {
+                shops.extend(view.tenure(shop)?.as_ref().map(ShopShown::of));
+            }
+            Ok(ShopPage { shops, more })
+        })
+        .await
+    }
+
+    async fn hold_list(&self, _: &Caller, asked: ListAfter) -> Result<HoldPage, RpcError> {
+        let limit = page(asked.limit)?;
+        let found = self.read(move |view| view.holds_after(asked.after, limit + 1)).await?;
+        let more = found.len() > limit;
+        Ok(HoldPage { holds: found.iter().take(limit).map(HoldShown::of).collect(), more })
+    }
+
+    async fn hold_show(&self, _: &Caller, asked: ByNumber) -> Result<HoldShown, RpcError> {
+        let found = self.read(move |view| view.hold(asked.number)).await?;
+        let missing = || RpcError::new(-4130, "hold_not_found", "there is no hold of this number");
+        found.as_ref().map(HoldShown::of).ok_or_else(missing)
+    }
+
+    async fn hold_propose(&self, caller: &Caller, asked: HoldDecision) -> Result<Booked, RpcError> {
+        let HoldDecision { hold, to_buyer, reason, key } = asked;
+        let by = operator(caller)?;
+        self.book(key, Operation::ProposeSplit { hold, to_buyer, by, reason }).await
+    }
+
+    async fn hold_confirm(&self, caller: &Caller, asked: HoldConfirmation) -> Result<Booked, RpcError> {
+        let HoldConfirmation { hold, to_buyer, key } = asked;
+        let by = operator(caller)?;
+        self.book(key, Operation::ConfirmSplit { hold, to_buyer, by }).await
+    }
+
+    async fn sweep_list(&self, _: &Caller, asked: SweepListAsked) -> Result<SweepPage, RpcError> {
+        let limit = page(asked.limit)?;
+        let found = self.read(move |view| view.sweeps_after(asked.shop, asked.after, limit + 1)).await?;
+        let more = found.len() > limit;
+        Ok(SweepPage { sweeps: found.iter().take(limit).map(SweepShown::of).collect(), more })
+    }
+
+    async fn sweep_show(&self, _: &Caller, asked: SweepShow) -> Result<SweepDetail, RpcError> {
+        let SweepShow { shop, number } = asked;
+        let found = self
+            .read(move |view| {
+                let swept = view.sweeps_after(shop, number.saturating_sub(1), 1)?.into_iter().next();
+                let swept = swept.filter(|swept| swept.asked.unverified().number == number);
+                swept.map(|swept| Ok((view.sales_of(&swept)?, swept))).transpose()
+            })
+            .await?;
+        let missing = || RpcError::new(-4142, "sweep_not_found", "there is no sweep of this number");
+        let (list, swept) = found.ok_or_else(missing)?;
+        let list: SalesList = decode(&list).map_err(|_| RpcError::internal())?;
+        Ok(SweepDetail { sweep: SweepShown::of(&swept), sales: SaleShown::all(list) })
+    }
+
+    async fn account_statement(&self, _: &Caller, asked: StatementAsked) -> Result<StatementPage, RpcError> {
+        let limit = page(asked.limit)?;
+        let StatementAsked { account: number, before, .. } = asked;
+        let found = self
+            .read(move |view| {
+                let account = view.account(number)?.filter(|account| account.customer().is_some());
+                let span = Span::Before(before.unwrap_or(u64::MAX));
+                account.map(|account| lines_of(view, &account, span, limit)).transpose()
+            })
+            .await?;
+        let (lines, next) = found.ok_or(OrderError::Objection(Objection::NotFound(number)))?;
+        let next = next.map(|next| match next {
+            Span::Before(entry) | Span::After(entry) => entry,
+        });
+        Ok(StatementPage { lines: lines.into_iter().map(LineOfStatement::of).collect(), next })
     }
 
     async fn journal_list(&self, _: &Caller, asked: ListAfter) -> Result<JournalPage, RpcError> {

@@ -275,3 +275,45 @@ async fn the_guarantee_is_funded_and_shown() {
     assert_eq!(reason(scene.client.claim_show(ByNumber { number: 1 }).await), "case_not_found");
     assert_eq!(reason(scene.client.reclaim_show(ByNumber { number: 1 }).await), "case_not_found");
 }
+
+/// N11, M5: the shop's life over the interface: the same key orders once, and what can't be done has a reason.
+#[tokio::test]
+async fn shops_are_ordered_and_shown() {
+    let scene = scene().await;
+    let client = &scene.client;
+    let open = |kind, name: &str, key: &str| AccountOpen { kind, name: name.to_owned(), ..alice(key) };
+    let shop = client.account_open(open(CustomerKind::Shop, "Bakery", "s")).await.unwrap().account;
+    let company = client.account_open(open(CustomerKind::Company, "Bread Ltd", "c")).await.unwrap().account;
+    assert_eq!(reason(client.shop_show(ShopShow { shop }).await), "shop_not_found");
+    let today = client.status(Empty {}).await.unwrap().today;
+    let (every, key) = (crate::ledger::tenure::Every::Days(7), "lease".to_owned());
+    let lease =
+        ShopLease { shop, company, caution: units(300), rent: units(50), every, first_due: today, key };
+    let booked = client.shop_lease(lease.clone()).await.unwrap();
+    assert_eq!(client.shop_lease(lease.clone()).await.unwrap(), booked);
+    assert_eq!(booked.balance, units(49_700));
+    let other = ShopLease { rent: units(51), ..lease };
+    assert_eq!(reason(client.shop_lease(other).await), "key_reused");
+    let own = ShopOwn { shop, company, key: "own".to_owned() };
+    assert_eq!(reason(client.shop_own(own).await), "leased");
+    let over = ShopHandOver { shop, name: "New".to_owned(), key: "over".to_owned() };
+    assert_eq!(reason(client.shop_hand_over(over).await), "not_settled");
+    let shown = client.shop_list(ListAfter::default()).await.unwrap().shops;
+    assert_eq!(shown, [client.shop_show(ShopShow { shop }).await.unwrap()]);
+    assert_eq!(
+        shown[0].lease.as_ref().map(|lease| (lease.caution, lease.next_due)),
+        Some((units(300), today))
+    );
+    assert!(client.shop_arrears(Empty {}).await.unwrap().shops.is_empty());
+    let asked = StatementAsked { account: shop, before: None, limit: Some(1) };
+    let page = client.account_statement(asked.clone()).await.unwrap();
+    assert_eq!((page.lines[0].outgoing, page.lines[0].balance), (units(300), units(49_700)));
+    let rest = StatementAsked { before: page.next, ..asked };
+    let rest = client.account_statement(rest).await.unwrap();
+    assert_eq!((rest.lines[0].incoming, rest.next), (units(50_000), None));
+    assert_eq!(reason(client.hold_show(ByNumber { number: 1 }).await), "hold_not_found");
+    assert_eq!(reason(client.sweep_show(SweepShow { shop, number: 1 }).await), "sweep_not_found");
+    let decision = HoldConfirmation { hold: 1, to_buyer: units(1), key: None };
+    assert_eq!(reason(client.hold_confirm(decision.clone()).await), "operator_needed");
+    assert_eq!(reason(scene.operator("anna").await.hold_confirm(decision).await), "hold_not_found");
+}

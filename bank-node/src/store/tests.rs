@@ -6,6 +6,7 @@ use super::{Ledger, Memory, Redb};
 use crate::desk::office::{Opening, Operation};
 use crate::desk::standing::Change;
 use crate::desk::tests::{Bank, Customer, proposal, units};
+use crate::ledger::books::{Books as _, View as _};
 use crate::ledger::{CustomerKind, Fault};
 use protocol::wire::{BankAnswer, BankAsk, encode};
 
@@ -307,4 +308,56 @@ fn redb_dies_at_many_writes() {
         })
         .count();
     assert!(deaths > 10);
+}
+
+/// A hold by date, one that goes back, and a leased shop; all of it due at once after a month.
+fn what_is_due<S: Store>(bank: &Bank<S>) -> Result<[crate::ledger::AccountNumber; 3], Fault> {
+    use crate::desk::office::ShopOrder;
+    use crate::desk::shop::tenure::LeaseTerms;
+    use crate::desk::tests::tenure::order;
+    use crate::ledger::tenure::Every;
+    use protocol::bank::HoldRule;
+    let alice = bank.customer("Alice", 500);
+    let shop = bank.member(CustomerKind::Shop, "Bakery", 100);
+    let company = bank.member(CustomerKind::Company, "Bread Ltd", 0);
+    let date = bank.now.get().plus_seconds(9 * protocol::time::DAY_SECONDS);
+    for (amount, rule) in [(70, HoldRule::Date(date)), (30, HoldRule::Confirmation)] {
+        let hold = bank.hold(&alice, &shop, amount, rule);
+        bank.try_ask(BankAsk::Hold(alice.owner.sign(hold)))?;
+    }
+    let first_due = bank.now.get().day();
+    let terms = LeaseTerms { caution: units(10), rent: units(45), every: Every::Days(7), first_due };
+    let lease = ShopOrder::Lease { shop: shop.account, company: company.account, terms };
+    bank.try_order(Some("lease"), order(lease))?.unwrap();
+    Ok([alice.account, shop.account, company.account])
+}
+
+/// C4, N11, N14: whichever write fails while the calendar works, the next look finds what is left to do, and nothing is
+/// done twice: no rent, no release, no return.
+#[test]
+fn the_calendar_dies_at_every_write() {
+    let month = 30 * protocol::time::DAY_SECONDS;
+    let mut deaths = 0;
+    loop {
+        let store = Memory::new();
+        let accounts = what_is_due(&Bank::on(store.clone())).unwrap();
+        // Opening writes nothing but the commit itself, which burns twice.
+        let dying = Bank::on(Failing { store: store.clone(), fuse: Fuse::of(deaths + 2) });
+        dying.now.set(dying.now.get().plus_seconds(month));
+        let turned = dying.ledger.in_one_commit(|tx| dying.desk().turn(tx));
+        let bank = Bank::on(store);
+        bank.now.set(bank.now.get().plus_seconds(month));
+        bank.turn();
+        let audit = bank.audit();
+        assert!(audit.ok, "write {deaths}: {:?}", audit.findings);
+        let view = bank.ledger.snapshot().unwrap();
+        let balances = accounts.map(|number| view.account(number).unwrap().unwrap().balance().get());
+        // Five rents of 45 are due, and the shop had 90 and the order's 70.
+        assert_eq!((balances, audit.held), ([430, 0, 160], units(0)), "write {deaths}");
+        if turned.is_ok() {
+            break;
+        }
+        deaths += 1;
+    }
+    assert!(deaths > 20, "the calendar has {deaths} writes");
 }

@@ -5,7 +5,7 @@
 use libfuzzer_sys::fuzz_target;
 use protocol::bank::{
     AccountQuery, Activation, ActivationLetter, AddressRecord, Admission, Bulletin, Certificate, Claim,
-    DirectoryHead, Hold, HoldAct, Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, Withdrawal,
+    DirectoryHead, Hold, HoldAct, Identity, Letter, MailItem, MailWord, NodeQuery, Reclaim, Redemption, Sweep, Withdrawal,
 };
 use protocol::body::Body;
 use protocol::key::KeyTicket;
@@ -53,6 +53,7 @@ fuzz_target!(|input: &[u8]| {
         24 => read::<Admission>(bytes),
         25 => read::<Reclaim>(bytes),
         26 => read::<Hold>(bytes),
-        _ => read::<HoldAct>(bytes),
+        27 => read::<HoldAct>(bytes),
+        _ => read::<Sweep>(bytes),
     }
 });

@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use protocol::wire::{BankAnswer, BankAsk, Message, decode, encode};
+use protocol::wire::{BankAnswer, BankAsk, Message, SalesList, decode, encode};
 
 fn read<M: Message>(bytes: &[u8]) {
     if let Ok(message) = decode::<M>(bytes) {
@@ -14,7 +14,8 @@ fn read<M: Message>(bytes: &[u8]) {
 fuzz_target!(|input: &[u8]| {
     match input.split_first() {
         Some((0, bytes)) => read::<BankAsk>(bytes),
-        Some((_, bytes)) => read::<BankAnswer>(bytes),
+        Some((1, bytes)) => read::<BankAnswer>(bytes),
+        Some((_, bytes)) => read::<SalesList>(bytes),
         None => {}
     }
 });

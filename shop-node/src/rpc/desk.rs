@@ -174,7 +174,7 @@ impl Desk {
             lines: Vec::new(),
         };
         let mut count = |number: Option<u64>, report: &protocol::shop::DayReport| -> Result<(), RpcError> {
-            if report.day == day {
+            if report.day == day || report.lines.iter().any(|line| line.day == day && !line.late) {
                 view.report = number;
             }
             for line in report.lines.iter().filter(|line| line.day == day) {

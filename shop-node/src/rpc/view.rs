@@ -139,7 +139,7 @@ pub(super) fn refund(refund: &Refund) -> api::Refund {
         RefundState::Owed => "goes out in a moment".to_owned(),
         RefundState::Paying => "on its way to the customer; if he is off, it waits in his mailbox".to_owned(),
         RefundState::Done => "the customer has it".to_owned(),
-        RefundState::Failed => "the payment came to nothing: make another refund".to_owned(),
+        RefundState::Failed => "the payments came to nothing: make another refund".to_owned(),
     };
     api::Refund {
         refund: refund.id,

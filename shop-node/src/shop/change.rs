@@ -19,7 +19,6 @@ use serde::{Deserialize, Serialize};
 
 /// One thing that is put into the store, and into the shop in memory.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a handful live at a time, until they are on disk")]
 pub enum Change {
     /// Other settings.
     Settings(Settings),

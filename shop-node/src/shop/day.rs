@@ -1,7 +1,8 @@
 //! What was booked since the last Z report, and the reports themselves.
 //!
-//! A Z report closes everything booked since the one before, and is named by the business day it is made on. What is
-//! paid later for a sale of a closed day is *late*: it stands in the next report under its own day.
+//! A Z report closes everything booked since the one before, and is named by the business day it is made on; if nobody
+//! closed the day before, by that one, and the new day goes on. What is paid later for a sale of a closed day is *late*:
+//! it stands in the next report under its own day.
 
 use super::change::{Change, Decision, Draft, Happening};
 use super::rights::Actor;
@@ -105,6 +106,13 @@ impl Period {
 }
 
 impl Shop {
+    /// The last business day that is over and has bookings and no report; else the one that it is now.
+    fn day_to_close(&self, now: Timestamp) -> Day {
+        let today = self.settings().day_of(now);
+        let days = self.period().lines.keys().map(|(day, _)| *day);
+        days.filter(|day| *day < today && !self.period().is_closed(*day)).max().unwrap_or(today)
+    }
+
     /// The report as it would be now.
     pub fn report(&self, holds: Holds, now: Timestamp) -> Result<DayReport, Refusal> {
         let period = self.period();
@@ -123,7 +131,7 @@ impl Shop {
             shop: self.keeper().key,
             number: period.reports + 1,
             prev: period.head,
-            day: self.settings().day_of(now),
+            day: self.day_to_close(now),
             from: period.from,
             to: now,
             opening: period.opening,
@@ -152,7 +160,7 @@ impl Shop {
         now: Timestamp,
     ) -> Result<Decision<Signed<DayReport>>, Refusal> {
         let period = self.period();
-        let day = self.settings().day_of(now);
+        let day = self.day_to_close(now);
         if let Some(closed) = period.closed.filter(|closed| day <= *closed) {
             return Err(Refusal::DayClosed { day: closed, number: period.reports });
         }

@@ -18,8 +18,10 @@ use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// How long what is sent back waits after a payment that came to nothing; twice as long each time, up to an hour.
-const AGAIN_SECONDS: u64 = 60;
+/// How long a refund waits after a payment that came to nothing; twice as long each time, up to an hour.
+const AGAIN_SECONDS: u64 = 2;
+/// After so many, a refund that somebody decided is given up: about a day. What was paid for nothing stays owed.
+const ATTEMPTS_MAX: u32 = 36;
 
 /// Up to where the wallet was heard.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,7 +115,6 @@ pub struct HeardLine {
 
 /// What moved, as far as it is not told by an event.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a page of them lives for a moment")]
 pub enum Moved {
     /// From the account into the reserve.
     Withdrawn,
@@ -308,7 +309,7 @@ impl Hearing<'_> {
                 let note = self.note(&refund, sale.as_ref(), order).map(|note| self.node.sign(note));
                 Refund { state: RefundState::Done, held: String::new(), note, ..refund }
             }
-            (Outcome::NotDone, Why::Customer) => {
+            (Outcome::NotDone, Why::Customer) if refund.attempt + 1 >= ATTEMPTS_MAX => {
                 let failed = Refund { state: RefundState::Failed, ..refund.clone() };
                 if let Some(sale) = give_up(&mut self.draft, refund, sale) {
                     self.sales.insert(sale.id, sale);
@@ -317,7 +318,7 @@ impl Hearing<'_> {
                 return;
             }
             (Outcome::NotDone, _) => {
-                let wait = AGAIN_SECONDS << refund.attempt.min(6);
+                let wait = AGAIN_SECONDS << refund.attempt.min(11);
                 let (attempt, not_before) = (refund.attempt + 1, now.plus_seconds(wait.min(3600)));
                 let payment = payment_of(&refund.id, attempt);
                 let held = "the payment came to nothing; it is tried again".to_owned();

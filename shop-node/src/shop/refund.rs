@@ -2,8 +2,9 @@
 //!
 //! ```text
 //! Owed ─▶ Paying ─┬▶ Done      Owed: on disk, and not in the wallet yet: the till is locked, or holds too little.
-//!   ▲             └▶ Failed    Paying: an ordinary payment of the wallet, under the refund's name: it goes out once.
-//!   └── what is sent back by itself is tried again when a payment came to nothing
+//!   ▲          │  └▶ Failed    Paying: an ordinary payment of the wallet, under the refund's name: it goes out once.
+//!   └──────────┘               Back to Owed, when it came to nothing: the till was locked again before it was signed, or the
+//!                              customer could not be reached. Failed: so often that somebody has to look at it.
 //! ```
 
 use super::change::{Change, Decision, Draft};
@@ -67,7 +68,7 @@ pub enum RefundState {
     Paying,
     /// The customer has it.
     Done,
-    /// The payment came to nothing: the shop has it.
+    /// Every payment for it came to nothing: the shop has it.
     Failed,
 }
 

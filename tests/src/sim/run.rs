@@ -13,8 +13,12 @@ use std::sync::{Mutex, PoisonError};
 const EVERYTHING_HAPPENS: u64 = 1_000_000;
 /// So many broken lives are enough.
 const VIOLATIONS_MAX: u64 = 5;
+/// So many of one rule are made shorter; the others are shown with their seed.
+const SHRUNK_OF_A_RULE: usize = 1;
 /// The last acts that a failure shows.
 const TRACE: usize = 25;
+/// Schedules of more acts are shown as the line to replay only.
+const SHOWN: usize = 200;
 
 /// How much is to be lived.
 #[derive(Clone, Copy, Debug)]
@@ -104,8 +108,17 @@ pub fn run(plan: Plan, progress: impl Fn(&Report) + Sync) -> Report {
             let seed = next.fetch_add(1, Ordering::Relaxed);
             let setting = Setting::of(seed, plan.features);
             let (acts, lived) = live(setting, plan.life, &mut nurseries);
+            let is_new = |violation: &Violation| {
+                let so_far = report.lock().unwrap_or_else(PoisonError::into_inner);
+                let same = so_far.failures.iter().filter(|failure| failure.violation.rule == violation.rule);
+                same.count() < SHRUNK_OF_A_RULE
+            };
             let failure = lived.violation.clone().map(|violation| {
-                let shrunk = shrink(setting, &acts, violation.rule, &mut nurseries);
+                // The others live on meanwhile.
+                let shrunk = match is_new(&violation) {
+                    true => shrink(setting, &acts, violation.rule, &mut nurseries),
+                    false => acts.clone(),
+                };
                 let trace = acts.iter().rev().take(TRACE).rev().copied().collect();
                 Failure { seed, violation, trace, line: line(&setting, &shrunk), shrunk }
             });
@@ -129,7 +142,9 @@ impl std::fmt::Display for Failure {
         let show = |acts: &[Act]| acts.iter().map(|act| format!("    {act}\n")).collect::<String>();
         writeln!(f, "seed {seed} breaks «{}»: {}", violation.rule, violation.what)?;
         writeln!(f, "  the last acts:\n{}", show(trace))?;
-        writeln!(f, "  {} acts are enough:\n{}", shrunk.len(), show(shrunk))?;
+        if shrunk.len() < SHOWN {
+            writeln!(f, "  {} acts are enough:\n{}", shrunk.len(), show(shrunk))?;
+        }
         write!(f, "  to replay, put this line into a file: cargo sim -- --replay FILE\n{line}")
     }
 }

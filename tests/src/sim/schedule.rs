@@ -102,10 +102,10 @@ fn quietly(life: impl FnOnce(&mut Lived) -> Result<(), Violation>) -> Lived {
     lived
 }
 
-/// So many acts at most are lived again to find out which of them are needed.
-const SHRINK_STEPS: usize = 60_000;
+/// So many acts at most are lived again to find out which of them are needed: half a minute, and seldom more.
+const SHRINK_STEPS: usize = 200_000;
 /// What the end of a life costs, in acts.
-const END_COSTS: usize = 200;
+const END_COSTS: usize = 1_500;
 
 /// Leaves out whatever is not needed to break the same rule.
 pub fn shrink(setting: Setting, acts: &[Act], rule: &str, nurseries: &mut Nurseries) -> Vec<Act> {

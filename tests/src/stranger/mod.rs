@@ -114,7 +114,16 @@ impl Stranger {
     /// When the bank does not take it.
     #[track_caller]
     pub fn joins(town: &Community, name: &str, balance: u64) -> Stranger {
-        let uri = town.bank().opens_account(name, "resident", balance);
+        Stranger::joins_as(town, name, "resident", balance)
+    }
+
+    /// The same as a shop or a company.
+    ///
+    /// # Panics
+    /// When the bank does not take it.
+    #[track_caller]
+    pub fn joins_as(town: &Community, name: &str, kind: &str, balance: u64) -> Stranger {
+        let uri = town.bank().opens_account(name, kind, balance);
         let letter = parse_letter(&uri).unwrap_or_else(|why| panic!("{uri}: {why}"));
         let mut stranger = Stranger::of(&letter);
         let identity = stranger.introduction.identity.clone();

@@ -274,6 +274,13 @@ impl Bank {
         }
     }
 
+    /// Generation and sequence of an owner's newest identity record.
+    pub(super) fn identity(&self, owner: &Key) -> (u32, u64) {
+        let view = self.ledger.snapshot().expect("memory does not fail");
+        let account = view.account_of(owner).expect("memory does not fail").expect("he has an account");
+        account.member.identity
+    }
+
     /// Whether something lies in an owner's mailbox.
     pub fn has_mail(&self, owner: &Key) -> bool {
         let view = self.ledger.snapshot().expect("memory does not fail");

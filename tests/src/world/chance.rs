@@ -1,5 +1,8 @@
 //! Chance from a seed: the same seed plays the same world.
 
+use rand_core::{TryCryptoRng, TryRng};
+use std::convert::Infallible;
+
 /// A small generator (SplitMix64): good enough to shuffle, and nothing else.
 #[derive(Clone, Debug)]
 pub struct Chance(u64);
@@ -47,3 +50,26 @@ impl Chance {
         bytes
     }
 }
+
+/// For what is sealed: nobody reads it here who should not, and the same seed seals the same bytes.
+impl TryRng for Chance {
+    type Error = Infallible;
+
+    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
+        Ok(u32::from_be_bytes(self.bytes()))
+    }
+
+    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
+        Ok(self.number())
+    }
+
+    fn try_fill_bytes(&mut self, out: &mut [u8]) -> Result<(), Infallible> {
+        for chunk in out.chunks_mut(8) {
+            let number = self.number().to_be_bytes();
+            chunk.iter_mut().zip(number).for_each(|(byte, new)| *byte = new);
+        }
+        Ok(())
+    }
+}
+
+impl TryCryptoRng for Chance {}

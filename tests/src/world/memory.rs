@@ -24,7 +24,7 @@ use protocol::sign::Signed;
 use protocol::wire::DirectoryPage;
 use serde_bytes::ByteBuf;
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 thread_local! {
@@ -69,22 +69,22 @@ pub struct Memory {
 #[derive(Clone, Debug)]
 struct Records {
     wallet: Wallet,
-    answered: HashMap<(String, String), Answered>,
-    outgoing: HashMap<PaymentId, Outgoing>,
-    incoming: HashMap<(Key, PaymentId), Incoming>,
-    requests: HashMap<RequestId, RequestRecord>,
-    ops: HashMap<RequestId, BankOp>,
+    answered: BTreeMap<(String, String), Answered>,
+    outgoing: BTreeMap<PaymentId, Outgoing>,
+    incoming: BTreeMap<(Key, PaymentId), Incoming>,
+    requests: BTreeMap<RequestId, RequestRecord>,
+    ops: BTreeMap<RequestId, BankOp>,
     notes: BTreeMap<u64, OwnNote>,
-    by_root: HashMap<Digest, Vec<u64>>,
+    by_root: BTreeMap<Digest, Vec<u64>>,
     history: Vec<Entry>,
     events: Vec<Event>,
     letters: BTreeMap<u64, Signed<Letter>>,
-    contacts: HashMap<Key, Contact>,
+    contacts: BTreeMap<Key, Contact>,
     directory: (u64, Digest),
     claims: BTreeMap<RequestId, Claiming>,
     cases: BTreeMap<u64, CaseRecord>,
-    forks: HashMap<Digest, Vec<ForkRecord>>,
-    paid_keys: HashMap<Key, BTreeSet<PaymentId>>,
+    forks: BTreeMap<Digest, Vec<ForkRecord>>,
+    paid_keys: BTreeMap<Key, BTreeSet<PaymentId>>,
     receipted: BTreeSet<PaymentId>,
     to_tell: BTreeSet<(Key, PaymentId)>,
     vault: Vault,
@@ -95,22 +95,22 @@ impl Memory {
     pub fn new(disk: Disk, wallet: Wallet) -> Memory {
         let records = Records {
             wallet,
-            answered: HashMap::new(),
-            outgoing: HashMap::new(),
-            incoming: HashMap::new(),
-            requests: HashMap::new(),
-            ops: HashMap::new(),
+            answered: BTreeMap::new(),
+            outgoing: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            requests: BTreeMap::new(),
+            ops: BTreeMap::new(),
             notes: BTreeMap::new(),
-            by_root: HashMap::new(),
+            by_root: BTreeMap::new(),
             history: Vec::new(),
             events: Vec::new(),
             letters: BTreeMap::new(),
-            contacts: HashMap::new(),
+            contacts: BTreeMap::new(),
             directory: (0, Digest::default()),
             claims: BTreeMap::new(),
             cases: BTreeMap::new(),
-            forks: HashMap::new(),
-            paid_keys: HashMap::new(),
+            forks: BTreeMap::new(),
+            paid_keys: BTreeMap::new(),
             receipted: BTreeSet::new(),
             to_tell: BTreeSet::new(),
             vault: Vault::default(),
@@ -241,13 +241,17 @@ impl Store for Memory {
 
     fn history(&self, page: Page) -> Result<Vec<Entry>, StoreFault> {
         let records = self.records();
-        let rows = records.history.iter().map(|entry| (entry.seq, entry));
-        Ok(newest(rows, page).into_iter().cloned().collect())
+        let older = page.before.map_or(records.history.len(), |before| {
+            records.history.partition_point(|entry| entry.seq < before)
+        });
+        let rows = records.history.iter().take(older).rev().take(page.limit);
+        Ok(rows.cloned().collect())
     }
 
     fn events(&self, since: u64, limit: usize) -> Result<Vec<Event>, StoreFault> {
         let records = self.records();
-        Ok(records.events.iter().filter(|event| event.seq > since).take(limit).cloned().collect())
+        let known = records.events.partition_point(|event| event.seq <= since);
+        Ok(records.events.iter().skip(known).take(limit).cloned().collect())
     }
 
     fn letter(&self, number: u64) -> Result<Option<Signed<Letter>>, StoreFault> {

@@ -48,7 +48,7 @@ use protocol::pay::{AmountRule, Mode, Payment, Receipt, Request};
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{self, BankAnswer, BankAsk, Letterhead, Offer, PayAnswer, PayAsk};
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 /// Noon of the day on which every world begins.
 pub const NOON: Timestamp = Timestamp(20_500 * DAY_SECONDS + 43_200);
@@ -703,7 +703,7 @@ impl World {
         let person = self.person(who);
         let store = person.store()?;
         let Some(op) = person.wallet.open_bank_op(id) else { return Ok(()) };
-        let origins: HashSet<(Key, PaymentId)> =
+        let origins: BTreeSet<(Key, PaymentId)> =
             op.uses.iter().filter_map(|piece| person.wallet.note(piece.note)?.from).collect();
         let mut incoming = Vec::new();
         for (payer, payment) in origins {

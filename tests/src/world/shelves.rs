@@ -13,7 +13,7 @@ type Name = (Table, Vec<u8>);
 
 #[derive(Debug, Default)]
 struct Rows {
-    rows: BTreeMap<Name, Vec<u8>>,
+    rows: BTreeMap<Table, BTreeMap<Vec<u8>, Vec<u8>>>,
     /// What was written since somebody asked.
     written: Vec<Name>,
 }
@@ -49,27 +49,34 @@ impl Shelves {
     pub fn tamper(&self, table: Table, key: &[u8], value: Option<Vec<u8>>) {
         let name = (table, key.to_vec());
         let mut rows = self.rows();
-        match value {
-            Some(value) => drop(rows.rows.insert(name, value)),
-            None => drop(rows.rows.remove(&name)),
-        }
+        rows.write(name, value);
     }
 }
 
 impl Rows {
     fn get(&self, table: Table, key: &[u8]) -> Option<Vec<u8>> {
-        self.rows.get(&(table, key.to_vec())).cloned()
+        self.rows.get(&table)?.get(key).cloned()
     }
 
     fn before(&self, table: Table, key: &[u8]) -> Option<Pair> {
-        let range = (Bound::Included((table, Vec::new())), Bound::Excluded((table, key.to_vec())));
-        self.rows.range(range).next_back().map(|((_, key), value)| (key.clone(), value.clone()))
+        let range = (Bound::Unbounded, Bound::Excluded(key));
+        let last = self.rows.get(&table)?.range::<[u8], _>(range).next_back();
+        last.map(|(key, value)| (key.clone(), value.clone()))
     }
 
     fn from(&self, table: Table, key: &[u8], limit: usize) -> Vec<Pair> {
-        let rows = self.rows.range((table, key.to_vec())..);
-        let rows = rows.take_while(|((found, _), _)| *found == table).take(limit);
-        rows.map(|((_, key), value)| (key.clone(), value.clone())).collect()
+        let range = (Bound::Included(key), Bound::Unbounded);
+        let rows = self.rows.get(&table).into_iter().flat_map(|rows| rows.range::<[u8], _>(range));
+        rows.take(limit).map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// Puts a row there or takes it away; what was there before.
+    fn write(&mut self, (table, key): Name, value: Option<Vec<u8>>) -> Option<Vec<u8>> {
+        let rows = self.rows.entry(table).or_default();
+        match value {
+            Some(value) => rows.insert(key, value),
+            None => rows.remove(&key),
+        }
     }
 }
 
@@ -104,14 +111,14 @@ impl Shelf for Draft<'_> {
 impl ShelfMut for Draft<'_> {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), Fault> {
         let name = (table, key.to_vec());
-        let before = self.rows.rows.insert(name.clone(), value.to_vec());
+        let before = self.rows.write(name.clone(), Some(value.to_vec()));
         self.undo.push((name, before));
         Ok(())
     }
 
     fn remove(&mut self, table: Table, key: &[u8]) -> Result<(), Fault> {
         let name = (table, key.to_vec());
-        let before = self.rows.rows.remove(&name);
+        let before = self.rows.write(name.clone(), None);
         self.undo.push((name, before));
         Ok(())
     }
@@ -134,10 +141,7 @@ impl Store for Shelves {
             Ok(_) => rows.written.extend(undo.into_iter().map(|(name, _)| name)),
             Err(_) => {
                 for (name, before) in undo.into_iter().rev() {
-                    match before {
-                        Some(value) => drop(rows.rows.insert(name, value)),
-                        None => drop(rows.rows.remove(&name)),
-                    }
+                    rows.write(name, before);
                 }
             }
         }

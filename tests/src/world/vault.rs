@@ -73,14 +73,17 @@ impl World {
 
     fn fill_vault(&mut self, who: Who, mut there: VaultHead) -> bool {
         loop {
-            let store = self.person(who).store().expect("it was up a moment ago");
+            // It may go down over any of its own writes.
+            let Ok(store) = self.person(who).store() else { return false };
             let (sent, here) =
                 (store.vault_sent().expect("the disk works"), store.vault_head().expect("the disk works"));
             let waiting = store.vault_waiting(there).expect("the disk works");
             match Place::of(there, sent, here, waiting.is_some()) {
                 Place::Ours => {}
                 Place::Lost => {
-                    store.vault_again(there).expect("the disk works");
+                    if store.vault_again(there).is_err() {
+                        return false;
+                    }
                     continue;
                 }
                 Place::Others(why) => {
@@ -90,8 +93,7 @@ impl World {
             }
             let waiting = waiting.expect("it is our own log");
             if waiting.records.is_empty() {
-                store.vault_was_sent(there).expect("the disk works");
-                return true;
+                return store.vault_was_sent(there).is_ok();
             }
             let person = self.person(who);
             let append = person.node.sign(VaultAppend {
@@ -111,7 +113,8 @@ impl World {
 
     fn quarantine(&mut self, who: Who, why: Quarantine) {
         let decision = self.person(who).wallet().put_in_quarantine(why, self.clock(who));
-        self.person_mut(who).commit(decision).expect("the disk works");
+        // A machine that goes down over it finds out again when it is started.
+        let _down = self.person_mut(who).commit(decision);
     }
 
     /// All records of somebody's vault, as his phrase gets them from the bank.
@@ -169,8 +172,10 @@ impl World {
 
     /// Somebody's machine is gone; a new one is made of the phrase and the vault, as `stermina restore` does it.
     pub fn restore(&mut self, who: Who) {
-        let generation = self.person(who).generation + 1;
-        let identity = self.next_identity(who, generation);
+        // As the directory has it: the machine that is there may be an older one.
+        let (newest, sequence) = self.bank.identity(&self.person(who).key());
+        let generation = newest + 1;
+        let identity = self.next_identity(who, generation, sequence);
         let published = self.ask_bank(who, BankAsk::Publish(identity.clone()));
         assert_eq!(published, Some(BankAnswer::Published));
         let records = self.vault_of(who);
@@ -198,11 +203,10 @@ impl World {
         assert!(self.is_in_vault(who));
     }
 
-    fn next_identity(&mut self, who: Who, generation: u32) -> Signed<Identity> {
+    fn next_identity(&mut self, who: Who, generation: u32, before: u64) -> Signed<Identity> {
         let (bank, now) = (self.bank.keys().bank(), self.clock(who));
         let person = self.person(who);
         let seed = person.keys.seed();
-        let before = person.introduction.identity.unverified().sequence;
         person.keys.owner().sign(Identity {
             bank,
             owner: person.key(),

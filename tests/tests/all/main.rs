@@ -15,6 +15,7 @@ mod openrpc;
 mod orders;
 mod restore;
 mod shop;
+mod shops;
 mod simulation;
 mod tidy;
 mod wire;

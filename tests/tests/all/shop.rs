@@ -3,7 +3,8 @@
 use protocol::node::clock::Clock;
 use protocol::node::rpc::CallError;
 use serde_json::json;
-use tests::patience::{settles, wait};
+use std::time::Duration;
+use tests::patience::{let_pass, settles, wait};
 use tests::people::{Community, Resident, reason};
 use tests::shopkeeper::Shop;
 
@@ -43,6 +44,8 @@ fn a_shop_s_day() {
     assert!(back.state == "paying" || back.state == "done", "{back:?}");
     bakery.owes_nothing();
     settles("alice has it back", || alice.reserve() == 90);
+    let line = alice.history().into_iter().find(|line| line.id == back.payment.to_string()).unwrap();
+    assert_eq!((line.name.as_str(), line.memo.as_str()), ("bakery", "refund, receipt 1: stale"));
     assert_eq!(reason(bakery.tries_to_give_back(&id, 11, "too much")), "over_paid");
 
     // Anybody can check the document: bob with his own bank key, a stranger with a letter line.
@@ -113,6 +116,52 @@ fn a_shop_that_is_killed_forgets_nothing() {
     assert!(z.surplus.is_zero() && z.shortage.is_zero(), "{z:?}");
     bakery.program().stop();
     town.is_sound(&[&alice]);
+}
+
+/// B7: killed again and again while customers pay and are given back: each sale is paid once, each refund goes out once,
+/// and what the shop has booked is what its till holds.
+#[test]
+fn a_shop_that_is_killed_again_and_again_agrees_with_its_till() {
+    let town = Community::open("Naxos");
+    let bakery = Shop::of(&town, "bakery").opened();
+    let people = [ready(&town, "alice", 500), ready(&town, "bob", 500)];
+    let mut sales = Vec::new();
+    let mut refunds = 0;
+    for round in 0..5_u64 {
+        let fresh: Vec<_> = (0..4).map(|_| bakery.sells("bread", 10)).collect();
+        std::thread::scope(|scope| {
+            for (at, sale) in fresh.iter().enumerate() {
+                let payer = &people[at % people.len()];
+                scope.spawn(move || payer.pays_to(sale.uri.as_deref().unwrap(), 10).sent());
+            }
+            // Somewhere between the first request and the last receipt.
+            let_pass(Duration::from_millis(40 + 90 * round));
+            bakery.program().kill();
+        });
+        bakery.program().start();
+        bakery.unlocks();
+        fresh.iter().for_each(|sale| assert_eq!(bakery.waits_for(&sale.sale).state, "paid"));
+        let back = bakery.tries_to_give_back(&fresh[0].sale, 4, &format!("round {round}")).unwrap();
+        bakery.program().kill();
+        bakery.program().start();
+        bakery.unlocks();
+        let again = bakery.tries_to_give_back(&fresh[0].sale, 4, &format!("round {round}")).unwrap();
+        // A payment that was not signed when the till died came to nothing; then the refund has another one.
+        assert_eq!(again.refund, back.refund, "once, however often it is asked");
+        refunds += 4;
+        sales.extend(fresh);
+    }
+    bakery.owes_nothing();
+    people.iter().for_each(Resident::has_settled);
+    let mut numbers: Vec<u64> = sales.iter().map(|sale| bakery.sale(&sale.sale).number.unwrap()).collect();
+    numbers.sort_unstable();
+    assert_eq!(numbers, (1..=sales.len() as u64).collect::<Vec<_>>());
+    let z = bakery.z();
+    assert_eq!((z.received.get(), z.refunded.get()), (10 * sales.len() as u64, refunds));
+    assert!(z.surplus.is_zero() && z.shortage.is_zero(), "{z:?}");
+    assert_eq!(people.iter().map(Resident::reserve).sum::<u64>(), 1_000 - 10 * sales.len() as u64 + refunds);
+    bakery.program().stop();
+    town.is_sound(&people.iter().collect::<Vec<_>>());
 }
 
 /// N7: a sale that is taken back is refused before the debit; a locked till sells, and owes what it gives back.
@@ -215,6 +264,15 @@ fn people_do_what_their_role_allows() {
         let line = (who.to_owned(), method.to_owned(), outcome.to_owned());
         assert!(lines.contains(&line), "{line:?} in {lines:?}");
     }
+    // A program's token at the till's wallet is what it is at any workstation; at the counter its scopes are a role.
+    let made = bakery.stermina(&["--json", "token", "create", "kiosk", "--can", "read,receive"]).json();
+    let kiosk = bakery.rpc_as(made["secret"].as_str().unwrap());
+    let asked = json!({ "units": 3, "key": "k" });
+    assert!(wait(kiosk.connection().call_value("request.create", asked)).is_ok());
+    assert!(wait(kiosk.sale_open(bakery.sale_of("ice", 2))).is_ok());
+    assert_eq!(reason(wait(kiosk.refund_make(back(1, "d")))), "forbidden");
+    assert_eq!(reason(wait(kiosk.report_z(empty))), "forbidden");
+
     let people = bakery.cli(&["--json", "staff", "list"]).json();
     let id =
         people["staff"].as_array().unwrap().iter().find(|one| one["name"] == "Ann").unwrap()["staff"].clone();

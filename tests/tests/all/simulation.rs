@@ -2,7 +2,7 @@
 
 use tests::sim::act::{Act, Kind};
 use tests::sim::run::{Plan, run};
-use tests::sim::schedule::{Drawn, again, line, live, read, shrink};
+use tests::sim::schedule::{Drawn, Lived, again, line, live, read, shrink};
 use tests::sim::setting::{Features, Nurseries, Setting};
 use tests::sim::truth::Violation;
 
@@ -31,6 +31,7 @@ fn worlds_keep_their_sums_after_every_act() {
         "reclaim-closed",
         "in-vault",
         "bulletin-read",
+        "restored-exactly",
     ] {
         assert!(report.events.of(event) > 0, "no {event}:\n{}", report.events.table());
     }
@@ -124,6 +125,40 @@ fn an_edited_history_is_caught() {
     // A line too many says that something moved twice: which rule notices first depends on the line.
     assert_ne!(violation.rule, "panic", "{violation:?}");
     assert!(shrunk.len() <= 6, "{violation:?}: {}", shrunk.len());
+}
+
+/// Lives written acts, and finds nothing broken.
+fn lived(line: &str) -> Lived {
+    let Drawn { setting, acts } = read(line, Features::TODAY).unwrap();
+    let lived = again(setting, &acts, &mut Nurseries::default());
+    assert_eq!((&lived.violation, lived.blamed_honest), (&None, 0));
+    lived
+}
+
+/// Threats X6: a payee's machine is lost before the vault has what it took. Its payer shows the payment and the receipt
+/// again when his order is long past, and the new machine takes it.
+#[test]
+fn a_receipt_outlives_the_machine_that_gave_it() {
+    let lived = lived(
+        "412 pay.189.234.20.d45546febb3abc71 deliver.35.221.12.514d79b3ddd23002 \
+         deliver.171.229.11.71189239fa04501f deliver.157.31.141.b78f2c8736303e9d \
+         lose-machine.0.206.29.fbdba9f4a8a75e43 hours.206.56.139.dc79e24ea1d46575 \
+         days.200.138.130.b3270ff2dd882310 days.125.201.17.deec4941cdba39a5",
+    );
+    let tally = lived.tally;
+    assert_eq!((tally.of("restored"), tally.of("restored-exactly"), tally.of("received")), (1, 1, 2));
+}
+
+/// Threats X6: where the receipt is lost, too, nobody knows of the payment: the payer has it back, and is not blamed.
+#[test]
+fn what_nobody_knows_of_was_never_paid() {
+    let lived = lived(
+        "1165 pay.198.53.107.f24a785c59c16d4d deliver.188.32.2.99666673d0029429 \
+         deliver.130.158.51.cedb0ff564268310 deliver.98.51.241.dd1d28639fe77e9b \
+         lose.95.104.162.df269bf81f872e18 lose-machine.165.230.50.c07f3531a0117e24 \
+         days.89.184.45.fa18e255fec12baf",
+    );
+    assert_eq!((lived.tally.of("restored"), lived.tally.of("never-was")), (1, 107));
 }
 
 /// Threats X6: somebody whose machine is gone gets everything back that was his; nobody is blamed.

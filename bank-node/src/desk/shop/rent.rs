@@ -5,7 +5,7 @@ use crate::ledger::AccountNumber;
 use crate::ledger::books::{Fault, Tx, View};
 use crate::ledger::cases::Due;
 use crate::ledger::posting::{Booking, EntryKind, known};
-use crate::ledger::tenure::{Arrear, PERIODS_AT_ONCE, Tenure};
+use crate::ledger::tenure::{Arrear, Tenure};
 use protocol::bank::LetterKind;
 use protocol::id::Digest;
 use protocol::money::Units;
@@ -14,14 +14,14 @@ use protocol::money::Units;
 const SHOPS_MAX: usize = 64;
 
 impl Desk<'_> {
-    /// Rents come due, each period once. After a long outage some are left for the next commit.
+    /// Rents come due, each period once. After an outage of months some are left for the calendar's next look.
     pub(in crate::desk) fn rent_is_due(&self, tx: &mut impl Tx, shop: AccountNumber) -> Result<(), Fault> {
         let Some(mut tenure) = tx.tenure(shop)? else { return Ok(()) };
         let fallen = tenure.fall_due(self.now);
         // A date of a lease that has ended, or of periods that a later look has done already.
         let Some(lease) = tenure.lease.as_ref().filter(|_| fallen > 0) else { return Ok(()) };
-        let next = lease.next_due().start();
-        debug_assert!(next > self.now || fallen == PERIODS_AT_ONCE, "all that is due has come due");
+        // Never before what this turn of the calendar is done with: it would not be looked at again.
+        let next = lease.next_due().start().max(self.now.plus_seconds(1));
         tx.keep_due(next, Due::Rent(shop.0))?;
         tx.keep_tenure(&tenure)
     }

@@ -3,6 +3,7 @@
 use super::*;
 use crate::ledger::holds::HoldView as _;
 use crate::ledger::letters::LetterView as _;
+use proptest::prelude::*;
 use protocol::bank::{
     Act, Hold, HoldAct, HoldParty, HoldRule, Letter, LetterKind, NodeQuery, Purpose, code_hash,
 };
@@ -503,6 +504,87 @@ fn both_sides_are_told_what_changed() {
     assert!(told(&bob, 0).is_empty());
     let other = scene.bank.node_query(&scene.shop, Purpose::Cases, 0);
     scene.bank.refuses(BankAsk::Holds(other), ErrorCode::Malformed);
+}
+
+/// What somebody does with a hold.
+#[derive(Clone, Debug)]
+enum Move {
+    Holds(u64, u8),
+    Says(usize, usize, u8, u64),
+    Splits(u64, u64),
+    Waits(u64),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        3 => (1..200u64, 0..3u8).prop_map(|(units, rule)| Move::Holds(units, rule)),
+        6 => (0..9usize, 0..3usize, 0..5u8, 1..80u64).prop_map(|(h, who, act, units)| Move::Says(h, who, act, units)),
+        1 => (1..9u64, 0..80u64).prop_map(|(hold, units)| Move::Splits(hold, units)),
+        2 => (0..6u64).prop_map(Move::Waits),
+    ];
+    prop::collection::vec(one, 1..50)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// C1, C2, C4: whatever buyer, shop, stranger, operators and the calendar do in whatever order: no unit is lost or
+    /// made, what was disputed is ended by nobody alone but him who may, and the books agree after each step.
+    #[test]
+    fn holds_lose_nothing_and_make_nothing(moves in moves()) {
+        let scene = scene();
+        let stranger = scene.bank.customer("Mallory", 0);
+        let mut ids = Vec::new();
+        for step in moves {
+            match step {
+                Move::Holds(amount, rule) => {
+                    let date = HoldRule::Date(scene.bank.now.get().plus_seconds(9 * DAY));
+                    let rule = if rule == 0 { date } else { HoldRule::Confirmation };
+                    let hold = with_or_without(scene.bank.hold(&scene.alice, &scene.shop, amount, rule), amount);
+                    if let BankAnswer::Held(..) = scene.asks(&hold) {
+                        ids.push(hold.request);
+                    }
+                }
+                Move::Says(hold, who, act, amount) => {
+                    let Some(hold) = ids.get(hold) else { continue };
+                    let signer = &[&scene.alice, &scene.shop, &stranger][who].owner;
+                    let act = match act {
+                        0 => Act::Confirm,
+                        1 => Act::Dispute(text("no")),
+                        2 => Act::Code(text("4711")),
+                        3 => Act::Code(text("0000")),
+                        _ => Act::Refund(units(amount)),
+                    };
+                    scene.bank.ask(scene.bank.act(signer, *hold, act));
+                }
+                Move::Splits(hold, to_buyer) => {
+                    let stopped = scene.bank.order(None, proposes(hold, to_buyer, "anna")).is_ok();
+                    prop_assert!(scene.bank.order(None, confirms(hold, to_buyer, "anna")).is_err());
+                    prop_assert_eq!(scene.bank.order(None, confirms(hold, to_buyer, "bruno")).is_ok(), stopped);
+                }
+                Move::Waits(days) => {
+                    let stopped = |scene: &Scene| {
+                        let all = scene.bank.ledger.snapshot().unwrap().holds_after(0, 999).unwrap();
+                        all.into_iter().filter(|held| held.is_open() && held.dispute.is_some()).collect::<Vec<_>>()
+                    };
+                    let before = stopped(&scene);
+                    scene.bank.later(days * DAY);
+                    prop_assert_eq!(before, stopped(&scene), "a timer that was stopped has acted");
+                }
+            }
+            let (buyer, held, shop) = scene.money();
+            prop_assert_eq!(buyer + held + shop, 500);
+        }
+    }
+}
+
+/// Every other amount is held with a code.
+fn with_or_without(hold: Hold, amount: u64) -> Hold {
+    if amount.is_multiple_of(2) && hold.rule == HoldRule::Confirmation {
+        with_code(hold, "4711")
+    } else {
+        hold
+    }
 }
 
 /// M1: whatever is changed behind the desk's back in a hold, the audit names the rule.

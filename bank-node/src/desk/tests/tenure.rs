@@ -122,13 +122,34 @@ fn rents_of_an_outage_are_caught_up_once_each() {
         if ends_it {
             street.orders(street.end(0)).unwrap();
         }
-        street.bank.turn();
-        street.bank.turn();
+        for _ in 0..5 {
+            street.bank.turn();
+            street.bank.now.set(street.bank.now.get().plus_seconds(20));
+        }
         assert_eq!(street.money(), (90_000, 0, 10_000));
         street.bank.now.set(NOON.plus_seconds(500 * DAY));
         street.bank.turn();
         assert_eq!(street.money(), (90_000, 0, 10_000), "the clock was set back");
     }
+}
+
+/// N11: what one shop catches up is not lost behind another one's date.
+#[test]
+fn two_shops_catch_up_side_by_side() {
+    let street = street(10_000);
+    let other = street.bank.member(CustomerKind::Shop, "Butcher", 10_000);
+    let first_due = NOON.day();
+    let terms = LeaseTerms { caution: units(0), rent: units(1), every: Every::Days(1), first_due };
+    let company = street.company.account;
+    street.orders(ShopOrder::Lease { shop: street.shop.account, company, terms }).unwrap();
+    let later = LeaseTerms { every: Every::Month, first_due: Day(first_due.0 + 399), ..terms };
+    street.orders(ShopOrder::Lease { shop: other.account, company, terms: later }).unwrap();
+    street.bank.now.set(NOON.plus_seconds(399 * DAY));
+    street.bank.turn();
+    street.bank.now.set(street.bank.now.get().plus_seconds(20));
+    street.bank.turn();
+    assert_eq!((street.bank.balance(&street.shop), street.bank.balance(&other)), (9_600, 9_999));
+    street.money();
 }
 
 /// N11: a lease that follows another is not paid by the first one's dates.

@@ -349,6 +349,11 @@ fn digests(scene: &Scene) -> Value {
             "roots": [{ "id": id, "units": 30, "to": key }],
             "digest": list_of_roots([(&id, units(30), &key)]),
         },
+        "hold-code": crate::shops::code(),
+        "sales-list": {
+            "list": hex::encode(protocol::wire::encode(&crate::shops::sales())),
+            "digest": protocol::wire::sales_digest(&protocol::wire::encode(&crate::shops::sales())),
+        },
         "memo": { "text": "caffè", "digest": Order::memo_digest("caffè") },
         "root-tree": {
             "roots": [Digest([17; 32]), Digest([18; 32]), Digest([19; 32])],
@@ -390,6 +395,7 @@ pub(crate) fn seeds() -> Vec<Vec<u8>> {
         "reclaim",
         "hold",
         "hold-act",
+        "sweep",
     ];
     let first_of = |(at, name): (usize, &&str)| {
         let body = all["valid"].as_array().unwrap().iter().find(|v| v["type"] == **name).unwrap();

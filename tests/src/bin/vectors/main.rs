@@ -20,8 +20,8 @@ mod post;
 #[path = "../../../../protocol/tests/all/scene.rs"]
 mod scene;
 mod seals;
-mod shops;
 mod shop;
+mod shops;
 mod signatures;
 
 use anyhow::{Context, bail};

@@ -51,6 +51,9 @@ pub(crate) fn all() -> Value {
     pay(&mut v, &scene);
     asks(&mut v, &scene);
     answers(&mut v, &scene);
+    let bytes = v.valid("SalesList", "SalesList", &crate::shops::sales());
+    v.odd_forms("SalesList", &bytes);
+    v.valid("SalesList", "SalesList", &protocol::wire::SalesList::default());
     odd(&mut v, &scene);
     let file = v.valid("ReceiptFile", "ReceiptFile", &crate::shop::file(&scene));
     v.odd_forms("ReceiptFile", &file);
@@ -257,15 +260,16 @@ fn raw(text: &str) -> Vec<u8> {
     rmp_serde::to_vec(text).unwrap()
 }
 
-/// Bytes of the valid messages whose type begins with `Bank`, or of the others; one of each name.
+/// Bytes of the valid messages with the bank, or of the others; one of each name.
 pub(crate) fn seeds(which: &str) -> Vec<Vec<u8>> {
     let all = all();
     let mut seen = std::collections::BTreeSet::new();
-    let kinds = ["Hail", "HailAnswer", "Letterhead", "PayAnswer", "BankAsk", "BankAnswer"];
+    let kinds = ["Hail", "HailAnswer", "Letterhead", "PayAnswer", "BankAsk", "BankAnswer", "SalesList"];
+    let bank = |kind: &str| kind.starts_with("Bank") || kind == "SalesList";
     let mut seeds = Vec::new();
     for entry in all["valid"].as_array().unwrap() {
         let (kind, name) = (entry["message"].as_str().unwrap(), entry["name"].as_str().unwrap());
-        if kind.starts_with("Bank") == (which == "Bank") && seen.insert((kind, name)) {
+        if bank(kind) == (which == "Bank") && seen.insert((kind, name)) {
             let at = kinds.iter().position(|k| *k == kind).unwrap() % 4;
             let bytes = hex::decode(entry["bytes"].as_str().unwrap()).unwrap();
             seeds.push([vec![u8::try_from(at).unwrap()], bytes].concat());

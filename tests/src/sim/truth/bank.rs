@@ -1,14 +1,16 @@
 //! The bank's books as the simulation keeps them: each new row is read once.
 
+use super::restored::last_signer;
 use super::{Holds, Violation, broken};
 use crate::world::Bank;
 use bank_node::ledger::books::{Fault, View};
 use bank_node::ledger::cases::Stage;
 use bank_node::ledger::{Asked, CASH, Entry, EntryKind, GUARANTEE, OUTSTANDING};
 use bank_node::store::shelf::Table;
-use protocol::id::RequestId;
+use protocol::id::{Key, RequestId};
+use protocol::note::Destination;
 use protocol::range::Range;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Redeemed intervals of a root.
 #[derive(Clone, Debug, Default)]
@@ -22,6 +24,7 @@ struct Units {
 struct Done {
     withdrawn: u64,
     deposited: u64,
+    reclaimed: u64,
     paid_in: i128,
     charged: u64,
     recovered: u64,
@@ -44,16 +47,18 @@ pub struct Judged {
 #[derive(Clone, Debug, Default)]
 pub struct BankTruth {
     entries: u64,
-    balances: HashMap<u64, i128>,
-    done: HashMap<u64, Done>,
+    balances: BTreeMap<u64, i128>,
+    done: BTreeMap<u64, Done>,
     roots: BTreeMap<u64, Units>,
     issued: i128,
     redeemed: i128,
     /// Withdrawals and deposits that the bank has done: of which account, how much.
-    moves: HashMap<RequestId, (EntryKind, u64, u64)>,
+    moves: BTreeMap<RequestId, (EntryKind, u64, u64)>,
     /// Reclaims that were filed, and from which account.
-    reclaims: HashMap<RequestId, u64>,
+    reclaims: BTreeMap<RequestId, u64>,
     open_cases: BTreeSet<u64>,
+    /// Units that were reclaimed: of which root, and the key that had them.
+    reclaimed: Vec<(u64, Range, Key)>,
     /// Judged cases.
     pub judged: BTreeMap<u64, Judged>,
     /// What happened at the bank since somebody asked.
@@ -127,10 +132,17 @@ impl BankTruth {
                     let (serial, start) = (number(key), number(key.get(8..).unwrap_or_default()));
                     for redeemed in view.redeemed_from(serial, start, 1).map_err(fault)? {
                         let shown = view.issued(serial).map_err(fault)?;
-                        let chain = shown.and_then(|issued| redeemed.note(&issued.root).holding().ok());
+                        let chain = shown.map(|issued| redeemed.note(&issued.root));
+                        let holding = chain.as_ref().and_then(|note| note.holding().ok());
                         // A reclaim redeems what nobody has shown to be handed on: parts of its chain's last range.
-                        if chain.is_none_or(|holding| !holding.range.contains(redeemed.range)) {
+                        let Some(holding) = holding.filter(|holding| holding.range.contains(redeemed.range))
+                        else {
                             return broken("redeemed-without-chain", format!("root {serial} at {start}"));
+                        };
+                        if let Destination::Reclaim(_) = holding.to
+                            && let Some(key) = chain.as_ref().and_then(last_signer)
+                        {
+                            self.reclaimed.push((serial, redeemed.range, key));
                         }
                         self.interval(serial, redeemed.range)?;
                         news.redeemed.push((serial, redeemed.range));
@@ -167,7 +179,10 @@ impl BankTruth {
                     self.done.entry(posting.debit.0).or_default().charged += units;
                     self.done.entry(posting.credit.0).or_default().recovered += units;
                 }
-                EntryKind::Reclaim => self.done.entry(posting.credit.0).or_default().deposited += units,
+                EntryKind::Reclaim => {
+                    let done = self.done.entry(posting.credit.0).or_default();
+                    (done.deposited, done.reclaimed) = (done.deposited + units, done.reclaimed + units);
+                }
                 _ => {}
             }
         }
@@ -305,6 +320,11 @@ impl BankTruth {
         self.done.get(&account).map_or((0, 0), |done| (done.withdrawn, done.deposited))
     }
 
+    /// What reclaims brought to an account.
+    pub fn reclaimed_to(&self, account: u64) -> u64 {
+        self.done.get(&account).map_or(0, |done| done.reclaimed)
+    }
+
     /// What cases took from an account, and what they brought to it.
     pub fn judged_for(&self, account: u64) -> (u64, u64) {
         self.done.get(&account).map_or((0, 0), |done| (done.charged, done.recovered))
@@ -318,6 +338,20 @@ impl BankTruth {
     /// Whether somebody is asked in a case.
     pub fn has_open_cases(&self) -> bool {
         !self.open_cases.is_empty()
+    }
+
+    /// How many of these units were reclaimed by somebody's keys.
+    pub fn reclaimed_by(
+        &self,
+        mine: impl Fn(&Key) -> bool,
+        pieces: impl Iterator<Item = (u64, Range)>,
+    ) -> u64 {
+        let reclaimed: Vec<_> = self.reclaimed.iter().filter(|(.., key)| mine(key)).collect();
+        let shared = |(serial, range): (u64, Range)| {
+            let same = reclaimed.iter().filter(move |(at, ..)| *at == serial);
+            same.filter_map(|(_, had, _)| had.intersection(range)).map(|both| both.units().get()).sum::<u64>()
+        };
+        pieces.map(shared).sum()
     }
 
     /// Whether an account's owner has filed this reclaim.

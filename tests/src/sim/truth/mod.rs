@@ -7,10 +7,12 @@
 //! |---|---|
 //! | [`bank`] | debits = credits, outstanding = roots − intervals, no unit redeemed twice |
 //! | [`people`] | wealth = paid in + accepted in − accepted out, histories, one outcome a payment |
+//! | [`restored`] | what lost machines had signed and taken |
 //! | [`units`] | no unit is free twice, what is free is owed, who signed twice when it is not so |
 
 pub mod bank;
 pub mod people;
+pub mod restored;
 pub mod units;
 
 use crate::sim::tally::Tally;
@@ -18,7 +20,7 @@ use crate::world::{Who, World};
 use bank::BankTruth;
 use people::{Accepted, PersonTruth};
 use protocol::id::{Key, RequestId};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use units::Holders;
 
 /// Something that must not be.
@@ -42,12 +44,12 @@ pub fn broken<T>(rule: &'static str, what: String) -> Result<T, Violation> {
 pub struct Truth {
     pub(super) bank: BankTruth,
     pub(super) people: Vec<PersonTruth>,
-    accepted: HashMap<[u8; 16], Accepted>,
+    accepted: BTreeMap<[u8; 16], Accepted>,
     holders: Holders,
     /// Whose note keys are whose.
-    owners: HashMap<Key, usize>,
+    owners: BTreeMap<Key, usize>,
     /// Answers of the bank that were looked at before.
-    explained: HashSet<RequestId>,
+    explained: BTreeSet<RequestId>,
     /// Units that each evil person has signed outside the rules.
     pub(super) signed_by_hand: BTreeMap<usize, u64>,
     /// Units that honest people have lost to each evil person.
@@ -63,10 +65,10 @@ impl Truth {
         let mut truth = Truth {
             bank: BankTruth::of(&world.bank)?,
             people: people.map(|who| PersonTruth::new(world.person(who), who.place() < honest)).collect(),
-            accepted: HashMap::new(),
+            accepted: BTreeMap::new(),
             holders: Holders::default(),
-            owners: HashMap::new(),
-            explained: HashSet::new(),
+            owners: BTreeMap::new(),
+            explained: BTreeSet::new(),
             signed_by_hand: BTreeMap::new(),
             lost_to: BTreeMap::new(),
             cap: world.bank.rules.guarantee_cap.get(),
@@ -160,8 +162,8 @@ impl Truth {
 
     /// Nobody honest is named an offender, nor owes more than he took back; the guarantee keeps to its cap.
     fn check_named(&self) -> Holds {
-        let mut guaranteed: HashMap<u64, u64> = HashMap::new();
-        let mut paid: HashMap<u64, u64> = HashMap::new();
+        let mut guaranteed: BTreeMap<u64, u64> = BTreeMap::new();
+        let mut paid: BTreeMap<u64, u64> = BTreeMap::new();
         for (number, case) in &self.bank.judged {
             *guaranteed.entry(case.liable).or_default() += case.guaranteed;
             *paid.entry(case.liable).or_default() += case.from_liable;
@@ -174,11 +176,20 @@ impl Truth {
             return broken("guarantee-cap", format!("{units} paid for account {account}"));
         }
         for (account, paid) in paid {
-            if let Some(person) = self.person_of(account).filter(|person| person.honest)
-                && paid > person.took_back()
-            {
-                let most = person.took_back();
+            let Some(person) = self.person_of(account) else { continue };
+            let most = self.took_back(person);
+            if person.honest && paid > most {
                 return broken("owes-too-much", format!("account {account} paid {paid}, took back {most}"));
+            }
+            if person.careless {
+                let place = self.place_of(&person.key).unwrap_or(usize::MAX);
+                let signed = self.signed_by_hand.get(&place).copied().unwrap_or_default();
+                let (_, deposited) = self.bank.moved(account);
+                if paid > signed + most + deposited {
+                    let what =
+                        format!("careless account {account} paid {paid}, may have signed {signed} twice");
+                    return broken("owes-too-much", what);
+                }
             }
         }
         Ok(())

@@ -1,15 +1,17 @@
 //! People's wealth as the simulation keeps it: from the lines of their histories, and who has accepted what.
 
+use super::restored::Moves;
 use super::{Holds, Truth, broken};
 use crate::sim::tally::Tally;
 use crate::world::{Person, Who, World};
 use bank_node::ledger::EntryKind;
 use daemon::store::{Page, Store};
+use daemon::wallet::change::{Event, Happening};
 use daemon::wallet::history::{Entry, Movement};
 use daemon::wallet::paying::{PaymentOutcome, State};
 use protocol::id::{Key, PaymentId, RequestId};
 use protocol::range::Range;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// A payment that a payee has accepted.
 #[derive(Clone, Copy, Debug)]
@@ -21,10 +23,10 @@ pub struct Accepted {
 
 /// A payment that has left a reserve and has no outcome that the simulation knows.
 #[derive(Clone, Copy, Debug)]
-struct Sent {
-    units: u64,
-    returned: u64,
-    payee: Key,
+pub(super) struct Sent {
+    pub(super) units: u64,
+    pub(super) returned: u64,
+    pub(super) payee: Key,
 }
 
 /// Somebody's wealth.
@@ -46,28 +48,25 @@ pub struct PersonTruth {
     /// What the bank has shown him to be lost to somebody evil.
     pub(super) may_lose: u64,
     lines: u64,
-    sent: HashMap<[u8; 16], Sent>,
-    closed: HashMap<[u8; 16], u64>,
+    events: u64,
+    pub(super) sent: BTreeMap<[u8; 16], Sent>,
+    pub(super) closed: BTreeMap<[u8; 16], u64>,
     withdrawn: u64,
     deposited: u64,
     accepted_in: u64,
-    accepted_out: u64,
-    out_to_evil: u64,
+    pub(super) accepted_out: u64,
+    pub(super) out_to_evil: u64,
     /// Payments of his that honest payees have accepted: for ever, whatever his machine remembers.
-    accepted: HashMap<[u8; 16], u64>,
+    pub(super) accepted: BTreeMap<[u8; 16], u64>,
     /// What he took back or reclaimed, by payment.
-    back: HashMap<[u8; 16], u64>,
-    /// What he took back or reclaimed in all: nobody can charge him for more.
+    pub(super) back: BTreeMap<[u8; 16], u64>,
+    /// What he took back of what was refused, or reclaimed and found to be lost.
     took_back: u64,
-    /// Payments that came in and that a restored machine knows nothing of.
-    missing: HashMap<[u8; 16], u64>,
-    /// Units that somebody has accepted from his lost machine and that the new one does not know to be gone.
-    forgotten: u64,
-    /// Units that his lost machine sent to somebody evil: nobody says what became of them.
-    perhaps: u64,
+    /// What his machines have signed away and taken, and what the present one does not know of it.
+    pub(super) moves: Moves,
     /// How often his machine was restored.
     pub(super) restored: u64,
-    rereading: bool,
+    pub(super) rereading: bool,
     /// What he had when he ceased to be careful: his own, like what was paid in.
     pub(super) own: i128,
     /// Units he lost to evil payers.
@@ -87,15 +86,20 @@ impl PersonTruth {
         self.out_to_evil
     }
 
-    /// Units he took back or reclaimed.
-    pub fn took_back(&self) -> u64 {
-        self.took_back
+    /// Units that came in and of which his present machine knows nothing.
+    fn missing(&self) -> u64 {
+        self.moves.missing.values().sum()
     }
 
     /// Payments without an outcome.
     pub fn is_waiting(&self) -> bool {
         !self.sent.is_empty()
     }
+}
+
+fn count_forks(events: &[Event]) -> u64 {
+    let forks = events.iter().filter(|event| matches!(event.what, Happening::Forked { .. }));
+    u64::try_from(forks.count()).unwrap_or(u64::MAX)
 }
 
 impl Truth {
@@ -107,6 +111,11 @@ impl Truth {
         let head = person.wallet().history().seq;
         if seen.careless {
             return Ok(());
+        }
+        let after = std::mem::replace(&mut seen.events, person.wallet().newest_event());
+        if let Some(newer) = seen.events.checked_sub(after).and_then(|newer| usize::try_from(newer).ok()) {
+            let told = person.store().ok().and_then(|store| store.events(after, newer).ok());
+            tally.add("fork-seen", count_forks(&told.unwrap_or_default()));
         }
         let Some(new) = head.checked_sub(seen.lines) else {
             return broken("history", format!("{}'s history went back to line {head}", person.name));
@@ -120,7 +129,7 @@ impl Truth {
             return broken("history", format!("{}'s history can't be read", person.name));
         };
         lines.reverse();
-        for line in &lines {
+        for (at, line) in lines.iter().enumerate() {
             tally.count(match line.movement {
                 Movement::Withdrawal => "withdrawn",
                 Movement::Deposit => "deposited",
@@ -134,14 +143,21 @@ impl Truth {
                 Movement::Passed => "passed",
                 Movement::Held => "held",
             });
-            self.read_line(world, who, line)?;
+            let after = lines.get(at + 1..).unwrap_or_default();
+            self.read_line(world, who, line, after)?;
         }
         Ok(())
     }
 
-    fn read_line(&mut self, world: &World, who: Who, line: &Entry) -> Holds {
+    fn read_line(&mut self, world: &World, who: Who, line: &Entry, after: &[Entry]) -> Holds {
         let units = line.units.get();
         let to_evil = self.place_of(&line.party).is_some_and(|place| !self.is_honest(place));
+        if line.movement == Movement::Sent {
+            self.signs_away(world, who, line);
+        }
+        let lost_above = after.iter().any(|next| next.movement == Movement::Lost && next.units >= line.units);
+        let payee = self.place_of(&line.party).and_then(|place| self.people.get(place));
+        let payee_forgot = payee.is_some_and(|payee| payee.moves.missing.contains_key(&line.id));
         let Some(person) = self.people.get_mut(who.place()) else { return Ok(()) };
         let name = &world.person(who).name;
         match line.movement {
@@ -153,9 +169,7 @@ impl Truth {
                 let done = self.bank.done(&RequestId(line.id));
                 let reclaimed =
                     kind == EntryKind::Deposit && self.bank.is_reclaim(&RequestId(line.id), person.account);
-                if reclaimed {
-                    person.took_back += units;
-                } else if done != Some((kind, person.account, units)) {
+                if !reclaimed && done != Some((kind, person.account, units)) {
                     let what = format!("{name} has {} {units}, the bank {done:?}", line.movement.word());
                     return broken("moved-at-bank", what);
                 }
@@ -185,6 +199,18 @@ impl Truth {
                 }
                 Some(_) => return broken("returned-too-much", format!("{name}, {}", PaymentId(line.id))),
                 None if !person.honest => {}
+                // Reclaimed, and lost above his key: his payee has lost them as well, and only one of them claims. Or the
+                // payee's machine is lost with the receipt in it, and the new one has said no: it never was.
+                None if person.closed.get(&line.id).is_some_and(|kept| units <= *kept)
+                    && (lost_above || payee_forgot) =>
+                {
+                    person.accepted_out -= units;
+                    person.took_back += units;
+                    *person.back.entry(line.id).or_default() += units;
+                    if let Some(kept) = person.closed.get_mut(&line.id) {
+                        *kept -= units;
+                    }
+                }
                 None => {
                     let what = format!("{} came back to {name}: {line:?}", PaymentId(line.id));
                     return broken("accepted-and-returned", what);
@@ -192,7 +218,6 @@ impl Truth {
             },
             Movement::Reclaimed => {
                 person.deposited += units;
-                person.took_back += units;
                 *person.back.entry(line.id).or_default() += units;
                 if to_evil {
                     person.out_to_evil = person.out_to_evil.saturating_sub(units);
@@ -227,10 +252,11 @@ impl Truth {
         if let Some(person) = self.people.get_mut(place) {
             person.accepted_in += units;
             // A restored machine is paid once more what the lost one had taken.
-            if person.missing.remove(&line.id).is_some() || person.rereading {
+            if person.moves.missing.remove(&line.id).is_some() || person.rereading {
                 return Ok(());
             }
         }
+        self.takes(world, who, line);
         let Some(payer) = payer else { return broken("stranger", format!("{name} was paid by nobody")) };
         if !self.is_honest(place) {
             return Ok(());
@@ -255,7 +281,7 @@ impl Truth {
             None if back > 0 => Ok(()),
             // His machine was lost with the payment in it.
             None if payer.restored > 0 && !payer.closed.contains_key(&id) => {
-                payer.forgotten += units;
+                payer.moves.forgets(id, units, line.party);
                 Ok(())
             }
             other => {
@@ -267,13 +293,13 @@ impl Truth {
 
     /// Somebody goes on with an older copy of his disk: what he signs twice from now on is counted apart.
     pub(in crate::sim) fn careless(&mut self, world: &World, who: Who) {
-        let Some(seen) = self.people.get_mut(who.place()).filter(|seen| seen.honest) else { return };
-        let holdings = world.person(who).wallet().holdings();
-        let reserve = holdings.confirmed.get() + holdings.unconfirmed.get() + holdings.at_bank.get();
-        let rest = holdings.fenced.get() + holdings.in_doubt.get();
-        let has = self.bank.balance(seen.account) + i128::from(reserve + rest);
-        (seen.honest, seen.careless) = (false, true);
-        seen.own = has - self.bank.paid_in(seen.account);
+        let Some(seen) = self.people.get(who.place()).filter(|seen| seen.honest) else { return };
+        let (has, _) = self.has_and_due(world, who, seen);
+        // What evil people have of him already stays with them.
+        let gone = seen.out_to_evil + self.bank.judged_for(seen.account).0 + seen.missing();
+        let own = has - self.bank.paid_in(seen.account) + i128::from(gone);
+        let Some(seen) = self.people.get_mut(who.place()) else { return };
+        (seen.honest, seen.careless, seen.own) = (false, true, own);
         let (key, free) = (seen.key, std::mem::take(&mut seen.free));
         for (serial, range) in free {
             self.holders.forget(serial, range, who.place());
@@ -282,52 +308,6 @@ impl Truth {
             let to_him = other.sent.values().filter(|sent| sent.payee == key);
             other.out_to_evil += to_him.map(|sent| sent.units - sent.returned).sum::<u64>();
         }
-    }
-
-    /// Somebody's machine was restored: what it remembers is read anew, and compared with what others have seen.
-    pub(in crate::sim) fn restored(&mut self, world: &World, who: Who) -> Holds {
-        let Some(before) = self.people.get(who.place()).cloned() else { return Ok(()) };
-        if !before.honest {
-            return Ok(());
-        }
-        let fresh = PersonTruth {
-            accepted: before.accepted.clone(),
-            restored: before.restored + 1,
-            rereading: true,
-            may_lose: before.may_lose,
-            perhaps: before.perhaps,
-            notes: 0,
-            free: before.free.clone(),
-            ..PersonTruth::new(world.person(who), before.honest)
-        };
-        if let Some(person) = self.people.get_mut(who.place()) {
-            *person = fresh;
-        }
-        self.read_history(world, who, &mut Tally::default())?;
-        let evil = |payee: &Key| self.place_of(payee).is_none_or(|place| !self.is_honest(place));
-        let perhaps: u64 = before.sent.values().filter(|sent| evil(&sent.payee)).map(|sent| sent.units).sum();
-        let received = self.accepted_by(who.place());
-        let Some(person) = self.people.get_mut(who.place()) else { return Ok(()) };
-        person.rereading = false;
-        person.perhaps += perhaps + before.out_to_evil;
-        for (id, units) in person.accepted.clone() {
-            match person.sent.remove(&id) {
-                Some(sent) => {
-                    person.accepted_out += units - sent.returned;
-                    person.closed.insert(id, units - sent.returned);
-                }
-                None if person.back.contains_key(&id) || person.closed.contains_key(&id) => {}
-                None => person.forgotten += units,
-            }
-        }
-        let known = world.person(who).store().ok();
-        for (id, payer, units) in received {
-            let there = known.and_then(|store| store.incoming(&payer, &PaymentId(id)).ok().flatten());
-            if there.is_none() {
-                person.missing.insert(id, units);
-            }
-        }
-        Ok(())
     }
 
     /// After somebody's wallet changed.
@@ -396,11 +376,9 @@ impl Truth {
         Ok(())
     }
 
-    /// Reserve, in doubt and account are what was paid in, and accepted in less accepted out.
-    pub(super) fn check_wealth(&self, world: &World, who: Who) -> Holds {
-        let Some(seen) = self.people.get(who.place()).filter(|seen| seen.honest) else { return Ok(()) };
-        let person = world.person(who);
-        let holdings = person.wallet().holdings();
+    /// What somebody has, known or unheard of, and what was paid in and accepted in less accepted out.
+    pub(super) fn has_and_due(&self, world: &World, who: Who, seen: &PersonTruth) -> (i128, i128) {
+        let holdings = world.person(who).wallet().holdings();
         let reserve = holdings.confirmed.get()
             + holdings.unconfirmed.get()
             + holdings.at_bank.get()
@@ -414,15 +392,15 @@ impl Truth {
         let paid = i128::from(seen.accepted_in) - i128::from(seen.accepted_out + seen.lost);
         let (charged, recovered) = self.bank.judged_for(seen.account);
         let cases = i128::from(recovered) - i128::from(charged);
-        // A restored machine believes to have what the lost one had paid, and knows nothing of what it had received.
-        let (forgotten, missing) =
-            (i128::from(seen.forgotten), i128::from(seen.missing.values().sum::<u64>()));
-        let due = self.bank.paid_in(seen.account) + paid + cases + missing - forgotten;
-        if has > due + forgotten || has < due - i128::from(seen.perhaps) - missing {
-            let name = &person.name;
-            let what = format!(
-                "{name} has {has} (reserve {reserve}, in doubt {in_doubt}, unheard {unheard}), due is {due}: {seen:?}"
-            );
+        (has, self.bank.paid_in(seen.account) + paid + cases)
+    }
+
+    /// He has what is due; a restored machine believes to have what the lost one had paid, until it knows.
+    pub(super) fn check_wealth(&self, world: &World, who: Who) -> Holds {
+        let Some(seen) = self.people.get(who.place()).filter(|seen| seen.honest) else { return Ok(()) };
+        let (has, due) = self.has_and_due(world, who, seen);
+        if has > due || has < due - i128::from(self.forgotten(seen)) {
+            let what = format!("{} has {has}, due is {due}: {seen:?}", world.person(who).name);
             return broken("wealth", what);
         }
         Ok(())
@@ -430,23 +408,13 @@ impl Truth {
 
     /// When all is settled: nobody waits, nobody has anything that the other side does not know.
     pub fn check_settled(&self, world: &World, tally: &mut Tally) -> Holds {
-        let mut lost_with_machines = 0;
         for who in world.everybody() {
             let Some(seen) = self.people.get(who.place()).filter(|seen| seen.honest) else { continue };
             let person = world.person(who);
             if person.off {
                 continue;
             }
-            let by_honest = |id: &&[u8; 16]| {
-                let payer = self.accepted.get(*id).and_then(|accepted| self.place_of(&accepted.payer));
-                // If both machines were lost before the vaults had it, nobody knows of the payment: it never was.
-                let knows = |payer: usize| world.payment(Who::at(payer), &PaymentId(**id)).ok().flatten();
-                payer.is_some_and(|payer| self.is_honest(payer) && knows(payer).is_some())
-            };
-            // What a machine had taken and lost before the vault had it, and what its payer could show again too late
-            // only (request or note expired in the meantime): nobody else has it. Counted apart, not hidden.
-            let lost = seen.missing.iter().filter(|(id, _)| by_honest(id)).map(|(_, units)| units);
-            lost_with_machines += lost.sum::<u64>();
+            self.check_missing(world, who, tally)?;
             let waiting = person.wallet().open_payments().count() + person.wallet().open_bank_ops().count();
             if waiting > 0 || seen.is_waiting() {
                 let open = world.open_things();
@@ -456,8 +424,8 @@ impl Truth {
             if (withdrawn, deposited) != (seen.withdrawn, seen.deposited) {
                 return broken("not-settled", format!("{} has not heard from the bank", person.name));
             }
+            self.check_restored(world, who, tally)?;
         }
-        tally.add("lost-with-machine", lost_with_machines);
         Ok(())
     }
 
@@ -483,7 +451,19 @@ impl Truth {
         if honest + there + guarantee + self.bank.outstanding() != self.bank.cash() {
             return broken("cash-in", "accounts and notes are not what was paid in".to_owned());
         }
+        // Where everybody keeps the rules nobody else can have them: units that nobody has are lost.
+        let missing = self.people.iter().map(PersonTruth::missing).sum::<u64>();
+        let left = self.bank.outstanding();
+        if self.people.iter().all(|seen| seen.honest) && left > i128::from(missing) {
+            let what = format!("{left} units are in nobody's hands, {missing} were lost with two machines");
+            return broken("nobodys-units", what);
+        }
         Ok(())
+    }
+
+    /// What somebody took back or reclaimed in all: nobody can charge him for more.
+    pub(super) fn took_back(&self, person: &PersonTruth) -> u64 {
+        person.took_back + self.bank.reclaimed_to(person.account)
     }
 
     /// Units that honest people lost to evil ones.
@@ -491,7 +471,7 @@ impl Truth {
         let honest = self.people.iter().filter(|person| person.honest);
         let uncovered = |person: &PersonTruth| {
             let (charged, recovered) = self.bank.judged_for(person.account);
-            (person.lost + charged.saturating_sub(person.took_back)).saturating_sub(recovered)
+            (person.lost + charged.saturating_sub(self.took_back(person))).saturating_sub(recovered)
         };
         honest.map(uncovered).sum()
     }

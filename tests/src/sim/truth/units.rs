@@ -8,11 +8,11 @@ use protocol::id::{Key, RequestId};
 use protocol::note::{Destination, Note, NoteTable};
 use protocol::range::{Range, RangeSet};
 use protocol::wire::{BankAnswer, Item, ReclaimFate};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Who believes which units to be his.
 #[derive(Default)]
-pub struct Holders(HashMap<u64, Vec<(Range, usize)>>);
+pub struct Holders(BTreeMap<u64, Vec<(Range, usize)>>);
 
 impl Holders {
     /// He is not asked any more.
@@ -211,13 +211,13 @@ impl Truth {
             return Ok(());
         }
         let Some(op) = wallet.open_bank_op(id) else { return Ok(()) };
-        let mut found: HashMap<usize, u64> = HashMap::new();
+        let mut found: BTreeMap<usize, u64> = BTreeMap::new();
         let mut to_reclaim = 0;
         for (at, winners) in &faults {
             let at = *at;
             let Some(piece) = op.uses.get(at) else { continue };
             let Some(own) = wallet.note(piece.note) else { continue };
-            let mut units: HashMap<usize, RangeSet> = HashMap::new();
+            let mut units: BTreeMap<usize, RangeSet> = BTreeMap::new();
             let mut owed = RangeSet::default();
             for winner in winners.clone().unpack().unwrap_or_default() {
                 let shared = winner.holding().ok().and_then(|held| held.range.intersection(piece.range));

@@ -1,0 +1,136 @@
+//! What is given back, and what goes back by itself.
+
+use super::*;
+
+/// N7: paid after it was taken back, after it had ended, and a second time: all of it is sent back, once, with a note.
+#[test]
+fn what_comes_for_nothing_goes_back() {
+    for (why, state) in [
+        (Why::Cancelled, SaleState::Cancelled),
+        (Why::Expired, SaleState::Expired),
+        (Why::Twice, SaleState::Paid),
+    ] {
+        let mut scene = Scene::new();
+        let sale = scene.sells("one", 40);
+        let request = sale.request.unwrap();
+        match why {
+            Why::Cancelled => {
+                let decision = scene.shop.cancel_sale(&sale.id, &boss(), scene.now).unwrap();
+                scene.decide(decision);
+            }
+            Why::Expired => {
+                scene.now = scene.now.plus_seconds(901);
+                scene.carries_on().unwrap();
+            }
+            _ => scene.wallet.receives(2, 2, 40, request),
+        }
+        scene.settles();
+        assert_eq!(scene.sale(&sale.id).state, state);
+        scene.wallet.locked = true;
+        scene.wallet.receives(1, 1, 40, request);
+        scene.settles();
+        let owed = scene.shop.owed(scene.now);
+        assert_eq!((owed.len(), owed[0].why, owed[0].to, owed[0].units), (1, why, Key([1; 32]), units(40)));
+        assert_eq!((owed[0].held.as_str(), owed[0].reason.starts_with("sent back")), ("locked", true));
+        scene.wallet.locked = false;
+        scene.settles();
+        assert_eq!(scene.wallet.payments.len(), 1);
+        // It comes to nothing once, and is tried again under another name; not at once.
+        scene.wallet.comes_to_nothing(owed[0].payment, 40);
+        scene.settles();
+        assert_eq!(scene.wallet.payments.len(), 1);
+        scene.now = scene.now.plus_seconds(61);
+        scene.settles();
+        assert_eq!(scene.wallet.payments.len(), 2);
+        let second = scene.wallet.payments[1];
+        scene.wallet.done(second);
+        scene.settles();
+        assert_eq!(scene.refund(&owed[0].id).state, RefundState::Done);
+        assert_eq!(scene.shop.open_refunds().count(), 0);
+        let period = scene.shop.period();
+        assert_eq!((period.sent_back, period.other_in), (units(40), units(40)), "{why:?}");
+        scene.is_sound();
+    }
+}
+
+/// Never above what was paid, by one refund or by many; the same key gives back once; another call under it is refused.
+#[test]
+fn refunds_stay_within_what_was_paid() {
+    let mut scene = Scene::new();
+    let sale = scene.sells("one", 40);
+    let unpaid = scene.tries_to_refund(&sale, "too early", Some(1), &boss());
+    assert!(matches!(unpaid, Err(Refusal::State { state: "asked", .. })));
+    scene.wallet.receives(1, 1, 40, sale.request.unwrap());
+    scene.settles();
+    assert_eq!(
+        scene.tries_to_refund(&sale, "a", Some(41), &boss()),
+        Err(Refusal::OverPaid { left: units(40), asked: units(41) })
+    );
+    assert_eq!(
+        scene.tries_to_refund(&sale, "a", Some(0), &boss()),
+        Err(Refusal::OverPaid { left: units(40), asked: units(0) })
+    );
+    let first = scene.tries_to_refund(&sale, "a", Some(30), &boss()).unwrap();
+    assert_eq!(
+        scene.tries_to_refund(&sale, "b", Some(11), &boss()),
+        Err(Refusal::OverPaid { left: units(10), asked: units(11) })
+    );
+    assert_eq!(scene.tries_to_refund(&sale, "a", Some(30), &boss()).unwrap().id, first.id);
+    assert_eq!(scene.tries_to_refund(&sale, "a", Some(31), &boss()), Err(Refusal::KeyReused));
+    scene.settles();
+    assert_eq!(scene.wallet.payments.len(), 1);
+    // It comes to nothing: tried again, each time as a payment of its own; after a day what was promised is free again.
+    let mut tries = 0;
+    while scene.refund(&first.id).state != RefundState::Failed {
+        scene.now = scene.now.plus_seconds(3600);
+        scene.settles();
+        let payment = *scene.wallet.payments.last().unwrap();
+        tries += 1;
+        assert_eq!(scene.wallet.payments.len(), tries);
+        assert_eq!(scene.sale(&sale.id).refunded, units(30));
+        scene.wallet.comes_to_nothing(payment, 30);
+        scene.hears().unwrap();
+    }
+    assert_eq!(tries, 36);
+    assert_eq!(scene.refund(&first.id).state, RefundState::Failed);
+    assert_eq!(scene.sale(&sale.id).refunded, Units::ZERO);
+    let all = scene.tries_to_refund(&sale, "c", None, &boss()).unwrap();
+    assert_eq!(all.units, units(40));
+    scene.settles();
+    scene.wallet.done(all.payment);
+    scene.settles();
+    let note = scene.refund(&all.id).note.unwrap();
+    let receipt = scene.sale(&sale.id).paid.unwrap().receipt;
+    assert_eq!((note.unverified().sale, note.unverified().units), (receipt.digest(), units(40)));
+    assert!(matches!(scene.tries_to_refund(&sale, "d", None, &boss()), Err(Refusal::OverPaid { .. })));
+    assert_eq!(scene.shop.period().refunded().unwrap(), units(40));
+    scene.is_sound();
+}
+
+/// A locked till owes, a wallet that says no for good ends it; both are said.
+#[test]
+fn a_refund_that_cannot_go_out_waits_or_ends() {
+    let mut scene = Scene::new();
+    let sale = scene.sells("one", 40);
+    scene.wallet.receives(1, 1, 40, sale.request.unwrap());
+    scene.settles();
+    scene.wallet.locked = true;
+    let refund = scene.tries_to_refund(&sale, "a", Some(5), &boss()).unwrap();
+    scene.settles();
+    let commits = scene.commits;
+    scene.carries_on().unwrap();
+    assert_eq!(scene.refund(&refund.id).held, "locked");
+    assert_eq!(scene.store.events(0, 1000).unwrap().len(), {
+        scene.carries_on().unwrap();
+        scene.store.events(0, 1000).unwrap().len()
+    });
+    assert!(scene.commits > commits);
+    scene.starts_again();
+    let stored = scene.store.sale(&sale.id).unwrap();
+    let decision =
+        scene.shop.refund_is_held(&refund.id, Held::ForGood("over the cap".to_owned()), stored, scene.now);
+    scene.decide(decision);
+    assert_eq!(scene.refund(&refund.id).state, RefundState::Failed);
+    assert_eq!((scene.sale(&sale.id).refunded, scene.sale(&sale.id).refunds), (Units::ZERO, 0));
+    scene.is_sound();
+}

@@ -1,0 +1,165 @@
+//! Sales: paid once, wherever the shop dies; what the wallet tells is heard once.
+
+use super::*;
+
+/// N7: a sale from the cart to the receipt document.
+#[test]
+fn a_sale_is_paid_once() {
+    let mut scene = Scene::new();
+    let sale = scene.sells("one", 40);
+    scene.wallet.receives(1, 1, 40, sale.request.unwrap());
+    scene.settles();
+    let paid = scene.sale(&sale.id);
+    let proof = paid.paid.clone().unwrap();
+    assert_eq!((paid.state, proof.number, proof.payer), (SaleState::Paid, 1, Key([1; 32])));
+    assert_eq!(proof.receipt.check_by(&node().key()), Ok(()));
+    assert_eq!((proof.receipt.unverified().total, proof.confirmed), (units(40), false));
+    scene.wallet.events.push(Told::Confirmed { payment: 1 });
+    scene.settles();
+    assert!(scene.sale(&sale.id).paid.unwrap().confirmed);
+    assert_eq!(scene.shop.open_sales().count(), 0);
+    scene.is_sound();
+}
+
+/// B7: dies at every commit, before it and after it, and is started again: whatever was on its way happens once.
+#[test]
+fn a_crash_anywhere_is_boring() {
+    // The same calls with the same keys, as a caller repeats them who had no answer.
+    fn life(scene: &mut Scene) -> Result<(), Crash> {
+        scene.hears()?;
+        let sale = scene.tries_to_sell("one", 40)?;
+        if !scene.wallet.lines.contains(&(Line::Received, 40)) {
+            scene.wallet.receives(1, 1, 40, sale.request.unwrap());
+        }
+        scene.hears()?;
+        let id = name_of("shop-refund", None, "back");
+        let new = NewRefund { id, call: Digest([3; 32]), units: Some(units(15)), reason: String::new() };
+        let (sale, earlier) = (scene.sale(&sale.id), scene.store.refund(&id).unwrap());
+        let decision = scene.shop.refund(new, sale, earlier, &boss(), scene.now).unwrap();
+        scene.commit(decision)?;
+        scene.carries_on()?;
+        scene.hears()?;
+        let payment = scene.refund(&id).payment;
+        if scene.refund(&id).state == RefundState::Paying {
+            scene.wallet.done(payment);
+        }
+        scene.hears()
+    }
+    let mut whole = Scene::new();
+    life(&mut whole).unwrap();
+    let commits = whole.commits;
+    assert!(commits > 8, "{commits}");
+    for at in 1..=commits {
+        for on_disk in [false, true] {
+            let mut scene = Scene::new();
+            scene.dies_at = Some((at, on_disk));
+            assert!(life(&mut scene).is_err(), "it dies at {at}");
+            scene.starts_again();
+            life(&mut scene).unwrap();
+            let sale = scene.sale(&name_of("shop-sale", None, "one"));
+            let refund = scene.refund(&name_of("shop-refund", None, "back"));
+            assert_eq!(
+                (sale.state, sale.refunded, sale.refunds),
+                (SaleState::Paid, units(15), 1),
+                "{at} {on_disk}"
+            );
+            assert_eq!(sale.paid.unwrap().number, 1);
+            assert_eq!((refund.state, scene.wallet.payments.len()), (RefundState::Done, 1), "{at} {on_disk}");
+            assert_eq!(scene.wallet.reserve, 25);
+            scene.is_sound();
+        }
+    }
+}
+
+/// The wallet's events are shown twice, and out of their place: each counts once.
+#[test]
+fn what_was_heard_is_not_heard_again() {
+    let mut scene = Scene::new();
+    let sale = scene.sells("one", 40);
+    scene.wallet.receives(1, 1, 40, sale.request.unwrap());
+    scene.hears().unwrap();
+    for from in [Cursor::default(), Cursor { event: 1, line: 0 }] {
+        let decision = scene.shop.hear(scene.page(from), &node(), scene.now).unwrap();
+        scene.decide(decision);
+    }
+    assert_eq!(scene.shop.period().received().unwrap(), units(40));
+    let mut ahead = scene.page(Cursor::default());
+    ahead.events[0].seq = 5;
+    let decision = scene.shop.hear(ahead, &node(), scene.now).unwrap();
+    scene.decide(decision);
+    assert_eq!(scene.shop.cursor(), Some(Cursor { event: 1, line: 1 }));
+    scene.is_sound();
+}
+
+/// Money for no sale at all is booked as such, and kept.
+#[test]
+fn a_present_is_no_sale() {
+    let mut scene = Scene::new();
+    scene.hears().unwrap();
+    scene.wallet.receives(1, 1, 7, RequestId([77; 16]));
+    scene.wallet.withdraws(100);
+    scene.settles();
+    let period = scene.shop.period();
+    assert_eq!(
+        (period.other_in, period.withdrawn, period.received().unwrap()),
+        (units(7), units(100), units(0))
+    );
+    scene.is_sound();
+}
+
+/// A till that the settings do not name, the same key with another cart, a cart whose request is out.
+#[test]
+fn a_sale_that_cannot_be_opened_is_not() {
+    let mut scene = Scene::new();
+    let new = NewSale { till: Some("9".to_owned()), ..scene.new_sale("a", 4, None) };
+    assert!(matches!(scene.shop.open_a_sale(new, None, &boss(), NOON), Err(Refusal::NoTill(_))));
+    let new = scene.new_sale("a", 4, Some(10));
+    assert!(matches!(scene.shop.open_a_sale(new, None, &boss(), NOON), Err(Refusal::Value(_))));
+    let sale = scene.sells("a", 4);
+    let other = scene.new_sale("a", 5, None);
+    assert!(matches!(
+        scene.shop.open_a_sale(other, Some(sale.clone()), &boss(), NOON),
+        Err(Refusal::KeyReused)
+    ));
+    assert!(matches!(scene.shop.change_sale(&sale.id, &[], &boss(), NOON), Err(Refusal::State { .. })));
+    assert!(matches!(
+        scene.shop.change_sale(&RequestId([0; 16]), &[], &boss(), NOON),
+        Err(Refusal::NotFound(_))
+    ));
+    // Asked by the wallet after it was taken back: nobody has seen the request, and it stays so.
+    let cart = NewSale { ask: true, ..scene.new_sale("b", 4, None) };
+    let decision = scene.shop.open_a_sale(cart, None, &boss(), NOON).unwrap();
+    let asking = scene.decide(decision);
+    let decision = scene.shop.cancel_sale(&asking.id, &boss(), NOON).unwrap();
+    scene.decide(decision);
+    let decision = scene.shop.asked(&asking.id, RequestId([9; 16]), NOON, NOON);
+    scene.decide(decision);
+    assert_eq!(scene.sale(&asking.id).state, SaleState::Cancelled);
+}
+
+/// The store holds what was decided: loaded again, the shop is the same.
+#[test]
+fn what_is_loaded_is_what_was_left() {
+    let mut scene = Scene::new();
+    let decision = scene.shop.import(three_items(), false, &boss(), NOON).unwrap();
+    scene.decide(decision);
+    cashier(&mut scene, Some(5), None);
+    let settings =
+        Settings { tills: vec!["a".into(), "b".into()], closes_minutes: 180, ..Settings::default() };
+    let decision = scene.shop.set(settings, &boss(), NOON).unwrap();
+    scene.decide(decision);
+    let (open, paid) = (scene.sells("one", 4), scene.sells("two", 5));
+    scene.wallet.receives(1, 1, 5, paid.request.unwrap());
+    scene.settles();
+    let before = format!("{:?}", scene.shop);
+    scene.starts_again();
+    assert_eq!(format!("{:?}", scene.shop), before);
+    assert_eq!(scene.shop.open_sale(&open.id), Some(&open));
+    assert_eq!(scene.store.sale_of_number(1).unwrap().unwrap().id, paid.id);
+    let page: Vec<RequestId> =
+        scene.store.sales(None, 10).unwrap().into_iter().map(|(_, sale)| sale.id).collect();
+    assert_eq!(page.len(), 2);
+    let change = Change::Cursor(Cursor { event: 9, line: 9 });
+    scene.shop.apply(&change);
+    assert_eq!(scene.shop.cursor(), Some(Cursor { event: 9, line: 9 }));
+}
