@@ -361,9 +361,11 @@ fn line(store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
         Movement::Lost => Moved::Lost,
         Movement::Passed => Moved::Passed,
         // Received is told by its event; the others are between the bank and the account.
-        Movement::Received | Movement::Reclaimed | Movement::Recovered | Movement::Charged | Movement::Held => {
-            Moved::Elsewhere
-        }
+        Movement::Received
+        | Movement::Reclaimed
+        | Movement::Recovered
+        | Movement::Charged
+        | Movement::Held => Moved::Elsewhere,
     };
     Ok(HeardLine { seq: entry.seq, moved, units: entry.units })
 }

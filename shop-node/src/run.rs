@@ -50,12 +50,8 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     let staff = shop.staff().cloned().collect();
     let (room, thread) = room::open(shop, store).map_err(|error| ShopError::Room(error.to_string()))?;
     let hands = Arc::new(Hands::new(room.clone(), workstation.engine.clone(), workstation.net.clone()));
-    let orders = Arc::new(Orders::new(
-        room.clone(),
-        workstation.engine.clone(),
-        workstation.link.clone(),
-        order_json,
-    ));
+    let orders =
+        Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone(), order_json));
     let working = tokio::spawn(hands.clone().run());
     let ordering = tokio::spawn(orders.clone().run());
     let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));
@@ -88,7 +84,12 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     }
 }
 
-fn house(workstation: &Workstation, room: &Room, (hands, orders): (Arc<Hands>, Arc<Orders>), gate: Arc<StaffGate>) -> run::House {
+fn house(
+    workstation: &Workstation,
+    room: &Room,
+    (hands, orders): (Arc<Hands>, Arc<Orders>),
+    gate: Arc<StaffGate>,
+) -> run::House {
     let desk = Desk {
         room: room.clone(),
         hands,

@@ -415,7 +415,11 @@ impl Workstation for Desk {
         self.begin_payment(caller, asked).await
     }
 
-    async fn shop_catalogue(&self, _: &Caller, asked: api::CatalogueQuery) -> Result<api::Catalogue, RpcError> {
+    async fn shop_catalogue(
+        &self,
+        _: &Caller,
+        asked: api::CatalogueQuery,
+    ) -> Result<api::Catalogue, RpcError> {
         self.catalogue(asked).await
     }
 

@@ -5,8 +5,8 @@
 //! same key with the same parameters gets the same answer for ever, with others `key_reused`.
 
 pub use super::orders::{
-    ByOrder, ItemContent, Order, OrderCode, OrderDispute, OrderNote, OrderQuery, OrderRefund, OrderSaid, OrderSettingsView,
-    Orders,
+    ByOrder, ItemContent, Order, OrderCode, OrderDispute, OrderNote, OrderQuery, OrderRefund, OrderSaid,
+    OrderSettingsView, Orders,
 };
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};

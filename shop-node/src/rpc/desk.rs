@@ -470,11 +470,19 @@ impl Till for Desk {
         self.try_code(caller, asked).await
     }
 
-    async fn order_refund(&self, caller: &Caller, asked: api::OrderRefund) -> Result<api::OrderSaid, RpcError> {
+    async fn order_refund(
+        &self,
+        caller: &Caller,
+        asked: api::OrderRefund,
+    ) -> Result<api::OrderSaid, RpcError> {
         self.refund_order(caller, asked).await
     }
 
-    async fn order_dispute(&self, caller: &Caller, asked: api::OrderDispute) -> Result<api::OrderSaid, RpcError> {
+    async fn order_dispute(
+        &self,
+        caller: &Caller,
+        asked: api::OrderDispute,
+    ) -> Result<api::OrderSaid, RpcError> {
         self.dispute_order(caller, asked).await
     }
 

@@ -13,5 +13,5 @@ mod view;
 pub use code::ERRORS;
 pub use desk::Desk;
 pub use events::ShopEvents;
-pub use orderdesk::order_json;
 pub use gate::{House, StaffGate, contract};
+pub use orderdesk::order_json;

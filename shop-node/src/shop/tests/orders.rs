@@ -122,7 +122,8 @@ fn keeper() -> Keeper {
 }
 
 fn order(who: &Signer, number: u8, release: Release, sku: &str) -> PlacedOrder {
-    let lines = vec![SaleLine { sku: text(sku), name: text(&sku.to_uppercase()), quantity: 1, price: units(22) }];
+    let lines =
+        vec![SaleLine { sku: text(sku), name: text(&sku.to_uppercase()), quantity: 1, price: units(22) }];
     let order = ShopOrder {
         bank: BankId([1; 8]),
         id: RequestId([number; 16]),
@@ -213,7 +214,10 @@ fn what_a_shop_does_not_take() {
     scene.sets(|settings| settings.taking = Taking::Closed);
     assert_eq!(scene.places(&alice, late.clone()), Err(ErrorCode::ShopClosed));
     scene.sets(|settings| settings.taking = Taking::Ask);
-    assert_eq!(scene.places(&alice, late).map(|order| (order.state, order.word)), Ok((OrderState::New, None)));
+    assert_eq!(
+        scene.places(&alice, late).map(|order| (order.state, order.word)),
+        Ok((OrderState::New, None))
+    );
 }
 
 /// C3: one buyer can't fill a shop with orders whose money never comes.
