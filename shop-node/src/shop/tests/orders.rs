@@ -1,10 +1,10 @@
 //! Scenes of orders from afar, rule by rule (C1–C4, C12, C13).
 
-use super::super::catalogue::{Item, Price};
-use super::super::change::Decision;
-use super::super::order::{Order, OrderSettings, OrderState, Taking};
-use super::super::rights::{Actor, Role};
-use super::super::{Keeper, Refusal, Shop};
+use crate::shop::catalogue::{Item, Price};
+use crate::shop::change::Decision;
+use crate::shop::order::{Order, OrderSettings, OrderState, Taking};
+use crate::shop::rights::{Actor, Role};
+use crate::shop::{Keeper, Refusal, Shop};
 use crate::store::ShopStore;
 use protocol::bank::HoldParty;
 use protocol::body::Text;
