@@ -5,7 +5,7 @@
 //! ```
 //! Each step can be repeated: a deposit by its name is the same one, and the body that is signed is on disk to the last byte.
 
-use crate::hands::HandsFault;
+use crate::carrying::{self, HandsFault};
 use crate::room::Room;
 use crate::shop::sweep::{BankWord, Deposit, Sweep, SweepState};
 use daemon::engine::link::BankLink;
@@ -181,7 +181,7 @@ impl Evening {
 
 /// A deposit's name at the wallet: the same sweep asks for the same part once.
 fn key(sweep: &Sweep) -> CallKey {
-    crate::hands::key("shop.sweep", &sweep.id, sweep.part)
+    carrying::key("shop.sweep", &sweep.id, sweep.part)
 }
 
 fn refused(number: u64, code: ErrorCode) -> Option<BankWord> {

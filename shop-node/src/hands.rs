@@ -6,6 +6,8 @@
 //! ```
 //! A crash anywhere in between is repaired by doing the same again.
 
+pub use crate::carrying::HandsFault;
+use crate::carrying::key;
 use crate::evening::Evening;
 use crate::room::{Room, RoomFault};
 use crate::shop::change::Decision;
@@ -22,8 +24,8 @@ use daemon::wallet::history::{Entry, Movement};
 use daemon::wallet::paying::{NewPayment, PayRefusal, PaymentOutcome};
 use daemon::wallet::receiving::Closing;
 use protocol::bank::ADDRESS_MAX;
-use protocol::body::{self, Text};
-use protocol::id::{Digest, PaymentId, RequestId};
+use protocol::body::Text;
+use protocol::id::{PaymentId, RequestId};
 use protocol::node::net::Net;
 use protocol::pay::{AmountRule, MEMO_MAX, Mode};
 use protocol::shop::DayReport;
@@ -37,26 +39,6 @@ use tokio::sync::Mutex;
 const PAGE: u64 = 64;
 /// How often open things are looked at.
 const TICK: Duration = Duration::from_secs(1);
-
-/// Why the wallet could not be asked, or said no.
-#[derive(Debug, thiserror::Error)]
-pub enum HandsFault {
-    /// The shop.
-    #[error(transparent)]
-    Room(#[from] RoomFault),
-    /// The wallet.
-    #[error(transparent)]
-    Wallet(#[from] CallFault),
-    /// Somebody has paid it.
-    #[error("somebody has just paid it: give it back instead")]
-    PaidMeanwhile,
-}
-
-impl From<StoreFault> for HandsFault {
-    fn from(fault: StoreFault) -> Self {
-        HandsFault::Room(fault.into())
-    }
-}
 
 /// The hands of a shop.
 pub struct Hands {
@@ -289,13 +271,6 @@ impl Hands {
         let short = || Text::new(&of, MEMO_MAX).unwrap_or_default();
         Ok(Text::new(&whole, MEMO_MAX).unwrap_or_else(|_| short()))
     }
-}
-
-/// A key of the shop's own at the wallet: programs have theirs behind a `/`.
-pub(crate) fn key(method: &str, id: &RequestId, attempt: u32) -> daemon::wallet::banking::CallKey {
-    let name = format!("{id}/{attempt}");
-    let digest: Digest = body::digest("shop-call", name.as_bytes());
-    Some((method.to_owned(), name, digest))
 }
 
 fn count(from: u64, to: u64) -> usize {

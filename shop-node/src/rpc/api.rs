@@ -8,6 +8,8 @@ pub use super::orders::{
     ByOrder, ItemContent, Order, OrderCode, OrderDispute, OrderNote, OrderQuery, OrderRefund, OrderSaid,
     OrderSettingsView, Orders,
 };
+pub use super::people::{ByStaff, NewStaff, StaffList, StaffSecret, StaffView};
+pub use super::sweeps::{Renumber, SweepNow, SweepStatus, SweepView, Sweeps};
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::{Currency, Units};
@@ -124,16 +126,6 @@ rpc_contract! {
 }
 
 params! {
-    /// What shall go to the company.
-    SweepNow {
-        /// Whether what the till lacks is taken from what the account holds.
-        from_account: Option<bool>,
-    }
-    /// From which number sweeps go on.
-    Renumber {
-        /// One more than the last that the bank has.
-        next: u64,
-    }
     /// Which articles.
     ItemQuery {
         /// A part of the number, the name or the category.
@@ -237,22 +229,6 @@ params! {
         /// At most so many; 50 when left out, 500 at the most.
         limit: Option<u64>,
     }
-    /// Somebody to take on.
-    NewStaff {
-        /// The name that stands in the audit log.
-        name: String,
-        /// cashier, manager or owner.
-        role: String,
-        /// Most units of one refund.
-        refund_max: Option<Units>,
-        /// Most units of all refunds on a business day.
-        refund_day: Option<Units>,
-    }
-    /// Somebody with a token.
-    ByStaff {
-        /// His id.
-        staff: String,
-    }
     /// The shop's settings.
     SettingsView {
         /// Names of the tills.
@@ -292,49 +268,6 @@ params! {
 }
 
 results! {
-    /// Takings on their way to the company, or there.
-    SweepView {
-        /// Its number at the bank.
-        number: u64,
-        /// The business day.
-        day: String,
-        /// How much.
-        units: Units,
-        /// Lines of its list.
-        sales: u32,
-        /// Digest of the list.
-        list: String,
-        /// `depositing`, `sending` or `done`.
-        state: String,
-        /// What has gone from the till into the account for it.
-        deposited: Units,
-        /// What keeps it waiting.
-        note: String,
-        /// The bank's letter.
-        letter: Option<u64>,
-        /// When the company had it.
-        done: Option<Timestamp>,
-    }
-    /// How sweeping stands.
-    SweepStatus {
-        /// Whether closing the day sweeps.
-        on: bool,
-        /// On their way, the first one first.
-        open: Vec<SweepView>,
-        /// Lines for the next sweep.
-        lines: u64,
-        /// What was received in them.
-        received: Units,
-        /// What was given back in them.
-        refunded: Units,
-    }
-    /// A page of sweeps.
-    Sweeps {
-        /// Newest first.
-        sweeps: Vec<SweepView>,
-        /// Where an older page begins.
-        next: Option<u64>,
-    }
     /// Nothing more to say.
     Done {
         /// Always true.
@@ -601,33 +534,6 @@ results! {
         refunded: Units,
         /// Tills, and what came late.
         lines: Vec<ReportLine>,
-    }
-    /// A token for somebody.
-    StaffSecret {
-        /// His id.
-        staff: String,
-        /// The token; shown only now.
-        secret: String,
-    }
-    /// Somebody who works here.
-    StaffView {
-        /// His id.
-        staff: String,
-        /// His name.
-        name: String,
-        /// cashier, manager or owner.
-        role: String,
-        /// Most units of one refund.
-        refund_max: Option<Units>,
-        /// Most units of all refunds on a business day.
-        refund_day: Option<Units>,
-        /// When it ended.
-        ended: Option<Timestamp>,
-    }
-    /// Everybody with a token.
-    StaffList {
-        /// Those who work here, and those who did.
-        staff: Vec<StaffView>,
     }
     /// A line of the audit log.
     AuditView {

@@ -21,7 +21,7 @@ use protocol::money::{Currency, Units};
 use protocol::node::chance::chance_bytes;
 use protocol::node::rpc::{Caller, Empty, RpcError};
 use protocol::shop::{ReceiptFile, Word};
-use protocol::wire::{self, SaleKind};
+use protocol::wire;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -92,7 +92,7 @@ impl Desk {
         code::room(fault, &self.currency)
     }
 
-    fn hands_fault(&self, fault: crate::hands::HandsFault) -> RpcError {
+    pub(super) fn hands_fault(&self, fault: crate::hands::HandsFault) -> RpcError {
         code::hands(fault, &self.currency)
     }
 
@@ -159,20 +159,6 @@ impl Desk {
         };
         let paper = Paper { bank: &self.bank, shop: &self.name, currency: &self.currency };
         Ok((file, paid.number, paper.receipt(sale, paid)))
-    }
-
-    async fn sweeps(&self) -> Result<api::SweepStatus, RpcError> {
-        let look = |shop: &crate::shop::Shop| {
-            (shop.settings().sweep, shop.open_sweeps().map(view::sweep).collect::<Vec<_>>())
-        };
-        let (on, open) = self.room.look(look).await.map_err(|fault| self.room_fault(fault))?;
-        let lines = self.room.store.takings().map_err(store)?;
-        let sum = |refunds: bool| {
-            let of = lines.iter().filter(|(_, line)| (line.kind == SaleKind::Refund) == refunds);
-            Units::sum(of.map(|(_, line)| line.units)).unwrap_or(Units::MAX)
-        };
-        let (received, refunded) = (sum(false), sum(true));
-        Ok(api::SweepStatus { on, open, lines: lines.len() as u64, received, refunded })
     }
 
     async fn day(&self, text: &str) -> Result<api::DayView, RpcError> {
@@ -539,10 +525,7 @@ impl Till for Desk {
     }
 
     async fn sweep_now(&self, caller: &Caller, asked: api::SweepNow) -> Result<api::SweepStatus, RpcError> {
-        let (who, _) = self.asked(caller, "sweep.now");
-        let made = self.hands.sweep_now(who, asked.from_account.unwrap_or(false)).await;
-        made.map_err(|fault| self.hands_fault(fault))?;
-        self.sweeps().await
+        self.sweep_at_once(caller, asked).await
     }
 
     async fn sweep_status(&self, _: &Caller, _: Empty) -> Result<api::SweepStatus, RpcError> {
@@ -550,10 +533,7 @@ impl Till for Desk {
     }
 
     async fn sweep_list(&self, _: &Caller, asked: api::PageQuery) -> Result<api::Sweeps, RpcError> {
-        let limit = limit(asked.limit)?;
-        let found = self.room.store.sweeps(Page { before: asked.before, limit }).map_err(store)?;
-        let next = found.last().filter(|_| found.len() == limit).map(|sweep| sweep.number);
-        Ok(api::Sweeps { sweeps: found.iter().map(view::sweep).collect(), next })
+        self.swept(asked.before, limit(asked.limit)?)
     }
 
     async fn sweep_renumber(
@@ -561,11 +541,7 @@ impl Till for Desk {
         caller: &Caller,
         asked: api::Renumber,
     ) -> Result<api::SweepStatus, RpcError> {
-        let (who, actor) = self.asked(caller, "sweep.renumber");
-        let now = who.now;
-        let rule = move |shop: &crate::shop::Shop, _: &_| Ok(shop.renumber_sweeps(asked.next, &actor, now)?);
-        self.room.decide_for(who, rule).await.map_err(|fault| self.room_fault(fault))?;
-        self.sweeps().await
+        self.renumber(caller, asked.next).await
     }
 
     async fn staff_add(&self, caller: &Caller, asked: api::NewStaff) -> Result<api::StaffSecret, RpcError> {

@@ -8,6 +8,8 @@ mod gate;
 mod orderdesk;
 pub mod orders;
 mod page;
+pub mod people;
+pub mod sweeps;
 mod view;
 
 pub use code::ERRORS;

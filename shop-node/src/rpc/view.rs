@@ -8,7 +8,6 @@ use crate::shop::refund::{Refund, RefundState};
 use crate::shop::rights::Staff;
 use crate::shop::sale::{CartLine, Line, Sale, SaleState};
 use crate::shop::settings::Settings;
-use crate::shop::sweep::{Sweep, SweepState};
 use protocol::code::PublicCode;
 use protocol::money::Units;
 use protocol::node::rpc::RpcError;
@@ -156,25 +155,6 @@ pub(super) fn refund(refund: &Refund) -> api::Refund {
         state: refund.state.word().to_owned(),
         payment: refund.payment,
         note,
-    }
-}
-
-pub(super) fn sweep(sweep: &Sweep) -> api::SweepView {
-    let (letter, done) = match sweep.state {
-        SweepState::Done(letter, at) => (Some(letter), Some(at)),
-        SweepState::Depositing | SweepState::Sending => (None, None),
-    };
-    api::SweepView {
-        number: sweep.number,
-        day: sweep.day.to_string(),
-        units: sweep.units,
-        sales: sweep.sales,
-        list: sweep.list.to_string(),
-        state: sweep.state.word().to_owned(),
-        deposited: sweep.deposited,
-        note: sweep.held.clone(),
-        letter,
-        done,
     }
 }
 

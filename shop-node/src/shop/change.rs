@@ -44,14 +44,6 @@ pub enum Change {
     Event(Event),
     /// The next line of the audit log.
     Audit(AuditLine),
-    /// An order from afar.
-    Order(Order),
-    /// How orders are taken.
-    OrderSettings(OrderSettings),
-    /// Up to which journal entry the bank was asked about holds.
-    HoldsRead(u64),
-    /// What is handed over on line for an article.
-    Content(String, Vec<u8>),
     /// A line for the next sweep, under its number.
     Taking(u64, Line),
     /// The lines up to this number stand in a sweep, or stay with the shop.
@@ -62,6 +54,14 @@ pub enum Change {
     SweepList(RequestId, Vec<u8>),
     /// The sweeps with these numbers follow with others.
     Renumbered(Vec<u64>),
+    /// An order from afar.
+    Order(Order),
+    /// How orders are taken.
+    OrderSettings(OrderSettings),
+    /// Up to which journal entry the bank was asked about holds.
+    HoldsRead(u64),
+    /// What is handed over on line for an article.
+    Content(String, Vec<u8>),
 }
 
 /// Something that programs may want to hear of. Numbers are gap-free.

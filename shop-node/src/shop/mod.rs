@@ -203,12 +203,6 @@ impl Shop {
             Change::Cursor(cursor) => self.cursor = Some(*cursor),
             Change::Event(event) => self.next_event = self.next_event.max(event.seq + 1),
             Change::Audit(line) => self.next_audit = self.next_audit.max(line.number + 1),
-            Change::Order(order) if order.is_live() => {
-                self.orders.insert(order.id(), order.clone());
-            }
-            Change::Order(order) => drop(self.orders.remove(&order.id())),
-            Change::OrderSettings(settings) => self.order_settings = settings.clone(),
-            Change::HoldsRead(entry) => self.holds_read = *entry,
             Change::Taking(at, _) => self.next_taking = self.next_taking.max(at + 1),
             Change::Sweep(sweep) => {
                 self.next_sweep = self.next_sweep.max(sweep.number + 1);
@@ -218,6 +212,12 @@ impl Shop {
                 }
             }
             Change::Renumbered(_) => self.sweeps.clear(),
+            Change::Order(order) if order.is_live() => {
+                self.orders.insert(order.id(), order.clone());
+            }
+            Change::Order(order) => drop(self.orders.remove(&order.id())),
+            Change::OrderSettings(settings) => self.order_settings = settings.clone(),
+            Change::HoldsRead(entry) => self.holds_read = *entry,
             // In the store only.
             Change::Report(_)
             | Change::Papers(_)

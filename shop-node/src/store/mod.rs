@@ -167,6 +167,9 @@ impl ShopStore {
         for bytes in open_of(&tx, OPEN_REFUNDS, REFUNDS)? {
             shop.apply(&Change::Refund(unpack("refunds", &bytes)?));
         }
+        for (_, bytes) in pairs(&tx, OPEN_SWEEPS)? {
+            shop.apply(&Change::Sweep(unpack("open_sweeps", &bytes)?));
+        }
         for bytes in open_of(&tx, orders::LIVE_ORDERS, orders::ORDERS)? {
             shop.apply(&Change::Order(unpack("orders", &bytes)?));
         }
@@ -175,9 +178,6 @@ impl ShopStore {
         }
         if let Some(bytes) = record(HOLDS_READ)? {
             shop.apply(&Change::HoldsRead(unpack("holds_read", &bytes)?));
-        }
-        for (_, bytes) in pairs(&tx, OPEN_SWEEPS)? {
-            shop.apply(&Change::Sweep(unpack("open_sweeps", &bytes)?));
         }
         // Numbers go on where they were.
         if let Some((_, bytes)) = last(&tx, SWEEPS)? {

@@ -4,8 +4,8 @@ use clap::Parser;
 use std::process::ExitCode;
 use tests::demo::{Stage, say};
 
-/// Plays a day: a bank, Alice, Bob and Carol, payments with and without the bank, a payee killed in the middle, a shop
-/// and its evening, and proves at the end that no unit was lost or made.
+/// Plays a day: a bank, Alice, Bob and Carol, payments with and without the bank, a payee killed in the middle, a shop,
+/// an order and its evening, and proves at the end that no unit was lost or made.
 #[derive(Parser)]
 #[command(name = "cargo demo")]
 struct Arguments {

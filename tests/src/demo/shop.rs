@@ -1,10 +1,11 @@
-//! Chapter «shop»: two tills, a refund, the evening; then the shop is leased (N7, N10, N11, N12, M4, M5).
+//! Chapter «shop»: two tills, a refund, an order with a courier, the evening; then a shop is leased (N7, N10–N12, C1, C4,
+//! M4, M5).
 
 use serde_json::Value;
 
 use super::{Stage, say};
 use crate::patience::{settles, until, wait};
-use crate::people::Resident;
+use crate::people::{Community, Resident};
 use crate::shopkeeper::Shop;
 
 pub(super) fn play(stage: &mut Stage) {
@@ -33,6 +34,9 @@ pub(super) fn play(stage: &mut Stage) {
     stage.payments += 1;
     say("alice gets 5 of it back, against the receipt.");
 
+    courier(&stage.town, &bakery, alice, &shop);
+    stage.paid_in -= 20;
+
     let z = bakery.z();
     assert_eq!((z.received.get(), z.refunded.get(), z.reserve.get()), (42, 5, 37));
     say(&format!("Z report {}: received 42, given back 5, in the till 37, variance none.", z.number));
@@ -58,6 +62,43 @@ pub(super) fn play(stage: &mut Stage) {
     alice_and_bob_have_settled(stage);
     bakery.program().stop();
     stage.people.push(company);
+}
+
+/// An order from afar: the bank keeps the money, and the code that the courier brings back releases it.
+fn courier(town: &Community, bakery: &Shop, alice: &Resident, shop: &str) {
+    let file = town.folder().join("articles.csv");
+    let written = std::fs::write(&file, "sku,name,category,rule,price,min,max\nbun,Buns,bakery,fixed,10,,\n");
+    written.unwrap_or_else(|why| panic!("articles.csv: {why}"));
+    bakery.cli(&["catalogue", "import", &file.to_string_lossy()]).expect_ok("catalogue import");
+    let words = [
+        "--json",
+        "shop",
+        "order",
+        "bakery",
+        "--yes",
+        "--item",
+        "bun:2",
+        "--to",
+        "Via Roma 3",
+        "--release",
+        "code",
+    ];
+    let order = alice.cli(&words).expect_ok("shop order").json();
+    let text = |field: &str| order.get(field).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let (id, code) = (text("order"), text("code"));
+    assert_eq!(text("state"), "held", "{order}");
+    say(
+        "alice orders buns for 20 from home (stermina shop order). The bank keeps the 20; alice has a code for the courier.",
+    );
+    let at_shop = |state: &str| {
+        let order = bakery.call("order.show", serde_json::json!({ "order": id }));
+        order.get("state").and_then(Value::as_str) == Some(state)
+    };
+    settles("the shop knows that the bank has the money", || at_shop("held"));
+    bakery.cli(&["order", "code", &id, &code]).expect_ok("order code");
+    settles("the order is over", || at_shop("closed"));
+    town.bank().cli(&["account", "pay-out", shop, "20"]).expect_ok("account pay-out");
+    say("The courier brings the code: the bank releases the 20 to the bakery, which takes them out in cash.");
 }
 
 /// A shop of somebody's own: caution, rent by the bank's calendar, and its end.
