@@ -1,4 +1,4 @@
-//! The one list of error codes (SPEC §5.4). Numbers are never used again for something else; 3, 22 and 27 are
+//! The one list of error codes (SPEC §5.4). Numbers are never used again for something else; 22 and 27 are
 //! reserved: nobody sends them today.
 
 use serde::{Deserialize, Serialize};

@@ -24,7 +24,12 @@ pub fn slip(order: &Order, currency: &Currency) -> String {
         // Writing into a string can't fail.
         let _ = writeln!(text, "{:>3} x {}  {}", line.quantity, line.name, currency.show(line.price));
     }
-    let _ = writeln!(text, "\nTOTAL {}\nheld by the bank, release: {}\n", currency.show_full(body.total), body.release.word());
+    let _ = writeln!(
+        text,
+        "\nTOTAL {}\nheld by the bank, release: {}\n",
+        currency.show_full(body.total),
+        body.release.word()
+    );
     let _ = writeln!(text, "for     {}", order.buyer);
     if let Some(address) = &order.address {
         let _ = writeln!(text, "to      {address}");

@@ -9,8 +9,8 @@ use daemon::engine::inbound::{Answering, Counter};
 use daemon::engine::link::BankLink;
 use daemon::engine::ordering::holds_after;
 use daemon::engine::{CallFault, Engine};
-use daemon::wallet::banking::{CallKey, OpState};
 use daemon::store::Store as _;
+use daemon::wallet::banking::{CallKey, OpState};
 use protocol::bank::{Act, Party};
 use protocol::body;
 use protocol::id::{Key, RequestId};
@@ -145,12 +145,7 @@ impl Orders {
     }
 
     /// Says something to the bank about an order's money, and waits a moment for its answer.
-    pub async fn act(
-        &self,
-        about: (RequestId, Units),
-        act: Act,
-        key: CallKey,
-    ) -> Result<OpState, CallFault> {
+    pub async fn act(&self, about: (RequestId, Units), act: Act, key: CallKey) -> Result<OpState, CallFault> {
         let request = self.engine.say_of_hold(about, act, key).await?;
         let mut place = self.engine.shared.waiting.wait_for(request.0);
         let over = tokio::time::sleep(SAID_PATIENCE);

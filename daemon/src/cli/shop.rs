@@ -222,7 +222,9 @@ impl OrderWords {
 fn confirmed(session: &Session, words: &str) -> Result<bool, Fault> {
     let stdin = std::io::stdin();
     if !stdin.is_terminal() || matches!(session.show, Show::Json) {
-        show::advise(&format!("Nothing was ordered. It would be:\n{words}\nTo order it: the same with --yes"));
+        show::advise(&format!(
+            "Nothing was ordered. It would be:\n{words}\nTo order it: the same with --yes"
+        ));
         return Ok(false);
     }
     let mut out = std::io::stderr().lock();
@@ -304,8 +306,8 @@ fn end(order: &Order) -> Exit {
 fn write_goods(order: &Order, folder: &std::path::Path) -> Result<(), Fault> {
     std::fs::create_dir_all(folder)?;
     for (number, goods) in order.goods.iter().enumerate() {
-        let content = hex::decode(&goods.content)
-            .map_err(|_| Fault::Usage("the goods can't be read".to_owned()))?;
+        let content =
+            hex::decode(&goods.content).map_err(|_| Fault::Usage("the goods can't be read".to_owned()))?;
         // An article's number is the shop's word: it may not lead out of the folder.
         let plain: String =
             goods.sku.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
@@ -350,7 +352,14 @@ fn order_page(order: &Order, currency: &Currency) -> String {
         ("comes back at", hold.map(|hold| hold.ends.to_string()).unwrap_or_default()),
         ("disagrees", hold.and_then(|hold| hold.disputed_by.clone()).unwrap_or_default()),
         ("because", hold.and_then(|hold| hold.reason.clone()).unwrap_or_default()),
-        ("goods", if order.goods.is_empty() { String::new() } else { format!("{} here: --save FOLDER", order.goods.len()) }),
+        (
+            "goods",
+            if order.goods.is_empty() {
+                String::new()
+            } else {
+                format!("{} here: --save FOLDER", order.goods.len())
+            },
+        ),
         ("order", order.order.to_string()),
     ]);
     format!("{} of {}\n{lines}{facts}", currency.show_full(order.total), order.name)
@@ -366,7 +375,11 @@ async fn list(session: &Session, client: &WorkstationClient, currency: &Currency
             let (total, at) = (currency.show(order.total), order.created.to_string());
             [order.name.clone(), total, order.state.clone(), at, order.order.to_string()]
         };
-        show::table(["shop", "total", "state", "ordered", "order"], &[1], all.orders.iter().map(row).collect())
+        show::table(
+            ["shop", "total", "state", "ordered", "order"],
+            &[1],
+            all.orders.iter().map(row).collect(),
+        )
     })?;
     Ok(Exit::Done)
 }

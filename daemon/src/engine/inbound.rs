@@ -18,7 +18,9 @@ use protocol::node::net::{Inbound, Net, PeerId, Protocol};
 use protocol::pay::{Payment, Reader, Receipt};
 use protocol::seal::{self, Opened};
 use protocol::sign::Signed;
-use protocol::wire::{self, ErrorCode, Hail, HailAnswer, Letterhead, Offer, PayAnswer, PayAsk, ShopAnswer, ShopAsk};
+use protocol::wire::{
+    self, ErrorCode, Hail, HailAnswer, Letterhead, Offer, PayAnswer, PayAsk, ShopAnswer, ShopAsk,
+};
 use std::pin::Pin;
 use std::sync::Arc;
 use tokio::sync::{Semaphore, mpsc};
@@ -289,6 +291,10 @@ fn told(answer: &PayAnswer) -> Option<ErrorCode> {
     match answer {
         PayAnswer::Error(code) => Some(*code),
         PayAnswer::Refused(refusal) => Some(refusal.unverified().code),
-        PayAnswer::Request(_) | PayAnswer::Open(_) | PayAnswer::Receipt(_) | PayAnswer::Noted | PayAnswer::Shop(_) => None,
+        PayAnswer::Request(_)
+        | PayAnswer::Open(_)
+        | PayAnswer::Receipt(_)
+        | PayAnswer::Noted
+        | PayAnswer::Shop(_) => None,
     }
 }

@@ -215,9 +215,7 @@ impl Outbox {
         };
         match self.contacts.speak(&party, None, PayAsk::Shop(Box::new(ask))).await {
             Ok(PayAnswer::Shop(answer)) => match *answer {
-                ShopAnswer::Order(state) => {
-                    Input::Order(OrderInput::Told(id, state, party.identity.node))
-                }
+                ShopAnswer::Order(state) => Input::Order(OrderInput::Told(id, state, party.identity.node)),
                 ShopAnswer::Catalogue(_) => Input::Unanswered(flight),
             },
             Ok(PayAnswer::Error(code)) if placing && !code.is_passing() => {
@@ -252,7 +250,8 @@ pub async fn holds_after(
 ) -> Option<Vec<HoldState>> {
     let mut all = Vec::new();
     for _ in 0..PAGES_MAX {
-        let BankAnswer::Holds(page, more) = link.ask(&BankAsk::Holds(query(shared, after))).await.ok()? else {
+        let BankAnswer::Holds(page, more) = link.ask(&BankAsk::Holds(query(shared, after))).await.ok()?
+        else {
             return None;
         };
         let last = page.iter().map(|state| state.changed).max();

@@ -6,7 +6,8 @@
 
 pub use super::claims::{CaseView, ClaimView, Claims, DoubtView, Doubts};
 pub use super::orders::{
-    Article, ByOrder, Catalogue, CatalogueQuery, ConfirmOrder, DisputeOrder, NewOrder, Order, OrderLine, Orders, WaitOrder,
+    Article, ByOrder, Catalogue, CatalogueQuery, ConfirmOrder, DisputeOrder, NewOrder, Order, OrderLine,
+    Orders, WaitOrder,
 };
 pub use super::secrets::{TokenSecret, Unlock};
 pub use super::takings::{AccountLine, AccountLines, BySweepEntry, LinesQuery, Takings, TakingsLine};

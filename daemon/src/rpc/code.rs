@@ -58,7 +58,11 @@ pub const ERRORS: &[ErrorInfo] = &[
     ErrorInfo { code: -27, reason: "bad_dates", meaning: "dates of an order that do not fit" },
     ErrorInfo { code: -27, reason: "too_many", meaning: "too many orders are open" },
     ErrorInfo { code: -27, reason: "not_held", meaning: "the bank does not hold the money of this order" },
-    ErrorInfo { code: -27, reason: "other_catalogue", meaning: "the shop does not sell this, or not at this price" },
+    ErrorInfo {
+        code: -27,
+        reason: "other_catalogue",
+        meaning: "the shop does not sell this, or not at this price",
+    },
     ErrorInfo { code: -27, reason: "shop_unreachable", meaning: "the shop can't be reached" },
     ErrorInfo { code: -27, reason: "no_shop", meaning: "this is no shop, or it says no" },
     ErrorInfo { code: -22, reason: "history_broken", meaning: "the history's chain does not hold" },

@@ -93,6 +93,10 @@ impl Desk {
         &self.contacts
     }
 
+    pub(super) fn link(&self) -> &BankLink {
+        &self.link
+    }
+
     pub(super) fn shared(&self) -> &Shared {
         &self.engine.shared
     }
@@ -111,10 +115,6 @@ impl Desk {
 
     fn paper(&self) -> Paper<'_> {
         Paper { bank: &self.bank_name, currency: self.currency() }
-    }
-
-    pub(super) fn link(&self) -> &BankLink {
-        &self.link
     }
 
     pub(super) fn call(&self, fault: crate::engine::CallFault) -> RpcError {
@@ -423,7 +423,11 @@ impl Workstation for Desk {
         self.begin_payment(caller, asked).await
     }
 
-    async fn shop_catalogue(&self, _: &Caller, asked: api::CatalogueQuery) -> Result<api::Catalogue, RpcError> {
+    async fn shop_catalogue(
+        &self,
+        _: &Caller,
+        asked: api::CatalogueQuery,
+    ) -> Result<api::Catalogue, RpcError> {
         self.catalogue(asked).await
     }
 

@@ -4,9 +4,9 @@ use super::api::{Article, Catalogue, NewOrder, Order, OrderLine, Orders};
 use super::server::Desk;
 use super::{api, code, orders};
 use crate::engine::{Input, OrderInput};
+use crate::store::Store;
 use crate::wallet::change::Started;
 use crate::wallet::ordering::{NewPurchase, Purchase, PurchaseState};
-use crate::store::Store;
 use protocol::bank::{Act, CertificateKind, DISPUTE_MAX, HoldParty, Party};
 use protocol::body::Text;
 use protocol::code::{Payable, PublicCode};
@@ -67,8 +67,7 @@ impl Desk {
 
     async fn page(&self, party: &Party, after: &str) -> Result<CataloguePage, RpcError> {
         let ask = PayAsk::Shop(Box::new(ShopAsk::Catalogue(after.to_owned())));
-        let unreachable =
-            |why: String| code::reason_of("shop_unreachable", why).retry(Retry::Later);
+        let unreachable = |why: String| code::reason_of("shop_unreachable", why).retry(Retry::Later);
         let answer = self.contacts().speak(party, None, ask).await;
         match answer.map_err(|fault| unreachable(format!("the shop: {fault}")))? {
             PayAnswer::Shop(answer) => match *answer {
@@ -115,8 +114,7 @@ impl Desk {
         let call = self.call_key("shop.order", caller, &asked.key, &asked)?;
         // A call that was answered gets its answer, whatever the catalogue says by now.
         if let Some((method, key, params)) = &call
-            && let Some(earlier) =
-                self.store().answered(method, key).map_err(|fault| code::store(&fault))?
+            && let Some(earlier) = self.store().answered(method, key).map_err(|fault| code::store(&fault))?
             && earlier.params == *params
             && let Started::Order(id) = earlier.started
         {
@@ -198,7 +196,10 @@ impl Desk {
         let key = self.call_key("shop.dispute", caller, &asked.key, &asked)?;
         let reason = text("reason", Some(&asked.reason), DISPUTE_MAX)?;
         if reason.as_str().is_empty() {
-            return Err(code::reason_of("bad_text", "a reason is needed: the other side and the bank read it"));
+            return Err(code::reason_of(
+                "bad_text",
+                "a reason is needed: the other side and the bank read it",
+            ));
         }
         let said = self.engine().say_of_order(asked.order, Act::Dispute(reason), key).await;
         self.operation(&said.map_err(|fault| code::call(fault, &self.owner().currency))?)
@@ -353,9 +354,13 @@ pub(super) fn words(purchase: &Purchase, currency: &Currency) -> (String, String
     let both = |meaning: &str, can_do: &str| (meaning.to_owned(), can_do.to_owned());
     let (id, order) = (purchase.id, purchase.order());
     let nothing = "nothing was taken from your account";
-    let act = format!("stermina shop confirm {id} when you have it; stermina shop dispute {id} if something is wrong");
+    let act = format!(
+        "stermina shop confirm {id} when you have it; stermina shop dispute {id} if something is wrong"
+    );
     match purchase.state {
-        PurchaseState::Placing => both("the shop has not said yes or no yet; it is asked again by itself", "wait"),
+        PurchaseState::Placing => {
+            both("the shop has not said yes or no yet; it is asked again by itself", "wait")
+        }
         PurchaseState::Holding => both(
             "the shop has accepted; the bank is asked to hold the money, and asked again by itself",
             "wait for the bank",
@@ -368,7 +373,9 @@ pub(super) fn words(purchase: &Purchase, currency: &Currency) -> (String, String
                     format!("the bank holds {left} until you confirm; at {ends} it comes back to you")
                 }
                 Release::Date(date) => {
-                    format!("the bank holds {left}, and gives it to the shop at {date} unless one of you disagrees")
+                    format!(
+                        "the bank holds {left}, and gives it to the shop at {date} unless one of you disagrees"
+                    )
                 }
                 Release::Code => format!(
                     "the bank holds {left} until the shop has your code or you confirm; at {ends} it comes back to you"
@@ -381,8 +388,13 @@ pub(super) fn words(purchase: &Purchase, currency: &Currency) -> (String, String
             (meaning, can_do)
         }
         PurchaseState::Disputed => (
-            format!("one of you disagrees: the bank holds {} and no date moves it", currency.show_full(purchase.left())),
-            format!("agree with the shop: stermina shop confirm {id}, or it gives the money back; else two people at the bank decide"),
+            format!(
+                "one of you disagrees: the bank holds {} and no date moves it",
+                currency.show_full(purchase.left())
+            ),
+            format!(
+                "agree with the shop: stermina shop confirm {id}, or it gives the money back; else two people at the bank decide"
+            ),
         ),
         PurchaseState::Closed(released, returned) => {
             let (to, back) = (currency.show_full(released), currency.show_full(returned));
@@ -397,8 +409,12 @@ pub(super) fn words(purchase: &Purchase, currency: &Currency) -> (String, String
             (format!("your account does not hold that much; {nothing}"), "stermina balance".to_owned())
         }
         PurchaseState::Refused => (format!("the shop will not carry it out; {nothing}"), String::new()),
-        PurchaseState::NotTaken(code) => (format!("the shop says no: {} {nothing}", code.text()), String::new()),
-        PurchaseState::NotHeld(code) => (format!("the bank says no: {} {nothing}", code.text()), String::new()),
+        PurchaseState::NotTaken(code) => {
+            (format!("the shop says no: {} {nothing}", code.text()), String::new())
+        }
+        PurchaseState::NotHeld(code) => {
+            (format!("the bank says no: {} {nothing}", code.text()), String::new())
+        }
         PurchaseState::Late => (format!("the shop did not answer in time; {nothing}"), String::new()),
     }
 }

@@ -30,7 +30,8 @@ const RECEIPTED: Bytes = Bytes::new("receipted");
 /// Payers who have to be told that their money is safe.
 const TO_TELL: Bytes = Bytes::new("to_tell");
 
-pub(super) const NAMED: &[Bytes] = &[CLAIMS, OPEN_CLAIMS, PURCHASES, OPEN_PURCHASES, FORKS, PAID_KEYS, RECEIPTED, TO_TELL];
+pub(super) const NAMED: &[Bytes] =
+    &[CLAIMS, OPEN_CLAIMS, PURCHASES, OPEN_PURCHASES, FORKS, PAID_KEYS, RECEIPTED, TO_TELL];
 pub(super) const NUMBERED: &[Numbered] = &[CASES];
 
 /// What a change means to these tables, beside its own record.

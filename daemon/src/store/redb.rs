@@ -429,11 +429,9 @@ pub(crate) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
             Some(_) => Ok(()),
             None => put(tx, META, QUARANTINE, &pack(why)),
         },
-        Change::Claim(_)
-        | Change::Case(_)
-        | Change::Fork(_)
-        | Change::Told(..)
-        | Change::Purchase(_) => Ok(()),
+        Change::Claim(_) | Change::Case(_) | Change::Fork(_) | Change::Told(..) | Change::Purchase(_) => {
+            Ok(())
+        }
     }
 }
 

@@ -75,9 +75,7 @@ impl Movement {
                 reserve.minus(units).ok()
             }
             // Between the bank and the account: the reserve has nothing to do with it.
-            Movement::Reclaimed | Movement::Recovered | Movement::Charged | Movement::Held => {
-                Some(reserve)
-            },
+            Movement::Reclaimed | Movement::Recovered | Movement::Charged | Movement::Held => Some(reserve),
         }
     }
 }

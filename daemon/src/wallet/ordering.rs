@@ -401,8 +401,7 @@ impl Wallet {
         call: CallKey,
         now: Timestamp,
     ) -> Decision<RequestId> {
-        let body =
-            HoldAct { bank: self.bank(), request, hold, signer: signer.key(), created: now, act };
+        let body = HoldAct { bank: self.bank(), request, hold, signer: signer.key(), created: now, act };
         let op = BankOp {
             id: request,
             what: Operation::HoldAct(hold),

@@ -12,6 +12,7 @@ use protocol::key::KeyTicket;
 use protocol::key::bank::{KeyCertificate, Revocation};
 use protocol::note::{Link, Root};
 use protocol::pay::{Order, Receipt, Refusal, Request};
+use protocol::shop::{OrderWord, ShopOrder};
 use protocol::sign::Signed;
 
 fn read<T: Body>(bytes: &[u8]) {
@@ -54,6 +55,8 @@ fuzz_target!(|input: &[u8]| {
         25 => read::<Reclaim>(bytes),
         26 => read::<Hold>(bytes),
         27 => read::<HoldAct>(bytes),
-        _ => read::<Sweep>(bytes),
+        28 => read::<Sweep>(bytes),
+        29 => read::<ShopOrder>(bytes),
+        _ => read::<OrderWord>(bytes),
     }
 });

@@ -14,6 +14,7 @@ pub const GOODS_MAX: usize = 128 << 10;
 
 /// What is asked of a shop.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, and in a box")]
 pub enum ShopAsk {
     /// What it sells: the articles after this number, in their order.
     Catalogue(String),

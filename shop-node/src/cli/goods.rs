@@ -113,7 +113,9 @@ impl ItemWords {
                 let mut content = Vec::new();
                 std::fs::File::open(file)?.take(CONTENT_MAX + 1).read_to_end(&mut content)?;
                 let done = client.item_content(ItemContent { sku, content: hex::encode(content) }).await?;
-                session.show.answer(&done, || "It is handed over once the bank holds the money.".to_owned())?;
+                session
+                    .show
+                    .answer(&done, || "It is handed over once the bank holds the money.".to_owned())?;
             }
         }
         Ok(Exit::Done)

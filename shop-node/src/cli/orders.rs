@@ -207,7 +207,10 @@ fn page(order: &Order, currency: &Currency) -> String {
         ("disagrees", hold.and_then(|hold| hold.disputed_by.clone()).unwrap_or_default()),
         ("because", hold.and_then(|hold| hold.reason.clone()).unwrap_or_default()),
         ("came", hold.and_then(|h| h.released).map(|units| currency.show_full(units)).unwrap_or_default()),
-        ("went back", hold.and_then(|h| h.returned).map(|units| currency.show_full(units)).unwrap_or_default()),
+        (
+            "went back",
+            hold.and_then(|h| h.returned).map(|units| currency.show_full(units)).unwrap_or_default(),
+        ),
         ("order", order.order.to_string()),
     ]);
     format!("{} for {}\n{lines}{facts}", currency.show_full(order.total), order.name)

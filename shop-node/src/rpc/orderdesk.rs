@@ -61,21 +61,24 @@ impl Desk {
     ) -> Result<api::Done, RpcError> {
         let (who, actor) = self.asked(caller, "item.content");
         let content = hex::decode(&asked.content).ok().filter(|content| content.len() <= CONTENT_MAX);
-        let content =
-            content.ok_or_else(|| code::reason_of("bad_value", "content: hex, at most 64 KiB"))?;
+        let content = content.ok_or_else(|| code::reason_of("bad_value", "content: hex, at most 64 KiB"))?;
         let (sku, now) = (asked.sku, who.now);
-        let done = self.room.decide_for(who, move |shop, _| Ok(shop.put_content(&sku, content, &actor, now)?));
+        let done =
+            self.room.decide_for(who, move |shop, _| Ok(shop.put_content(&sku, content, &actor, now)?));
         done.await.map(|()| api::Done { done: true }).map_err(|fault| self.room_fault(fault))
     }
 
     pub(super) fn order_list_now(&self, asked: &orders::OrderQuery) -> Result<orders::Orders, RpcError> {
         let limit = limit(asked.limit)?;
         let before = asked.before.as_ref().map(hex::decode).transpose();
-        let mut before = before.map_err(|_| RpcError::invalid_params("before: as an earlier page gave it"))?;
+        let mut before =
+            before.map_err(|_| RpcError::invalid_params("before: as an earlier page gave it"))?;
         let mut found = Vec::new();
         loop {
             let page = self.room.store.orders(before.as_deref(), limit.max(64)).map_err(store)?;
-            let Some((last, _)) = page.last() else { return Ok(orders::Orders { orders: found, next: None }) };
+            let Some((last, _)) = page.last() else {
+                return Ok(orders::Orders { orders: found, next: None });
+            };
             let end = last.clone();
             for (key, order) in &page {
                 if asked.state.as_ref().is_none_or(|state| order.state.word() == state) {
@@ -107,7 +110,11 @@ impl Desk {
         self.order_now(&asked.order)
     }
 
-    pub(super) async fn try_code(&self, caller: &Caller, asked: orders::OrderCode) -> Result<OrderSaid, RpcError> {
+    pub(super) async fn try_code(
+        &self,
+        caller: &Caller,
+        asked: orders::OrderCode,
+    ) -> Result<OrderSaid, RpcError> {
         let call = super::desk::call(&asked)?;
         let text = Text::new(asked.code.trim(), HOLD_CODE_MAX);
         let text = text.map_err(|flaw| code::reason_of("bad_text", format!("the code: {flaw}")))?;
@@ -139,8 +146,10 @@ impl Desk {
         asked: orders::OrderDispute,
     ) -> Result<OrderSaid, RpcError> {
         let call = super::desk::call(&asked)?;
-        let reason = Text::new(asked.reason.trim(), DISPUTE_MAX).ok().filter(|text| !text.as_str().is_empty());
-        let reason = reason.ok_or_else(|| code::reason_of("bad_text", "a reason of 1 to 200 bytes is needed"))?;
+        let reason =
+            Text::new(asked.reason.trim(), DISPUTE_MAX).ok().filter(|text| !text.as_str().is_empty());
+        let reason =
+            reason.ok_or_else(|| code::reason_of("bad_text", "a reason of 1 to 200 bytes is needed"))?;
         let (order, act) = (asked.order, Act::Dispute(reason));
         self.act(caller, Saying { method: "order.dispute", order, key: &asked.key, call, act }).await
     }
@@ -148,7 +157,9 @@ impl Desk {
     fn is_known(&self, method: &str, caller: &Caller, key: &str) -> Result<bool, RpcError> {
         use daemon::store::Store as _;
         let actor = self.gate.actor(caller);
-        let Some((method, key, _)) = call_key(method, &actor, key, Digest::default()) else { return Ok(false) };
+        let Some((method, key, _)) = call_key(method, &actor, key, Digest::default()) else {
+            return Ok(false);
+        };
         let found = self.engine.shared.store.answered(&method, &key).map_err(store)?;
         Ok(found.is_some())
     }
@@ -161,7 +172,10 @@ impl Desk {
         let about = match found.hold_to_act_on() {
             Ok((hold, left)) => (hold, left),
             // A call that was answered gets its answer, though there is nothing more to say.
-            Err(_) if let Some(hold) = &found.hold && self.is_known(saying.method, caller, saying.key)? => {
+            Err(_)
+                if let Some(hold) = &found.hold
+                    && self.is_known(saying.method, caller, saying.key)? =>
+            {
                 (hold.id, hold.left)
             }
             Err(refusal) => return Err(self.room_fault(refusal.into())),
@@ -187,7 +201,8 @@ impl Desk {
         state: OpState,
     ) -> Result<(), RpcError> {
         let (method, now) = (who.method, who.now);
-        let note = self.room.decide(move |shop, _| Ok(shop.note_said(&actor, method, (state.word(), order), now)));
+        let note =
+            self.room.decide(move |shop, _| Ok(shop.note_said(&actor, method, (state.word(), order), now)));
         note.await.map_err(|fault| self.room_fault(fault))
     }
 
@@ -279,7 +294,9 @@ fn meaning(order: &Order) -> &'static str {
         (OrderState::Held, Release::Code) => {
             "carry it out; ask for the code when you hand it over, and type it in: order code"
         }
-        (OrderState::Held, Release::Date(_)) => "carry it out; the money comes at its date unless somebody disagrees",
+        (OrderState::Held, Release::Date(_)) => {
+            "carry it out; the money comes at its date unless somebody disagrees"
+        }
         (OrderState::Held, Release::Confirmation) => "carry it out; the money comes when the buyer confirms",
         (OrderState::Disputed, _) => {
             "somebody disagrees: no date moves the money; agree with the buyer, give it back, or the bank decides"

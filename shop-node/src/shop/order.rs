@@ -305,9 +305,8 @@ impl Shop {
         let address = address_of(&placed, items.iter().all(|item| item.digital))?;
         let waits = |one: &&Order| matches!(one.state, OrderState::New | OrderState::Accepted);
         let waiting = self.live_orders().filter(waits);
-        let (all, his) = waiting.fold((0, 0), |(all, his), one| {
-            (all + 1, his + usize::from(one.body().buyer == *buyer))
-        });
+        let (all, his) =
+            waiting.fold((0, 0), |(all, his), one| (all + 1, his + usize::from(one.body().buyer == *buyer)));
         if all >= WAITING_MAX || his >= OF_BUYER_MAX || self.orders.len() >= LIVE_MAX {
             return Err(ErrorCode::Busy);
         }

@@ -1,6 +1,6 @@
 //! Orders from afar as they are kept, and what is handed over on line for them.
 
-use super::{Bytes, ShopStore, broken, put, put_open, unpack, pack};
+use super::{Bytes, ShopStore, broken, pack, put, put_open, unpack};
 use crate::shop::order::Order;
 use daemon::store::StoreFault;
 use protocol::id::RequestId;

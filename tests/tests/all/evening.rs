@@ -26,7 +26,8 @@ fn street() -> Street {
 
 impl Street {
     fn owns(&self) {
-        let (shop, company) = (self.town.bank().account_of("bakery"), self.town.bank().account_of("breadltd"));
+        let (shop, company) =
+            (self.town.bank().account_of("bakery"), self.town.bank().account_of("breadltd"));
         self.town.bank().cli(&["shop", "own", &shop, &company]).expect_ok("shop own");
     }
 
@@ -89,11 +90,7 @@ fn a_sweep_survives_shop_and_bank() {
         shown["sales"].as_array().unwrap().iter().map(|sale| (&sale["kind"], &sale["units"])).collect();
     assert_eq!(
         kinds,
-        [
-            (&json!("sale"), &json!(120)),
-            (&json!("sale"), &json!(35)),
-            (&json!("refund"), &json!(20))
-        ]
+        [(&json!("sale"), &json!(120)), (&json!("sale"), &json!(35)), (&json!("refund"), &json!(20))]
     );
     // The digest is that of the receipt document which the customer has.
     let text = company.cli(&["sweep", "show", &entry]).expect_ok("sweep show");

@@ -108,7 +108,8 @@ fn killed_between_the_yes_and_the_hold() {
     let hall = hall(&town);
     let alice = buyer(&town, "alice", 100);
     town.bank().closes();
-    let words = ["--json", "shop", "order", "hall", "--yes", "--item", "lunch", "--to", "Via Roma 3", "--no-wait"];
+    let words =
+        ["--json", "shop", "order", "hall", "--yes", "--item", "lunch", "--to", "Via Roma 3", "--no-wait"];
     let placed = alice.cli(&words);
     assert_eq!(placed.status, Some(5), "{placed:?}");
     let order = placed.json();
@@ -119,7 +120,10 @@ fn killed_between_the_yes_and_the_hold() {
     alice.is_killed();
     hall.program().start();
     alice.starts();
-    assert_eq!((&shown(&alice, id)["state"], &at_shop(&hall, id)["state"]), (&json!("holding"), &json!("accepted")));
+    assert_eq!(
+        (&shown(&alice, id)["state"], &at_shop(&hall, id)["state"]),
+        (&json!("holding"), &json!("accepted"))
+    );
     town.bank().opens();
     settles("the bank holds it", || shown(&alice, id)["state"] == "held");
     settles("the shop knows", || at_shop(&hall, id)["state"] == "held");
@@ -159,16 +163,25 @@ fn declined_disputed_given_back() {
     alice.locks();
     alice.cli(&["shop", "dispute", id, "--reason", "it was cold"]).expect_ok("dispute");
     settles("the shop sees it", || {
-        hall.cli(&["--json", "order", "refund", id, "7", "--key", "seven"]).json()["order"]["state"] == "disputed"
+        hall.cli(&["--json", "order", "refund", id, "7", "--key", "seven"]).json()["order"]["state"]
+            == "disputed"
     });
     let seen = at_shop(&hall, id);
-    assert_eq!((&seen["hold"]["reason"], &seen["hold"]["left"]), (&json!("it was cold"), &json!(15)), "{seen}");
+    assert_eq!(
+        (&seen["hold"]["reason"], &seen["hold"]["left"]),
+        (&json!("it was cold"), &json!(15)),
+        "{seen}"
+    );
     let over = hall.cli(&["order", "refund", id, "16"]);
     assert_eq!(over.status, Some(4), "never above what is left: {over:?}");
     alice.unlocks();
     alice.cli(&["shop", "confirm", id]).expect_ok("they agree");
     let closed = shown(&alice, id);
-    assert_eq!((&closed["hold"]["released"], &closed["hold"]["returned"]), (&json!(15), &json!(7)), "{closed}");
+    assert_eq!(
+        (&closed["hold"]["released"], &closed["hold"]["returned"]),
+        (&json!(15), &json!(7)),
+        "{closed}"
+    );
     assert_eq!((alice.account().units.get(), account_of(&hall)), (85, json!(15)));
 
     let again = orders(&alice, &["--item", "tea:2@5", "--to", "Roma"]);
@@ -206,7 +219,9 @@ fn digital_goods_and_a_shop_that_looks_first() {
     let words = ["--json", "shop", "order", "hall", "--yes", "--item", "lunch", "--to", "Roma", "--no-wait"];
     let waiting = alice.cli(&words).json();
     let id = waiting["order"].as_str().unwrap();
-    settles("it is there", || !hall.call("order.list", json!({ "state": "new" }))["orders"].as_array().unwrap().is_empty());
+    settles("it is there", || {
+        !hall.call("order.list", json!({ "state": "new" }))["orders"].as_array().unwrap().is_empty()
+    });
     hall.cli(&["order", "accept", id]).expect_ok("accept");
     settles("held", || shown(&alice, id)["state"] == "held");
 
@@ -215,7 +230,8 @@ fn digital_goods_and_a_shop_that_looks_first() {
     assert_eq!((closed.status, &closed.json()["state"]), (Some(4), &json!("refused")), "{closed:?}");
     // People's rights: a cashier types codes in, and gives nothing back.
     let cashier = hall.takes_on("Carla", "cashier", None);
-    let refund = shop_node::rpc::api::OrderRefund { order: id.parse().unwrap(), units: None, key: "k".to_owned() };
+    let refund =
+        shop_node::rpc::api::OrderRefund { order: id.parse().unwrap(), units: None, key: "k".to_owned() };
     assert_eq!(reason(wait(hall.rpc_as(&cashier).order_refund(refund))), "not_your_role");
     town.is_sound(&[&alice]);
 }
@@ -230,7 +246,12 @@ struct Forgery {
 impl Forgery {
     fn of(who: &Stranger, shop: &Target) -> Forgery {
         let text = |text: &str| Text::new(text, 64).unwrap();
-        let line = |sku: &str, name: &str, price| SaleLine { sku: text(sku), name: text(name), quantity: 1, price: amount(price) };
+        let line = |sku: &str, name: &str, price| SaleLine {
+            sku: text(sku),
+            name: text(name),
+            quantity: 1,
+            price: amount(price),
+        };
         let (salt, address) = ([5; 16], "Via Roma 3".to_owned());
         let lines = vec![line("lunch", "Lunch", 22)];
         let body = ShopOrder {
@@ -297,7 +318,11 @@ fn a_shop_takes_no_order_that_is_not_one() {
     assert_eq!(first.unverified().word, Word::Accepted);
     assert_eq!(place(&eve, order.clone()), Ok(first), "the same order gets the same word");
     assert_eq!(place(&mallory, order), Err(ErrorCode::NotMine), "replayed by somebody else");
-    assert_eq!(says(&mallory, &shop, ShopAsk::Order(id)), Err(ErrorCode::NotFound), "of others' orders he learns nothing");
+    assert_eq!(
+        says(&mallory, &shop, ShopAsk::Order(id)),
+        Err(ErrorCode::NotFound),
+        "of others' orders he learns nothing"
+    );
 
     let named = |who: &Stranger| fresh().but(|forged| forged.body.buyer = who.owner().key());
     assert_eq!(place(&eve, named(&mallory).signed(&eve.owner())), Err(ErrorCode::NotMine), "in his name");

@@ -1,10 +1,10 @@
 //! Scenes of orders from afar, rule by rule (C1–C4, C12, C13).
 
-use super::super::catalogue::{Item, Price};
-use super::super::change::Decision;
-use super::super::order::{Order, OrderSettings, OrderState, Taking};
-use super::super::rights::{Actor, Role};
-use super::super::{Keeper, Refusal, Shop};
+use crate::shop::catalogue::{Item, Price};
+use crate::shop::change::Decision;
+use crate::shop::order::{Order, OrderSettings, OrderState, Taking};
+use crate::shop::rights::{Actor, Role};
+use crate::shop::{Keeper, Refusal, Shop};
 use crate::store::ShopStore;
 use protocol::bank::HoldParty;
 use protocol::body::Text;
@@ -122,7 +122,8 @@ fn keeper() -> Keeper {
 }
 
 fn order(who: &Signer, number: u8, release: Release, sku: &str) -> PlacedOrder {
-    let lines = vec![SaleLine { sku: text(sku), name: text(&sku.to_uppercase()), quantity: 1, price: units(22) }];
+    let lines =
+        vec![SaleLine { sku: text(sku), name: text(&sku.to_uppercase()), quantity: 1, price: units(22) }];
     let order = ShopOrder {
         bank: BankId([1; 8]),
         id: RequestId([number; 16]),
@@ -213,7 +214,10 @@ fn what_a_shop_does_not_take() {
     scene.sets(|settings| settings.taking = Taking::Closed);
     assert_eq!(scene.places(&alice, late.clone()), Err(ErrorCode::ShopClosed));
     scene.sets(|settings| settings.taking = Taking::Ask);
-    assert_eq!(scene.places(&alice, late).map(|order| (order.state, order.word)), Ok((OrderState::New, None)));
+    assert_eq!(
+        scene.places(&alice, late).map(|order| (order.state, order.word)),
+        Ok((OrderState::New, None))
+    );
 }
 
 /// C3: one buyer can't fill a shop with orders whose money never comes.

@@ -1,9 +1,9 @@
 //! Orders from afar, the buyer's rules against the bank's: word, hold, confirmation, dispute, time (C1, C2, C4).
 
+use daemon::store::{Page, Store as _};
 use daemon::wallet::banking::BankFlaw;
 use daemon::wallet::history::Movement;
 use daemon::wallet::ordering::{FreshOrder, NewPurchase, OrderRefusal, PurchaseState};
-use daemon::store::{Page, Store as _};
 use protocol::bank::Act;
 use protocol::body::{Body as _, Text};
 use protocol::id::RequestId;
@@ -62,7 +62,14 @@ fn orders(world: &mut World, who: Who, shop: Who, price: u64, release: Release, 
 }
 
 /// The shop's word comes to the buyer, signed by `signer`.
-fn told(world: &mut World, who: Who, shop: Who, id: &RequestId, word: Word, signer: &Signer) -> Result<(), BankFlaw> {
+fn told(
+    world: &mut World,
+    who: Who,
+    shop: Who,
+    id: &RequestId,
+    word: Word,
+    signer: &Signer,
+) -> Result<(), BankFlaw> {
     let purchase = world.person(who).wallet().open_purchase(id).unwrap().clone();
     let (bank, node) = (world.bank.keys().bank(), world.person(shop).node.key());
     let (shop, order) = (world.person(shop).key(), purchase.placed.order.digest());
@@ -119,7 +126,10 @@ fn held_after_the_yes_and_released_by_the_confirmation() {
     let id = orders(&mut world, alice, hall, 44, Release::Code, 1);
     world.settles();
     let key = world.person(alice).key();
-    assert_eq!((state(&world, alice, &id), world.bank.balance(&key)), (Some(PurchaseState::Placing), units(100)));
+    assert_eq!(
+        (state(&world, alice, &id), world.bank.balance(&key)),
+        (Some(PurchaseState::Placing), units(100))
+    );
     world.crash(alice, Kept::Everything);
     let purchase = world.person(alice).wallet().open_purchase(&id).unwrap().clone();
     assert_eq!(purchase.code.as_deref(), Some(CODE));
@@ -156,7 +166,13 @@ fn whose_word_counts() {
     let foreign = {
         let purchase = world.person(alice).wallet().open_purchase(&second).unwrap();
         let (bank, order) = (world.bank.keys().bank(), purchase.placed.order.digest());
-        shop.sign(OrderWord { bank, shop: world.person(hall).key(), order, at: world.now, word: Word::Accepted })
+        shop.sign(OrderWord {
+            bank,
+            shop: world.person(hall).key(),
+            order,
+            at: world.now,
+            word: Word::Accepted,
+        })
     };
     let goods = vec![Goods { sku: "x".to_owned(), content: serde_bytes::ByteBuf::from(vec![1]) }];
     let odd = OrderState { word: Some(foreign), held: true, goods };
@@ -165,7 +181,8 @@ fn whose_word_counts() {
     assert_eq!(state(&world, alice, &id), Some(PurchaseState::Placing));
     told(&mut world, alice, hall, &id, Word::Refused(text("sold out")), &shop).unwrap();
     assert_eq!(state(&world, alice, &id), None);
-    let decision = world.person(alice).wallet().order_not_taken(&second, ErrorCode::OtherCatalogue, world.now);
+    let decision =
+        world.person(alice).wallet().order_not_taken(&second, ErrorCode::OtherCatalogue, world.now);
     world.settle_decision(alice, decision).unwrap();
     world.settles();
     assert_eq!(world.bank.balance(&world.person(alice).key()), units(100));
@@ -190,7 +207,11 @@ fn declined_and_not_held() {
         let keys = world.person(alice).secret_keys().clone();
         world.person(alice).wallet().order_of_shop(new, &keys, fresh(3), None, world.now).map(drop)
     };
-    assert_eq!(bad(|new| new.ends = new.order_ends), Err(OrderRefusal::Dates), "its money would not outlive it");
+    assert_eq!(
+        bad(|new| new.ends = new.order_ends),
+        Err(OrderRefusal::Dates),
+        "its money would not outlive it"
+    );
     assert_eq!(bad(|new| new.lines.clear()), Err(OrderRefusal::Lines));
     assert_eq!(bad(|new| new.lines = vec![new.lines[0].clone(); 65]), Err(OrderRefusal::Lines));
     assert_eq!(bad(|new| new.lines[0].price = units(0)), Err(OrderRefusal::Lines));
@@ -214,7 +235,11 @@ fn a_dispute_stops_the_timer() {
     assert_eq!(state(&world, alice, &disputed), Some(PurchaseState::Disputed));
     world.wait(7 * DAY_SECONDS);
     hears(&mut world, alice);
-    assert_eq!(state(&world, alice, &quiet), Some(PurchaseState::Held), "the order is over, its money is not");
+    assert_eq!(
+        state(&world, alice, &quiet),
+        Some(PurchaseState::Held),
+        "the order is over, its money is not"
+    );
     world.wait(30 * DAY_SECONDS);
     hears(&mut world, alice);
     assert_eq!((state(&world, alice, &quiet), state(&world, alice, &dated)), (None, None));
