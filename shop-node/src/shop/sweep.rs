@@ -296,7 +296,7 @@ impl Shop {
     /// The bank counts otherwise: the sweeps that are not done go on from `next`.
     pub fn renumber_sweeps(&self, next: u64, actor: &Actor, now: Timestamp) -> Result<Decision<()>, Refusal> {
         let first = self.sweeps.values().next().filter(|first| first.misnumbered);
-        if !first.is_some_and(|first| next > first.number) {
+        if first.is_none_or(|first| next <= first.number) {
             let why =
                 "only when the bank has refused the number of the first one that waits, and to higher ones";
             return Err(Refusal::State { what: "sweep", state: "numbered", why });
