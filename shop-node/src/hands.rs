@@ -247,9 +247,7 @@ impl Hands {
                 return Ok(self.room.decide(move |shop, _| Ok(shop.refund_is_paying(&id, now))).await?);
             }
             Err(CallFault::Stopped) => return Err(CallFault::Stopped.into()),
-            Err(CallFault::Pay(PayRefusal::Short { .. })) => {
-                Held::ForNow("the till holds less than that: withdraw, or wait for sales".to_owned())
-            }
+            Err(CallFault::Pay(PayRefusal::Short { .. })) => self.short().await?,
             Err(CallFault::Pay(refusal)) => Held::ForGood(refusal.to_string()),
             Err(fault) => Held::ForNow(fault.to_string()),
         };
@@ -262,6 +260,16 @@ impl Hands {
 }
 
 impl Hands {
+    /// The till holds too little; what is being renewed at the bank comes back in a moment, and is paid out then.
+    async fn short(&self) -> Result<Held, HandsFault> {
+        let at_bank = self.engine.look(|wallet, _| wallet.holdings().at_bank).await?;
+        let why = match at_bank.is_zero() {
+            true => "the till holds less than that: withdraw, or wait for sales",
+            false => "units of the till are being renewed at the bank: it goes out when they are back",
+        };
+        Ok(Held::ForNow(why.to_owned()))
+    }
+
     /// What the customer reads: which receipt it is about, and why, as far as there is room.
     fn memo(&self, refund: &Refund) -> Result<Text, StoreFault> {
         let number = self.room.store.sale(&refund.sale)?.and_then(|sale| sale.paid).map(|paid| paid.number);
