@@ -9,8 +9,8 @@
 use crate::room::{Room, RoomFault};
 use crate::shop::change::Decision;
 use crate::shop::day::Holds;
-use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, What};
-use crate::shop::refund::{Held, Refund, Why};
+use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, PaidFor, What};
+use crate::shop::refund::{Held, Refund, Why, back_of};
 use crate::shop::sale::{Sale, SaleState};
 use crate::store::ShopStore;
 use daemon::engine::{CallFault, Engine, RequestOrder};
@@ -21,7 +21,7 @@ use daemon::wallet::paying::{NewPayment, PayRefusal, PaymentOutcome};
 use daemon::wallet::receiving::Closing;
 use protocol::bank::ADDRESS_MAX;
 use protocol::body::{self, Text};
-use protocol::id::{Digest, PaymentId, RequestId};
+use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::node::net::Net;
 use protocol::pay::{AmountRule, MEMO_MAX, Mode};
 use protocol::shop::DayReport;
@@ -241,10 +241,13 @@ impl Hands {
             token: refund.token.clone(),
             answered: key("shop.refund", &refund.id, refund.attempt),
         };
-        let (id, now) = (refund.id, self.now());
+        let (id, payment, now) = (refund.id, refund.payment, self.now());
         let held = match self.engine.pay(new).await {
             Ok(_) => {
-                return Ok(self.room.decide(move |shop, _| Ok(shop.refund_is_paying(&id, now))).await?);
+                return Ok(self
+                    .room
+                    .decide(move |shop, _| Ok(shop.refund_is_paying(&id, &payment, now)))
+                    .await?);
             }
             Err(CallFault::Stopped) => return Err(CallFault::Stopped.into()),
             Err(CallFault::Pay(PayRefusal::Short { .. })) => self.short().await?,
@@ -253,7 +256,7 @@ impl Hands {
         };
         let rule = move |shop: &crate::shop::Shop, store: &ShopStore| {
             let sale = store.sale(&refund.sale)?;
-            Ok(shop.refund_is_held(&id, held, sale, now))
+            Ok(shop.refund_is_held(&id, &payment, held, sale, now))
         };
         Ok(self.room.decide(rule).await?)
     }
@@ -324,11 +327,16 @@ fn heard(wallet: &RedbStore, store: &ShopStore, event: Event) -> Result<HeardEve
                 sale: store.sale_of_request(&request)?,
             })
         }
-        Happening::Confirmed { payment, .. } => What::Confirmed(store.sale_of_payment(&payment)?),
+        Happening::Confirmed { payment, payer, .. } => What::Confirmed(paid_for(store, &payer, &payment)?),
         Happening::Payment { payment, .. } => outgoing(wallet, store, &payment)?,
         _ => What::Other,
     };
     Ok(HeardEvent { seq: event.seq, what })
+}
+
+fn paid_for(store: &ShopStore, payer: &Key, payment: &PaymentId) -> Result<PaidFor, StoreFault> {
+    let (sale, back) = (store.sale_of_payment(payer, payment)?, store.refund(&back_of(payer, payment))?);
+    Ok(PaidFor { payer: *payer, payment: *payment, sale, back })
 }
 
 fn outgoing(wallet: &RedbStore, store: &ShopStore, id: &PaymentId) -> Result<What, StoreFault> {
@@ -366,7 +374,7 @@ fn line(store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
         Movement::Deposit => Moved::Deposited,
         Movement::Sent => Moved::Sent(refund()?),
         Movement::Returned => Moved::Returned(refund()?),
-        Movement::Lost => Moved::Lost,
+        Movement::Lost => Moved::Lost(paid_for(store, &entry.party, &PaymentId(entry.id))?),
         Movement::Passed => Moved::Passed,
         // Received is told by its event; the others are between the bank and the account.
         Movement::Received | Movement::Reclaimed | Movement::Recovered | Movement::Charged => {

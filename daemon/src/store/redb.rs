@@ -535,7 +535,7 @@ mod tests {
         let kinds = [
             Happening::Payment { payment, state: "sent".to_owned(), units },
             Happening::Received { payment, payer, units, request },
-            Happening::Confirmed { payment, units },
+            Happening::Confirmed { payment, payer, units },
             Happening::Bank { request, operation: "deposit".to_owned(), state: "asked".to_owned(), units },
             Happening::Lost { units, request },
             Happening::BankFault { kind: "behind".to_owned(), number: 3 },

@@ -421,7 +421,7 @@ impl Till for Desk {
             Ok(shop.refund(new, sale, earlier, &actor, now)?)
         });
         let refund = made.await.map_err(|fault| self.room_fault(fault))?;
-        if refund.state == crate::shop::refund::RefundState::Owed {
+        if refund.may_go_out(self.hands.now()) {
             self.hands.pay(refund).await.map_err(|fault| self.hands_fault(fault))?;
         }
         self.refund_again(&id)

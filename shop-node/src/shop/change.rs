@@ -76,6 +76,13 @@ pub enum Happening {
         /// Which.
         sale: RequestId,
     },
+    /// Of the money for a sale, the bank had seen something spent before.
+    SaleLost {
+        /// Which.
+        sale: RequestId,
+        /// How much is lost.
+        units: Units,
+    },
     /// A refund changed its state.
     Refund {
         /// Which.

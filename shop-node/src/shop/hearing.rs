@@ -5,7 +5,7 @@
 
 use super::change::{Change, Decision, Draft, Happening};
 use super::day::Period;
-use super::refund::{Refund, RefundState, SentBack, Why, give_up, payment_of};
+use super::refund::{LOST, Refund, RefundState, SentBack, Why, back_of, give_up, payment_of};
 use super::sale::{Line, Paid, Sale, SaleState};
 use super::{Refusal, Shop};
 use protocol::bank::Introduction;
@@ -58,12 +58,25 @@ pub struct HeardEvent {
 pub enum What {
     /// Money came in.
     Received(Arrival),
-    /// Money is safe; of which sale, if it is one's.
-    Confirmed(Option<Sale>),
+    /// Money is safe.
+    Confirmed(PaidFor),
     /// A payment of ours that is a refund.
     Outgoing(Refund, Option<Sale>, Outcome),
     /// Something that concerns the workstation alone.
     Other,
+}
+
+/// What somebody's payment was for.
+#[derive(Clone, Debug)]
+pub struct PaidFor {
+    /// The payer.
+    pub payer: Key,
+    /// His payment id.
+    pub payment: PaymentId,
+    /// The sale that it paid.
+    pub sale: Option<Sale>,
+    /// What is sent back, since nothing was sold for it.
+    pub back: Option<Refund>,
 }
 
 /// Money that came in.
@@ -125,7 +138,7 @@ pub enum Moved {
     /// A payment that came to nothing.
     Returned(Option<Refund>),
     /// The bank had seen it spent before.
-    Lost,
+    Lost(PaidFor),
     /// An earlier workstation of ours had handed it on.
     Passed,
     /// Told by an event, or not of the reserve.
@@ -210,15 +223,15 @@ impl Hearing<'_> {
     fn event(&mut self, what: What) -> Result<(), Refusal> {
         match what {
             What::Received(arrival) => self.received(arrival),
-            What::Confirmed(Some(sale)) => {
-                self.confirmed(sale);
+            What::Confirmed(paid_for) => {
+                self.confirmed(paid_for);
                 Ok(())
             }
             What::Outgoing(refund, sale, outcome) => {
                 self.outgoing(refund, sale, outcome);
                 Ok(())
             }
-            What::Confirmed(None) | What::Other => Ok(()),
+            What::Other => Ok(()),
         }
     }
 
@@ -236,10 +249,10 @@ impl Hearing<'_> {
             SaleState::Expired => Why::Expired,
         };
         self.for_nothing(arrival.units)?;
-        let Arrival { payer, name, payment, units, .. } = arrival;
-        let back = SentBack { sale: &sale, why, payer, name, payment, units }.refund(self.draft.now());
-        self.refunds.insert(back.id, back.clone());
-        self.draft.put_refund(back);
+        let Arrival { payer, name, payment, units, certified: safe, .. } = arrival;
+        let back = SentBack { sale: &sale, why, payer, name, payment, units, safe };
+        let back = back.refund(self.draft.now());
+        self.put_refund(back);
         Ok(())
     }
 
@@ -279,7 +292,7 @@ impl Hearing<'_> {
             add(&mut tally.received, arrival.units)
         })?;
         let Arrival { payer, name, payment, at, certified: confirmed, .. } = arrival;
-        let paid = Paid { number, payer, name, payment, at, confirmed, late, receipt };
+        let paid = Paid { number, payer, name, payment, at, confirmed, lost: Units::ZERO, late, receipt };
         let sale = Sale { state: SaleState::Paid, paid: Some(paid), ..sale };
         self.sales.insert(sale.id, sale.clone());
         self.draft.put_sale(sale);
@@ -287,13 +300,69 @@ impl Hearing<'_> {
         Ok(())
     }
 
-    fn confirmed(&mut self, sale: Sale) {
-        let mut sale = self.sale(sale);
+    /// The bank has seen it: what waits for that goes out.
+    fn confirmed(&mut self, what: PaidFor) {
+        let what = self.as_it_is(what);
+        for refund in self.kept_back(&what).into_iter().filter(|refund| !refund.safe) {
+            self.put_refund(Refund { safe: true, held: String::new(), ..refund });
+        }
+        let Some(mut sale) = what.sale else { return };
         let Some(paid) = sale.paid.as_mut().filter(|paid| !paid.confirmed) else { return };
         paid.confirmed = true;
         self.draft.event(Happening::Confirmed { sale: sale.id });
         self.draft.put(Change::Sale(sale.clone()));
         self.sales.insert(sale.id, sale);
+    }
+
+    /// The bank had seen it spent before: nothing is given back for it that has not gone out yet.
+    fn lost(&mut self, what: PaidFor, units: Units) -> Result<(), OutOfRange> {
+        let what = self.as_it_is(what);
+        let kept_back = self.kept_back(&what);
+        let mut sale = what.sale;
+        if let Some(paid) = sale.as_mut().and_then(|sale| sale.paid.as_mut()) {
+            add(&mut paid.lost, units)?;
+        }
+        if let Some(sale) = sale.as_ref() {
+            self.draft.event(Happening::SaleLost { sale: sale.id, units });
+            self.draft.put(Change::Sale(sale.clone()));
+        }
+        for refund in kept_back {
+            let refund = Refund { held: LOST.to_owned(), ..refund };
+            self.refunds.insert(refund.id, Refund { state: RefundState::Failed, ..refund.clone() });
+            match refund.why {
+                Why::Customer => sale = give_up(&mut self.draft, refund, sale),
+                Why::Cancelled | Why::Expired | Why::Twice => drop(give_up(&mut self.draft, refund, None)),
+            }
+        }
+        if let Some(sale) = sale {
+            self.sales.insert(sale.id, sale);
+        }
+        Ok(())
+    }
+
+    /// What a payment was for, as this page has left it: it may have come on this very page.
+    fn as_it_is(&self, what: PaidFor) -> PaidFor {
+        let his = |paid: &Paid| (paid.payer, paid.payment) == (what.payer, what.payment);
+        let fresh = self.sales.values().find(|sale| sale.paid.as_ref().is_some_and(his)).cloned();
+        let back = self.refunds.get(&back_of(&what.payer, &what.payment)).cloned();
+        let sale = fresh.or(what.sale);
+        PaidFor { sale, back: back.or(what.back), ..what }
+    }
+
+    /// Refunds of what a payment was for that the wallet has not been asked for yet.
+    fn kept_back(&self, what: &PaidFor) -> Vec<Refund> {
+        let of_sale = |refund: &&Refund| {
+            refund.why == Why::Customer && what.sale.as_ref().is_some_and(|sale| sale.id == refund.sale)
+        };
+        let of_sale = self.shop.open_refunds().filter(of_sale).cloned();
+        let known = of_sale.chain(what.back.clone());
+        let newest = known.map(|refund| self.refunds.get(&refund.id).cloned().unwrap_or(refund));
+        newest.filter(|refund| refund.state == RefundState::Owed).collect()
+    }
+
+    fn put_refund(&mut self, refund: Refund) {
+        self.refunds.insert(refund.id, refund.clone());
+        self.draft.put_refund(refund);
     }
 
     fn outgoing(&mut self, refund: Refund, sale: Option<Sale>, outcome: Outcome) {
@@ -325,8 +394,7 @@ impl Hearing<'_> {
                 Refund { state: RefundState::Owed, attempt, not_before, payment, held, ..refund }
             }
         };
-        self.refunds.insert(refund.id, refund.clone());
-        self.draft.put_refund(refund);
+        self.put_refund(refund);
     }
 
     fn note(&self, refund: &Refund, sale: Option<&Sale>, order: Digest) -> Option<RefundNote> {
@@ -348,10 +416,13 @@ impl Hearing<'_> {
     fn line(&mut self, line: HeardLine) -> Result<(), OutOfRange> {
         let units = line.units;
         let today = self.shop.today(self.draft.now());
+        if let Moved::Lost(what) = &line.moved {
+            self.lost(what.clone(), units)?;
+        }
         self.book(|period| match line.moved {
             Moved::Withdrawn => add(&mut period.withdrawn, units),
             Moved::Deposited => add(&mut period.swept, units),
-            Moved::Lost => add(&mut period.lost, units),
+            Moved::Lost(_) => add(&mut period.lost, units),
             Moved::Sent(Some(refund)) if refund.why == Why::Customer => {
                 let tally = period.tally(today, &refund.till);
                 tally.refunds = tally.refunds.saturating_add(1);

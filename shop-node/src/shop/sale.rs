@@ -100,6 +100,8 @@ pub struct Paid {
     pub at: Timestamp,
     /// Whether the bank has seen it.
     pub confirmed: bool,
+    /// Of it, what the bank had seen spent before.
+    pub lost: Units,
     /// Whether its day had its report already.
     pub late: bool,
     /// The receipt document.

@@ -10,8 +10,8 @@ use crate::shop::catalogue::{Item, Price};
 use crate::shop::change::{Change, Decision, Happening};
 use crate::shop::csv;
 use crate::shop::day::Holds;
-use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, What};
-use crate::shop::refund::{Held, NewRefund, Refund, RefundState, Why, name_of};
+use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, PaidFor, What};
+use crate::shop::refund::{Held, NewRefund, Refund, RefundState, Why, back_of, name_of};
 use crate::shop::rights::{Actor, NewStaff, Role};
 use crate::shop::sale::{CartLine, NewSale, Sale, SaleState};
 use crate::shop::settings::Settings;
@@ -74,8 +74,8 @@ fn papers() -> Introduction {
 /// What the wallet told, in its order.
 #[derive(Clone, Debug)]
 enum Told {
-    Received { payer: u8, payment: u8, units: u64, request: RequestId },
-    Confirmed { payment: u8 },
+    Received { payer: u8, payment: u8, units: u64, request: RequestId, certified: bool },
+    Confirmed { payer: u8, payment: u8 },
     Outgoing { payment: PaymentId, outcome: Outcome },
     Something,
 }
@@ -86,6 +86,7 @@ enum Line {
     Returned(PaymentId),
     Withdrawn,
     Received,
+    Lost { payer: u8, payment: u8 },
 }
 
 /// A wallet: requests and payments by the caller's key, events and history, a reserve.
@@ -109,7 +110,20 @@ impl Wallet {
     fn receives(&mut self, payer: u8, payment: u8, units: u64, request: RequestId) {
         self.reserve += units;
         self.lines.push((Line::Received, units));
-        self.events.push(Told::Received { payer, payment, units, request });
+        self.events.push(Told::Received { payer, payment, units, request, certified: true });
+    }
+
+    /// The payer's word, until the bank has seen it.
+    fn hears_his_word(&mut self, payer: u8, payment: u8, units: u64, request: RequestId) {
+        self.reserve += units;
+        self.lines.push((Line::Received, units));
+        self.events.push(Told::Received { payer, payment, units, request, certified: false });
+    }
+
+    fn loses(&mut self, payer: u8, payment: u8, units: u64) {
+        self.reserve -= units;
+        self.lines.push((Line::Lost { payer, payment }, units));
+        self.events.push(Told::Something);
     }
 
     fn withdraws(&mut self, units: u64) {
@@ -229,10 +243,11 @@ impl Scene {
         }
         for refund in self.shop.owed(self.now) {
             let decision = match self.wallet.pay(&refund) {
-                true => self.shop.refund_is_paying(&refund.id, self.now),
+                true => self.shop.refund_is_paying(&refund.id, &refund.payment, self.now),
                 false => {
                     let sale = self.store.sale(&refund.sale).unwrap();
-                    self.shop.refund_is_held(&refund.id, Held::ForNow("locked".to_owned()), sale, self.now)
+                    let held = Held::ForNow("locked".to_owned());
+                    self.shop.refund_is_held(&refund.id, &refund.payment, held, sale, self.now)
                 }
             };
             self.commit(decision)?;
@@ -253,6 +268,7 @@ impl Scene {
                 Line::Returned(payment) => Moved::Returned(refund(payment)),
                 Line::Withdrawn => Moved::Withdrawn,
                 Line::Received => Moved::Elsewhere,
+                Line::Lost { payer, payment } => Moved::Lost(self.paid_for(*payer, *payment)),
             },
         });
         Heard { events: events.collect(), lines: lines.collect(), papers: papers() }
@@ -260,7 +276,7 @@ impl Scene {
 
     fn what(&self, told: &Told) -> What {
         match told {
-            Told::Received { payer, payment, units: count, request } => What::Received(Arrival {
+            Told::Received { payer, payment, units: count, request, certified } => What::Received(Arrival {
                 payer: Key([*payer; 32]),
                 name: format!("payer {payer}"),
                 payment: PaymentId([*payment; 16]),
@@ -269,12 +285,10 @@ impl Scene {
                 request: Digest([2; 32]),
                 order: Digest([*payment; 32]),
                 receipt: Digest([*payment; 32]),
-                certified: false,
+                certified: *certified,
                 sale: self.store.sale_of_request(request).unwrap(),
             }),
-            Told::Confirmed { payment } => {
-                What::Confirmed(self.store.sale_of_payment(&PaymentId([*payment; 16])).unwrap())
-            }
+            Told::Confirmed { payer, payment } => What::Confirmed(self.paid_for(*payer, *payment)),
             Told::Outgoing { payment, outcome } => {
                 let refund = self.store.refund_of_payment(payment).unwrap();
                 match refund.filter(|refund| refund.payment == *payment) {
@@ -287,6 +301,12 @@ impl Scene {
             }
             Told::Something => What::Other,
         }
+    }
+
+    fn paid_for(&self, payer: u8, payment: u8) -> PaidFor {
+        let (payer, payment) = (Key([payer; 32]), PaymentId([payment; 16]));
+        let sale = self.store.sale_of_payment(&payer, &payment).unwrap();
+        PaidFor { payer, payment, sale, back: self.store.refund(&back_of(&payer, &payment)).unwrap() }
     }
 
     fn hears(&mut self) -> Result<(), Crash> {

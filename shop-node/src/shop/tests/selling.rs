@@ -7,14 +7,14 @@ use super::*;
 fn a_sale_is_paid_once() {
     let mut scene = Scene::new();
     let sale = scene.sells("one", 40);
-    scene.wallet.receives(1, 1, 40, sale.request.unwrap());
+    scene.wallet.hears_his_word(1, 1, 40, sale.request.unwrap());
     scene.settles();
     let paid = scene.sale(&sale.id);
     let proof = paid.paid.clone().unwrap();
     assert_eq!((paid.state, proof.number, proof.payer), (SaleState::Paid, 1, Key([1; 32])));
     assert_eq!(proof.receipt.check_by(&node().key()), Ok(()));
     assert_eq!((proof.receipt.unverified().total, proof.confirmed), (units(40), false));
-    scene.wallet.events.push(Told::Confirmed { payment: 1 });
+    scene.wallet.events.push(Told::Confirmed { payer: 1, payment: 1 });
     scene.settles();
     assert!(scene.sale(&sale.id).paid.unwrap().confirmed);
     assert_eq!(scene.shop.open_sales().count(), 0);
