@@ -179,10 +179,11 @@ impl Hands {
     /// Everything that is open and waits for the wallet.
     pub async fn carry_on(&self) -> Result<(), HandsFault> {
         let now = self.now();
+        let looked = self.engine.shared.mail.state().looked;
         let look = self.room.look(move |shop| {
             let asking = |sale: &&Sale| sale.state == SaleState::Asking;
             let asking: Vec<Sale> = shop.open_sales().filter(asking).cloned().collect();
-            (asking, shop.overdue(now), shop.owed(now))
+            (asking, shop.overdue(now, looked), shop.owed(now))
         });
         let (asking, overdue, owed) = look.await?;
         for sale in asking {
@@ -190,7 +191,11 @@ impl Hands {
             let _ = self.ask(&sale).await;
         }
         for (sale, request) in overdue {
-            if self.engine.close_request(request).await? == Some(Closing::Closed) {
+            let closed = match request {
+                Some(request) => self.engine.close_request(request).await? == Some(Closing::Closed),
+                None => true,
+            };
+            if closed {
                 self.room.decide(move |shop, _| Ok(shop.expire_sale(&sale, now))).await?;
             }
         }
@@ -216,7 +221,11 @@ impl Hands {
         let record = self.engine.shared.store.request(&request)?;
         let expires = record.map_or_else(|| self.now(), |record| record.request.unverified().expires);
         let (id, now) = (sale.id, self.now());
-        Ok(self.room.decide(move |shop, _| Ok(shop.asked(&id, request, expires, now))).await?)
+        if !self.room.decide(move |shop, _| Ok(shop.asked(&id, request, expires, now))).await? {
+            // Taken back while the wallet was making it: nobody has seen it, and nobody shall pay it.
+            self.engine.close_request(request).await?;
+        }
+        Ok(())
     }
 
     /// Closes the request of a sale that is about to be taken back.

@@ -15,11 +15,11 @@ fn what_comes_for_nothing_goes_back() {
         let request = sale.request.unwrap();
         match why {
             Why::Cancelled => {
-                let decision = scene.shop.cancel_sale(&sale.id, &boss(), scene.now).unwrap();
+                let decision = scene.shop.cancel_sale(&sale.id, Some(request), &boss(), scene.now).unwrap();
                 scene.decide(decision);
             }
             Why::Expired => {
-                scene.now = scene.now.plus_seconds(901);
+                scene.now = scene.now.plus_seconds(1801);
                 scene.carries_on().unwrap();
             }
             _ => scene.wallet.receives(2, 2, 40, request),

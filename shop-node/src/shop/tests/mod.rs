@@ -238,7 +238,7 @@ impl Scene {
             let request = self.wallet.request(&sale);
             self.commit(self.shop.asked(&sale.id, request, self.now.plus_seconds(sale.seconds), self.now))?;
         }
-        for (sale, _) in self.shop.overdue(self.now) {
+        for (sale, _) in self.shop.overdue(self.now, Some(self.now)) {
             self.commit(self.shop.expire_sale(&sale, self.now))?;
         }
         for refund in self.shop.owed(self.now) {
