@@ -265,10 +265,10 @@ impl Draft {
 }
 
 impl Shop {
-    /// Notes that something was asked and not done.
-    pub fn note_refused(&self, actor: &Actor, method: &str, reason: &str, now: Timestamp) -> Decision<()> {
+    /// Notes what was asked, and what came of it: `done`, or the reason's word.
+    pub fn note(&self, actor: &Actor, method: &str, outcome: &str, now: Timestamp) -> Decision<()> {
         let mut draft = Draft::at(self, now);
-        draft.audit(actor, method, reason, "");
+        draft.audit(actor, method, outcome, "");
         draft.decide(())
     }
 }
