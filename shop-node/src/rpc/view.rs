@@ -141,7 +141,7 @@ pub(super) fn refund(refund: &Refund) -> api::Refund {
         _ if !refund.held.is_empty() => refund.held.clone(),
         RefundState::Owed => "goes out in a moment".to_owned(),
         RefundState::Paying => "on its way to the customer; if he is off, it waits in his mailbox".to_owned(),
-        RefundState::Done => "the customer has it".to_owned(),
+        RefundState::Done => "paid: it is the customer's, he has it or collects it".to_owned(),
         RefundState::Failed => "the payments came to nothing: make another refund".to_owned(),
     };
     api::Refund {

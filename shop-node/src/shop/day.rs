@@ -10,7 +10,7 @@ use super::{Refusal, Shop};
 use protocol::body::Text;
 use protocol::id::Digest;
 use protocol::money::{OutOfRange, Units};
-use protocol::shop::{DayLine, DayReport};
+use protocol::shop::{DAY_LINES_MAX, DayLine, DayReport};
 use protocol::sign::{Signed, Signer};
 use protocol::time::{Day, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -73,8 +73,14 @@ impl Period {
         self.closed.is_some_and(|closed| day <= closed)
     }
 
+    /// A report has room for so many lines and no more: after months without one, the last line takes what is new, so that
+    /// its lines still come to its sums.
     pub(super) fn tally(&mut self, day: Day, till: &str) -> &mut Tally {
-        self.lines.entry((day, till.to_owned())).or_default()
+        let mut place = (day, till.to_owned());
+        if self.lines.len() >= DAY_LINES_MAX && !self.lines.contains_key(&place) {
+            place = self.lines.last_key_value().map_or(place, |(last, _)| last.clone());
+        }
+        self.lines.entry(place).or_default()
     }
 
     fn sum(&self, of: impl Fn(Day, &Tally) -> Units) -> Result<Units, OutOfRange> {

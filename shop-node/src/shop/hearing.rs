@@ -109,7 +109,7 @@ pub struct Arrival {
 pub enum Outcome {
     /// Nobody knows yet.
     Open,
-    /// The customer has it; with the digest of our order.
+    /// It is the customer's; with the digest of our order.
     Done(Digest),
     /// We have it.
     NotDone,

@@ -71,7 +71,7 @@ pub enum RefundState {
     Owed,
     /// The payment is on its way.
     Paying,
-    /// The customer has it.
+    /// It is the customer's: he has it, or the bank has issued it to him.
     Done,
     /// Every payment for it came to nothing: the shop has it.
     Failed,
