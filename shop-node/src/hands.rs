@@ -116,7 +116,9 @@ impl Hands {
     async fn wallet_now(&self) -> Result<Now, HandsFault> {
         let look = |wallet: &daemon::wallet::Wallet, _| {
             let history = wallet.history();
-            let holds = Holds { reserve: history.reserve, unconfirmed: wallet.holdings().unconfirmed };
+            let letter = wallet.account().map(|account| account.at);
+            let told = wallet.heard().newest().map(|newest| newest.at).max(letter);
+            let holds = Holds { reserve: history.reserve, unconfirmed: wallet.holdings().unconfirmed, told };
             Now { at: Cursor { event: wallet.newest_event(), line: history.seq }, holds }
         };
         Ok(self.engine.look(look).await?)
@@ -386,9 +388,8 @@ fn line(store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
         Movement::Lost => Moved::Lost(paid_for(store, &entry.party, &PaymentId(entry.id))?),
         Movement::Passed => Moved::Passed,
         // Received is told by its event; the others are between the bank and the account.
-        Movement::Received | Movement::Reclaimed | Movement::Recovered | Movement::Charged => {
-            Moved::Elsewhere
-        }
+        Movement::Reclaimed => Moved::Reclaimed(refund()?),
+        Movement::Received | Movement::Recovered | Movement::Charged => Moved::Elsewhere,
     };
     Ok(HeardLine { seq: entry.seq, moved, units: entry.units })
 }

@@ -191,8 +191,7 @@ impl Desk {
             let Some(last) = reports.last().map(|report| report.unverified().number) else { break };
             for report in &reports {
                 let report = report.unverified();
-                // What is paid for a day stands in its report or in a later one.
-                if report.day < day {
+                if report.is_before(day) {
                     break 'pages;
                 }
                 count(Some(report.number), report)?;

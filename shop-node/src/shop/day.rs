@@ -65,7 +65,12 @@ pub struct Holds {
     pub reserve: Units,
     /// Of that, what is only the payers' word yet.
     pub unconfirmed: Units,
+    /// The newest time that the bank has told.
+    pub told: Option<Timestamp>,
 }
+
+/// A report is made at most so many days after the newest time that is known.
+const AHEAD_MAX: u32 = 2;
 
 impl Period {
     /// Whether a day had its report before.
@@ -169,6 +174,15 @@ impl Shop {
         let day = self.day_to_close(now);
         if let Some(closed) = period.closed.filter(|closed| day <= *closed) {
             return Err(Refusal::DayClosed { day: closed, number: period.reports });
+        }
+        // A clock that runs ahead would close days for good that have not come.
+        let known = holds.told.unwrap_or(period.from).max(period.from);
+        let today = self.settings().day_of(now);
+        if today > self.settings().day_of(known).plus_days(AHEAD_MAX) {
+            let why = format!(
+                "by this machine's clock it is {today}; the bank last told {known}: set the clock, or wait until the bank answers"
+            );
+            return Err(Refusal::Value(why));
         }
         let report = node.sign(self.report(holds, now)?);
         let (number, head) = (period.reports + 1, report.digest());

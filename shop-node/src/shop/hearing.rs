@@ -137,6 +137,8 @@ pub enum Moved {
     Sent(Option<Refund>),
     /// A payment that came to nothing.
     Returned(Option<Refund>),
+    /// A payment that nobody answered, reclaimed: the units are on the account.
+    Reclaimed(Option<Refund>),
     /// The bank had seen it spent before.
     Lost(PaidFor),
     /// An earlier workstation of ours had handed it on.
@@ -375,6 +377,14 @@ impl Hearing<'_> {
         let refund = match (outcome, refund.why) {
             (Outcome::Open, _) => return,
             (Outcome::Done(order), _) => {
+                // Counted when it is done, whatever came back on the way; its units are booked as they move.
+                if refund.why == Why::Customer {
+                    let today = self.shop.today(now);
+                    self.draft.book(|period| {
+                        let tally = period.tally(today, &refund.till);
+                        tally.refunds = tally.refunds.saturating_add(1);
+                    });
+                }
                 let note = self.note(&refund, sale.as_ref(), order).map(|note| self.node.sign(note));
                 Refund { state: RefundState::Done, held: String::new(), note, ..refund }
             }
@@ -424,13 +434,16 @@ impl Hearing<'_> {
             Moved::Deposited => add(&mut period.swept, units),
             Moved::Lost(_) => add(&mut period.lost, units),
             Moved::Sent(Some(refund)) if refund.why == Why::Customer => {
-                let tally = period.tally(today, &refund.till);
-                tally.refunds = tally.refunds.saturating_add(1);
-                add(&mut tally.refunded, units)
+                add(&mut period.tally(today, &refund.till).refunded, units)
             }
             Moved::Sent(Some(_)) => add(&mut period.sent_back, units),
             Moved::Sent(None) | Moved::Passed => add(&mut period.other_out, units),
             Moved::Returned(refund) => take_off(period, refund.as_ref(), units),
+            // Not given back, and not in the reserve either.
+            Moved::Reclaimed(refund) => {
+                take_off(period, refund.as_ref(), units)?;
+                add(&mut period.swept, units)
+            }
             Moved::Elsewhere => Ok(()),
         })
     }
@@ -442,11 +455,7 @@ fn take_off(period: &mut Period, refund: Option<&Refund>, units: Units) -> Resul
         Some(refund) if refund.why == Why::Customer => {
             let of_till =
                 period.lines.iter_mut().filter(|((_, till), _)| *till == refund.till).map(|(_, tally)| tally);
-            let tally = of_till.rev().find(|tally| tally.refunded >= units && tally.refunds > 0);
-            tally.map(|tally| {
-                tally.refunds -= 1;
-                &mut tally.refunded
-            })
+            of_till.rev().map(|tally| &mut tally.refunded).find(|sum| **sum >= units)
         }
         Some(_) => Some(&mut period.sent_back),
         None => Some(&mut period.other_out),

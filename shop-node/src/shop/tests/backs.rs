@@ -250,3 +250,34 @@ fn what_came_for_nothing_is_not_given_up() {
     let back = scene.refund(&back.id);
     assert_eq!((back.state, back.held.as_str()), (RefundState::Owed, "over the cap"));
 }
+
+/// N7: a refund whose payments come back another way, or in parts, is still one refund, of what the customer has.
+#[test]
+fn a_refund_is_counted_once_however_it_goes() {
+    let mut scene = Scene::new();
+    let sale = scene.sells("one", 40);
+    scene.wallet.receives(1, 1, 40, sale.request.unwrap());
+    scene.settles();
+    let first = scene.tries_to_refund(&sale, "a", Some(5), &boss()).unwrap();
+    scene.settles();
+    scene.wallet.reclaims(first.payment, 5);
+    scene.settles();
+    scene.now = scene.now.plus_seconds(3600);
+    scene.settles();
+    let second = scene.wallet.payments[1];
+    // Back from the bank in two parts.
+    scene.wallet.reserve += 2;
+    scene.wallet.lines.push((Line::Returned(second), 2));
+    scene.wallet.comes_to_nothing(second, 3);
+    scene.settles();
+    scene.now = scene.now.plus_seconds(3600);
+    scene.settles();
+    let third = scene.wallet.payments[2];
+    scene.wallet.done(third);
+    scene.settles();
+    let period = scene.shop.period().clone();
+    let refunds: u32 = period.lines.values().map(|tally| tally.refunds).sum();
+    assert_eq!((refunds, period.refunded().unwrap()), (1, units(5)));
+    assert_eq!((period.swept, period.other_in, period.sent_back), (units(5), Units::ZERO, Units::ZERO));
+    scene.is_sound();
+}

@@ -84,6 +84,7 @@ enum Told {
 enum Line {
     Sent(PaymentId),
     Returned(PaymentId),
+    Reclaimed(PaymentId),
     Withdrawn,
     Received,
     Lost { payer: u8, payment: u8 },
@@ -150,6 +151,12 @@ impl Wallet {
         self.events.push(Told::Outgoing { payment, outcome: Outcome::Done(Digest([9; 32])) });
     }
 
+    /// Nobody answered: the units are on the account.
+    fn reclaims(&mut self, payment: PaymentId, units: u64) {
+        self.lines.push((Line::Reclaimed(payment), units));
+        self.events.push(Told::Outgoing { payment, outcome: Outcome::NotDone });
+    }
+
     fn comes_to_nothing(&mut self, payment: PaymentId, units: u64) {
         self.reserve += units;
         self.lines.push((Line::Returned(payment), units));
@@ -167,6 +174,8 @@ struct Scene {
     shop: Shop,
     wallet: Wallet,
     now: Timestamp,
+    /// The newest time that the bank has told.
+    told: Option<Timestamp>,
     commits: usize,
     /// The commit at which it dies, and whether that one is still on disk.
     dies_at: Option<(usize, bool)>,
@@ -177,7 +186,7 @@ impl Scene {
         let store = ShopStore::on(redb::backends::InMemoryBackend::new()).unwrap();
         let shop = store.load(keeper()).unwrap();
         let wallet = Wallet::default();
-        Scene { store, shop, wallet, now: NOON, commits: 0, dies_at: None }
+        Scene { store, shop, wallet, now: NOON, told: None, commits: 0, dies_at: None }
     }
 
     fn starts_again(&mut self) {
@@ -266,6 +275,7 @@ impl Scene {
             moved: match line {
                 Line::Sent(payment) => Moved::Sent(refund(payment)),
                 Line::Returned(payment) => Moved::Returned(refund(payment)),
+                Line::Reclaimed(payment) => Moved::Reclaimed(refund(payment)),
                 Line::Withdrawn => Moved::Withdrawn,
                 Line::Received => Moved::Elsewhere,
                 Line::Lost { payer, payment } => Moved::Lost(self.paid_for(*payer, *payment)),
@@ -326,7 +336,7 @@ impl Scene {
     }
 
     fn holds(&self) -> Holds {
-        Holds { reserve: units(self.wallet.reserve), unconfirmed: Units::ZERO }
+        Holds { reserve: units(self.wallet.reserve), unconfirmed: Units::ZERO, told: self.told }
     }
 
     fn tries_to_refund(
