@@ -12,8 +12,8 @@ use crate::evening::Evening;
 use crate::room::{Room, RoomFault};
 use crate::shop::change::Decision;
 use crate::shop::day::Holds;
-use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, What};
-use crate::shop::refund::{Held, Refund, Why};
+use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, PaidFor, What};
+use crate::shop::refund::{Held, Refund, Why, back_of};
 use crate::shop::sale::{Sale, SaleState};
 use crate::store::ShopStore;
 use daemon::engine::link::BankLink;
@@ -25,7 +25,7 @@ use daemon::wallet::paying::{NewPayment, PayRefusal, PaymentOutcome};
 use daemon::wallet::receiving::Closing;
 use protocol::bank::ADDRESS_MAX;
 use protocol::body::Text;
-use protocol::id::{PaymentId, RequestId};
+use protocol::id::{Key, PaymentId, RequestId};
 use protocol::node::net::Net;
 use protocol::pay::{AmountRule, MEMO_MAX, Mode};
 use protocol::shop::DayReport;
@@ -102,7 +102,9 @@ impl Hands {
     async fn wallet_now(&self) -> Result<Now, HandsFault> {
         let look = |wallet: &daemon::wallet::Wallet, _| {
             let history = wallet.history();
-            let holds = Holds { reserve: history.reserve, unconfirmed: wallet.holdings().unconfirmed };
+            let letter = wallet.account().map(|account| account.at);
+            let told = wallet.heard().newest().map(|newest| newest.at).max(letter);
+            let holds = Holds { reserve: history.reserve, unconfirmed: wallet.holdings().unconfirmed, told };
             Now { at: Cursor { event: wallet.newest_event(), line: history.seq }, holds }
         };
         Ok(self.engine.look(look).await?)
@@ -176,10 +178,11 @@ impl Hands {
     /// Everything that is open and waits for the wallet.
     pub async fn carry_on(&self) -> Result<(), HandsFault> {
         let now = self.now();
+        let looked = self.engine.shared.mail.state().looked;
         let look = self.room.look(move |shop| {
             let asking = |sale: &&Sale| sale.state == SaleState::Asking;
             let asking: Vec<Sale> = shop.open_sales().filter(asking).cloned().collect();
-            (asking, shop.overdue(now), shop.owed(now))
+            (asking, shop.overdue(now, looked), shop.owed(now))
         });
         let (asking, overdue, owed) = look.await?;
         for sale in asking {
@@ -187,7 +190,11 @@ impl Hands {
             let _ = self.ask(&sale).await;
         }
         for (sale, request) in overdue {
-            if self.engine.close_request(request).await? == Some(Closing::Closed) {
+            let closed = match request {
+                Some(request) => self.engine.close_request(request).await? == Some(Closing::Closed),
+                None => true,
+            };
+            if closed {
                 self.room.decide(move |shop, _| Ok(shop.expire_sale(&sale, now))).await?;
             }
         }
@@ -213,7 +220,11 @@ impl Hands {
         let record = self.engine.shared.store.request(&request)?;
         let expires = record.map_or_else(|| self.now(), |record| record.request.unverified().expires);
         let (id, now) = (sale.id, self.now());
-        Ok(self.room.decide(move |shop, _| Ok(shop.asked(&id, request, expires, now))).await?)
+        if !self.room.decide(move |shop, _| Ok(shop.asked(&id, request, expires, now))).await? {
+            // Taken back while the wallet was making it: nobody has seen it, and nobody shall pay it.
+            self.engine.close_request(request).await?;
+        }
+        Ok(())
     }
 
     /// Closes the request of a sale that is about to be taken back.
@@ -238,27 +249,38 @@ impl Hands {
             token: refund.token.clone(),
             answered: key("shop.refund", &refund.id, refund.attempt),
         };
-        let (id, now) = (refund.id, self.now());
+        let (id, payment, now) = (refund.id, refund.payment, self.now());
         let held = match self.engine.pay(new).await {
             Ok(_) => {
-                return Ok(self.room.decide(move |shop, _| Ok(shop.refund_is_paying(&id, now))).await?);
+                return Ok(self
+                    .room
+                    .decide(move |shop, _| Ok(shop.refund_is_paying(&id, &payment, now)))
+                    .await?);
             }
             Err(CallFault::Stopped) => return Err(CallFault::Stopped.into()),
-            Err(CallFault::Pay(PayRefusal::Short { .. })) => {
-                Held::ForNow("the till holds less than that: withdraw, or wait for sales".to_owned())
-            }
+            Err(CallFault::Pay(PayRefusal::Short { .. })) => self.short().await?,
             Err(CallFault::Pay(refusal)) => Held::ForGood(refusal.to_string()),
             Err(fault) => Held::ForNow(fault.to_string()),
         };
         let rule = move |shop: &crate::shop::Shop, store: &ShopStore| {
             let sale = store.sale(&refund.sale)?;
-            Ok(shop.refund_is_held(&id, held, sale, now))
+            Ok(shop.refund_is_held(&id, &payment, held, sale, now))
         };
         Ok(self.room.decide(rule).await?)
     }
 }
 
 impl Hands {
+    /// The till holds too little; what is being renewed at the bank comes back in a moment, and is paid out then.
+    async fn short(&self) -> Result<Held, HandsFault> {
+        let at_bank = self.engine.look(|wallet, _| wallet.holdings().at_bank).await?;
+        let why = match at_bank.is_zero() {
+            true => "the till holds less than that: withdraw, or wait for sales",
+            false => "units of the till are being renewed at the bank: it goes out when they are back",
+        };
+        Ok(Held::ForNow(why.to_owned()))
+    }
+
     /// What the customer reads: which receipt it is about, and why, as far as there is room.
     fn memo(&self, refund: &Refund) -> Result<Text, StoreFault> {
         let number = self.room.store.sale(&refund.sale)?.and_then(|sale| sale.paid).map(|paid| paid.number);
@@ -306,11 +328,16 @@ fn heard(wallet: &RedbStore, store: &ShopStore, event: Event) -> Result<HeardEve
                 sale: store.sale_of_request(&request)?,
             })
         }
-        Happening::Confirmed { payment, .. } => What::Confirmed(store.sale_of_payment(&payment)?),
+        Happening::Confirmed { payment, payer, .. } => What::Confirmed(paid_for(store, &payer, &payment)?),
         Happening::Payment { payment, .. } => outgoing(wallet, store, &payment)?,
         _ => What::Other,
     };
     Ok(HeardEvent { seq: event.seq, what })
+}
+
+fn paid_for(store: &ShopStore, payer: &Key, payment: &PaymentId) -> Result<PaidFor, StoreFault> {
+    let (sale, back) = (store.sale_of_payment(payer, payment)?, store.refund(&back_of(payer, payment))?);
+    Ok(PaidFor { payer: *payer, payment: *payment, sale, back })
 }
 
 fn outgoing(wallet: &RedbStore, store: &ShopStore, id: &PaymentId) -> Result<What, StoreFault> {
@@ -348,14 +375,11 @@ fn line(store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
         Movement::Deposit => Moved::Deposited,
         Movement::Sent => Moved::Sent(refund()?),
         Movement::Returned => Moved::Returned(refund()?),
-        Movement::Lost => Moved::Lost,
+        Movement::Lost => Moved::Lost(paid_for(store, &entry.party, &PaymentId(entry.id))?),
         Movement::Passed => Moved::Passed,
         // Received is told by its event; the others are between the bank and the account.
-        Movement::Received
-        | Movement::Reclaimed
-        | Movement::Recovered
-        | Movement::Charged
-        | Movement::Held => Moved::Elsewhere,
+        Movement::Reclaimed => Moved::Reclaimed(refund()?),
+        Movement::Received | Movement::Recovered | Movement::Charged | Movement::Held => Moved::Elsewhere,
     };
     Ok(HeardLine { seq: entry.seq, moved, units: entry.units })
 }

@@ -100,7 +100,7 @@ impl Room {
         self.run(move |shop, store| {
             let done = decide(shop, store, rule)?;
             if let Err(refusal) = &done {
-                let note = shop.note_refused(&who.actor, who.method, word(refusal), who.now);
+                let note = shop.note(&who.actor, who.method, word(refusal), who.now);
                 note.commit(shop, |changes| store.commit(changes))?;
             }
             Ok(done)

@@ -100,7 +100,8 @@ impl Shop {
     #[track_caller]
     pub fn takes_on(&self, name: &str, role: &str, refund_max: Option<u64>) -> String {
         let (name, role, refund_max) = (name.to_owned(), role.to_owned(), refund_max.map(amount));
-        let made = wait(self.rpc().staff_add(NewStaff { name, role, refund_max, refund_day: None }));
+        let refund_day = refund_max;
+        let made = wait(self.rpc().staff_add(NewStaff { name, role, refund_max, refund_day }));
         self.must("staff.add", made).secret
     }
 

@@ -202,7 +202,7 @@ impl RedbStore {
             wallet.apply(&Change::Token(unpack("tokens", &bytes)?));
         }
         for bytes in open_of(&tx, OPEN_OUTGOING, OUTGOING)? {
-            wallet.apply(&Change::Outgoing(unpack("outgoing", &bytes)?));
+            wallet.apply(&Change::Outgoing(unpack::<Outgoing>("outgoing", &bytes)?.as_of_now()));
         }
         for bytes in open_of(&tx, OPEN_BANK_OPS, BANK_OPS)? {
             wallet.apply(&Change::BankOp(unpack("bank_ops", &bytes)?));
@@ -455,7 +455,7 @@ impl Store for RedbStore {
     }
 
     fn outgoing(&self, id: &PaymentId) -> Result<Option<Outgoing>, StoreFault> {
-        self.named(OUTGOING, "outgoing", &id.0)
+        Ok(self.named::<Outgoing>(OUTGOING, "outgoing", &id.0)?.map(Outgoing::as_of_now))
     }
 
     fn incoming(&self, payer: &Key, id: &PaymentId) -> Result<Option<Incoming>, StoreFault> {
@@ -537,7 +537,7 @@ mod tests {
         let kinds = [
             Happening::Payment { payment, state: "sent".to_owned(), units },
             Happening::Received { payment, payer, units, request },
-            Happening::Confirmed { payment, units },
+            Happening::Confirmed { payment, payer, units },
             Happening::Bank { request, operation: "deposit".to_owned(), state: "asked".to_owned(), units },
             Happening::Lost { units, request },
             Happening::BankFault { kind: "behind".to_owned(), number: 3 },

@@ -156,6 +156,9 @@ pub enum Happening {
     Confirmed {
         /// The payer's payment id.
         payment: PaymentId,
+        /// The payer's owner key: ids are the payers' choice, two may have the same.
+        #[serde(default)]
+        payer: Key,
         /// How much.
         units: Units,
     },

@@ -190,7 +190,7 @@ impl Wallet {
             let confirmed = Incoming { confirmed: true, ..payment.clone() };
             let (payer, id, units) = (payment.payer, payment.payment, payment.amount);
             draft.put(Change::Incoming(confirmed));
-            draft.event(Happening::Confirmed { payment: id, units });
+            draft.event(Happening::Confirmed { payment: id, payer, units });
             draft.then(Effect::Confirm { payer, payment: id });
         }
     }

@@ -7,7 +7,7 @@ use protocol::body::Text;
 use protocol::id::{Key, PaymentId};
 use protocol::money::Units;
 use protocol::note::NoteTable;
-use protocol::pay::{Order, Payment, Receipt, Refusal, Request};
+use protocol::pay::{Mode, Order, Payment, Receipt, Refusal, Request};
 use protocol::sign::Signed;
 use protocol::time::Timestamp;
 use protocol::wire::{ErrorCode, PayAsk};
@@ -180,6 +180,17 @@ impl Outgoing {
     pub fn holds_money(&self) -> bool {
         self.state.outcome() == PaymentOutcome::InDoubt
     }
+
+    /// As it stands by today's rules. Files from before called a payment sent that the bank had issued to the payee:
+    /// it could have been taken back or reclaimed, though it is his.
+    #[must_use]
+    pub(crate) fn as_of_now(self) -> Outgoing {
+        let certified = self.order.as_ref().is_some_and(|order| order.unverified().mode == Mode::Certified);
+        match self.state {
+            State::Sent if certified => Outgoing { state: State::Issued, ..self },
+            _ => self,
+        }
+    }
 }
 
 impl Outgoing {
@@ -227,5 +238,62 @@ impl Draft {
         payment.state = state;
         self.put(Change::Outgoing(payment));
         self.event(Happening::Payment { payment: id, state: word, units });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::id::{BankId, Digest};
+    use protocol::sign::Signer;
+
+    /// M4: a certified payment that an earlier version called sent is the payee's; a direct one is not yet.
+    #[test]
+    fn a_certified_payment_from_before_is_issued() {
+        let signed = |mode| {
+            Signer::from_secret(&[1; 32]).sign(Order {
+                bank: BankId([1; 8]),
+                payment: PaymentId([1; 16]),
+                request: Digest([1; 32]),
+                payer: Key([1; 32]),
+                payee: Key([2; 32]),
+                amount: Units::ZERO,
+                created: Timestamp(1),
+                expires: Timestamp(2),
+                mode,
+                replaces: Digest::default(),
+                memo: Digest::default(),
+                list: Digest::default(),
+            })
+        };
+        let payment = |order, state| Outgoing {
+            id: PaymentId([1; 16]),
+            payee: Key([2; 32]),
+            name: String::new(),
+            amount: Units::ZERO,
+            memo: String::new(),
+            certified: false,
+            request: None,
+            order,
+            message: None,
+            state,
+            created: Timestamp(1),
+            changed: Timestamp(1),
+            receipt: None,
+            refusal: None,
+            token: None,
+            back: Units::ZERO,
+            proof: None,
+            until: None,
+            post: None,
+        };
+        for (mode, state, now) in [
+            (Some(Mode::Certified), State::Sent, State::Issued),
+            (Some(Mode::Direct), State::Sent, State::Sent),
+            (Some(Mode::Certified), State::Receipted, State::Receipted),
+            (None, State::Asking, State::Asking),
+        ] {
+            assert_eq!(payment(mode.map(signed), state).as_of_now().state, now);
+        }
     }
 }

@@ -4,7 +4,7 @@ use super::receipt::{TILL_MAX, units};
 use crate::body::{Body, Malformed, Reader, Text, Writer};
 use crate::id::{BankId, Digest, Key};
 use crate::money::Units;
-use crate::time::{Day, Timestamp};
+use crate::time::{DAY_SECONDS, Day, Timestamp};
 
 /// Most lines of a report.
 pub const LINES_MAX: usize = 4096;
@@ -73,6 +73,15 @@ pub struct DayReport {
     pub unconfirmed: Units,
     /// Days and tills.
     pub lines: Vec<DayLine>,
+}
+
+impl DayReport {
+    /// Whether it was made before anything could be paid for `day`. Its own day does not say so: the report of a day that
+    /// was closed late has lines of the next one. (A business day begins up to a day before or after midnight UTC.)
+    pub fn is_before(&self, day: Day) -> bool {
+        let begins = u64::from(day.0).saturating_mul(DAY_SECONDS);
+        self.to.0 < begins.saturating_sub(DAY_SECONDS)
+    }
 }
 
 impl Body for DayReport {

@@ -26,7 +26,7 @@ Example:
         /// Most of one refund
         #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
         refund_max: Option<String>,
-        /// Most of all refunds on a business day
+        /// Most of all refunds on a business day; a cashier without it gives nothing back
         #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
         refund_day: Option<String>,
     },

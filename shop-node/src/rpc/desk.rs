@@ -194,8 +194,7 @@ impl Desk {
             let Some(last) = reports.last().map(|report| report.unverified().number) else { break };
             for report in &reports {
                 let report = report.unverified();
-                // What is paid for a day stands in its report or in a later one.
-                if report.day < day {
+                if report.is_before(day) {
                     break 'pages;
                 }
                 count(Some(report.number), report)?;
@@ -339,22 +338,29 @@ impl Till for Desk {
 
     async fn sale_cancel(&self, caller: &Caller, asked: api::BySale) -> Result<api::Sale, RpcError> {
         let (who, actor) = self.asked(caller, "sale.cancel");
-        let (sale, now) = (self.find(&asked.sale)?, who.now);
-        if let Some(request) = sale.request.filter(|_| sale.state.is_open()) {
-            // First at the wallet: afterwards nobody pays it any more. Should we crash here, it ends by its time.
-            self.hands.close(request).await.map_err(|fault| self.hands_fault(fault))?;
-        }
-        let id = sale.id;
-        let done = self.room.decide_for(who, move |shop, store| match store.sale(&id)? {
-            Some(sale) if !sale.state.is_open() => Err(Refusal::State {
-                what: "sale",
-                state: sale.state.word(),
-                why: "only what is open can be taken back",
+        let (id, now) = (self.find(&asked.sale)?.id, who.now);
+        // Its request may be made this very moment; then there is one to close, and that is the end of it.
+        loop {
+            let sale = self.find(&id.to_string())?;
+            let request = sale.request.filter(|_| sale.state.is_open());
+            if let Some(request) = request {
+                // First at the wallet: afterwards nobody pays it any more. Should we crash here, it ends by its time.
+                self.hands.close(request).await.map_err(|fault| self.hands_fault(fault))?;
             }
-            .into()),
-            _ => Ok(shop.cancel_sale(&id, &actor, now)?),
-        });
-        self.show(&done.await.map_err(|fault| self.room_fault(fault))?)
+            let actor = actor.clone();
+            let done = self.room.decide_for(who.clone(), move |shop, store| match store.sale(&id)? {
+                Some(sale) if !sale.state.is_open() => Err(Refusal::State {
+                    what: "sale",
+                    state: sale.state.word(),
+                    why: "only what is open can be taken back",
+                }
+                .into()),
+                _ => Ok(shop.cancel_sale(&id, request, &actor, now)?),
+            });
+            if let Some(sale) = done.await.map_err(|fault| self.room_fault(fault))? {
+                return self.show(&sale);
+            }
+        }
     }
 
     async fn sale_show(&self, _: &Caller, asked: api::BySale) -> Result<api::Sale, RpcError> {
@@ -424,7 +430,7 @@ impl Till for Desk {
             Ok(shop.refund(new, sale, earlier, &actor, now)?)
         });
         let refund = made.await.map_err(|fault| self.room_fault(fault))?;
-        if refund.state == crate::shop::refund::RefundState::Owed {
+        if refund.may_go_out(self.hands.now()) {
             self.hands.pay(refund).await.map_err(|fault| self.hands_fault(fault))?;
         }
         self.refund_again(&id)

@@ -111,8 +111,9 @@ impl House {
         let actor = self.gate.actor(caller);
         let is_the_shop_s = self.shop.contract().methods.iter().any(|info| info.name == method);
         if !is_the_shop_s && actor.staff.is_none() {
-            // A program's token at the workstation: its scopes have been held against the method.
-            return self.workstation.call(caller, method, params).await;
+            // The owner, or a program's token at the workstation: its scopes have been held against the method.
+            let done = self.workstation.call(caller, method, params).await;
+            return self.noted(&actor, method, done).await;
         }
         if !may(actor.role, method) {
             self.note(&actor, method, "not_your_role").await?;
@@ -124,11 +125,21 @@ impl House {
         }
         // The wallet knows programs and its owner, not the shop's people: what their role allows is the owner's call.
         let done = self.workstation.call(&Caller::owner(Transport::Http), method, params).await;
+        self.noted(&actor, method, done).await
+    }
+
+    /// What was done at the workstation past the shop's own rules stands in the audit log.
+    async fn noted(
+        &self,
+        actor: &Actor,
+        method: &str,
+        done: Result<Value, RpcError>,
+    ) -> Result<Value, RpcError> {
         let reads =
             contract().methods.iter().any(|info| info.name == method && info.scope == Some(Scope::Read));
         if !reads {
             let outcome = done.as_ref().err().map_or("done", |error| &*error.reason).to_owned();
-            self.note(&actor, method, &outcome).await?;
+            self.note(actor, method, &outcome).await?;
         }
         done
     }
@@ -136,8 +147,7 @@ impl House {
     async fn note(&self, actor: &Actor, method: &str, outcome: &str) -> Result<(), RpcError> {
         let (actor, method, outcome) = (actor.clone(), method.to_owned(), outcome.to_owned());
         let now = self.engine.shared.now();
-        let noted =
-            self.room.decide(move |shop, _| Ok(shop.note_refused(&actor, &method, &outcome, now))).await;
+        let noted = self.room.decide(move |shop, _| Ok(shop.note(&actor, &method, &outcome, now))).await;
         noted.map_err(|fault| match fault {
             crate::room::RoomFault::Store(fault) => store(&fault),
             other => reason_of("stopping", other.to_string()),
@@ -148,6 +158,16 @@ impl House {
 impl Service for House {
     fn contract(&self) -> &'static Contract {
         contract()
+    }
+
+    /// The events tell what everybody pays and is paid: they are for managers, as the reports are.
+    fn admits(&self, caller: &Caller, method: &str) -> Result<(), RpcError> {
+        let actor = self.gate.actor(caller);
+        if method.starts_with("events.") && actor.staff.is_some() && actor.role < Role::Manager {
+            let why = format!("a {} may not call {method}", actor.role.word());
+            return Err(reason_of("not_your_role", why).detail("role", actor.role.word()));
+        }
+        Ok(())
     }
 
     fn call<'a>(

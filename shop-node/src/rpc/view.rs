@@ -122,6 +122,9 @@ pub(super) fn sale(sale: &Sale, uri: Option<String>, refunds: &[Refund]) -> api:
 
 fn note(sale: &Sale) -> String {
     match (sale.state, sale.paid.as_ref().map(|paid| paid.confirmed)) {
+        _ if sale.paid.as_ref().is_some_and(|paid| !paid.lost.is_zero()) => {
+            "the bank had seen the money for it spent before: it is lost, and nothing is given back"
+        }
         (SaleState::Open, _) => "a cart; its request is made by sale.ask",
         (SaleState::Asking, _) => "the request could not be made yet; it is tried again by itself",
         (SaleState::Asked, _) => "show the code to the customer; his payment is awaited",
@@ -138,7 +141,7 @@ pub(super) fn refund(refund: &Refund) -> api::Refund {
         _ if !refund.held.is_empty() => refund.held.clone(),
         RefundState::Owed => "goes out in a moment".to_owned(),
         RefundState::Paying => "on its way to the customer; if he is off, it waits in his mailbox".to_owned(),
-        RefundState::Done => "the customer has it".to_owned(),
+        RefundState::Done => "paid: it is the customer's, he has it or collects it".to_owned(),
         RefundState::Failed => "the payments came to nothing: make another refund".to_owned(),
     };
     api::Refund {

@@ -97,6 +97,13 @@ pub enum Happening {
         /// Which.
         sale: RequestId,
     },
+    /// Of the money for a sale, the bank had seen something spent before.
+    SaleLost {
+        /// Which.
+        sale: RequestId,
+        /// How much is lost.
+        units: Units,
+    },
     /// A refund changed its state.
     Refund {
         /// Which.
@@ -325,10 +332,10 @@ impl Shop {
         draft.decide(())
     }
 
-    /// Notes that something was asked and not done.
-    pub fn note_refused(&self, actor: &Actor, method: &str, reason: &str, now: Timestamp) -> Decision<()> {
+    /// Notes what was asked, and what came of it: `done`, or the reason's word.
+    pub fn note(&self, actor: &Actor, method: &str, outcome: &str, now: Timestamp) -> Decision<()> {
         let mut draft = Draft::at(self, now);
-        draft.audit(actor, method, reason, "");
+        draft.audit(actor, method, outcome, "");
         draft.decide(())
     }
 }

@@ -10,7 +10,7 @@ use super::{Refusal, Shop};
 use protocol::body::Text;
 use protocol::id::Digest;
 use protocol::money::{OutOfRange, Units};
-use protocol::shop::{DayLine, DayReport};
+use protocol::shop::{DAY_LINES_MAX, DayLine, DayReport};
 use protocol::sign::{Signed, Signer};
 use protocol::time::{Day, Timestamp};
 use protocol::wire::Sale as Line;
@@ -66,7 +66,12 @@ pub struct Holds {
     pub reserve: Units,
     /// Of that, what is only the payers' word yet.
     pub unconfirmed: Units,
+    /// The newest time that the bank has told.
+    pub told: Option<Timestamp>,
 }
+
+/// A report is made at most so many days after the newest time that is known.
+const AHEAD_MAX: u32 = 2;
 
 impl Period {
     /// Whether a day had its report before.
@@ -74,8 +79,14 @@ impl Period {
         self.closed.is_some_and(|closed| day <= closed)
     }
 
+    /// A report has room for so many lines and no more: after months without one, the last line takes what is new, so that
+    /// its lines still come to its sums.
     pub(super) fn tally(&mut self, day: Day, till: &str) -> &mut Tally {
-        self.lines.entry((day, till.to_owned())).or_default()
+        let mut place = (day, till.to_owned());
+        if self.lines.len() >= DAY_LINES_MAX && !self.lines.contains_key(&place) {
+            place = self.lines.last_key_value().map_or(place, |(last, _)| last.clone());
+        }
+        self.lines.entry(place).or_default()
     }
 
     fn sum(&self, of: impl Fn(Day, &Tally) -> Units) -> Result<Units, OutOfRange> {
@@ -166,6 +177,15 @@ impl Shop {
         let day = self.day_to_close(now);
         if let Some(closed) = period.closed.filter(|closed| day <= *closed) {
             return Err(Refusal::DayClosed { day: closed, number: period.reports });
+        }
+        // A clock that runs ahead would close days for good that have not come.
+        let known = holds.told.unwrap_or(period.from).max(period.from);
+        let today = self.settings().day_of(now);
+        if today > self.settings().day_of(known).plus_days(AHEAD_MAX) {
+            let why = format!(
+                "by this machine's clock it is {today}; the bank last told {known}: set the clock, or wait until the bank answers"
+            );
+            return Err(Refusal::Value(why));
         }
         let report = node.sign(self.report(holds, now)?);
         let (number, head) = (period.reports + 1, report.digest());

@@ -5,7 +5,7 @@
 
 use super::change::{Change, Decision, Draft, Happening};
 use super::day::Period;
-use super::refund::{Refund, RefundState, SentBack, Why, give_up, payment_of};
+use super::refund::{LOST, Refund, RefundState, SentBack, Why, back_of, give_up, payment_of};
 use super::sale::{Line, Paid, Sale, SaleState};
 use super::{Refusal, Shop};
 use protocol::bank::Introduction;
@@ -59,12 +59,25 @@ pub struct HeardEvent {
 pub enum What {
     /// Money came in.
     Received(Arrival),
-    /// Money is safe; of which sale, if it is one's.
-    Confirmed(Option<Sale>),
+    /// Money is safe.
+    Confirmed(PaidFor),
     /// A payment of ours that is a refund.
     Outgoing(Refund, Option<Sale>, Outcome),
     /// Something that concerns the workstation alone.
     Other,
+}
+
+/// What somebody's payment was for.
+#[derive(Clone, Debug)]
+pub struct PaidFor {
+    /// The payer.
+    pub payer: Key,
+    /// His payment id.
+    pub payment: PaymentId,
+    /// The sale that it paid.
+    pub sale: Option<Sale>,
+    /// What is sent back, since nothing was sold for it.
+    pub back: Option<Refund>,
 }
 
 /// Money that came in.
@@ -97,7 +110,7 @@ pub struct Arrival {
 pub enum Outcome {
     /// Nobody knows yet.
     Open,
-    /// The customer has it; with the digest of our order.
+    /// It is the customer's; with the digest of our order.
     Done(Digest),
     /// We have it.
     NotDone,
@@ -125,8 +138,10 @@ pub enum Moved {
     Sent(Option<Refund>),
     /// A payment that came to nothing.
     Returned(Option<Refund>),
+    /// A payment that nobody answered, reclaimed: the units are on the account.
+    Reclaimed(Option<Refund>),
     /// The bank had seen it spent before.
-    Lost,
+    Lost(PaidFor),
     /// An earlier workstation of ours had handed it on.
     Passed,
     /// Told by an event, or not of the reserve.
@@ -211,15 +226,15 @@ impl Hearing<'_> {
     fn event(&mut self, what: What) -> Result<(), Refusal> {
         match what {
             What::Received(arrival) => self.received(arrival),
-            What::Confirmed(Some(sale)) => {
-                self.confirmed(sale);
+            What::Confirmed(paid_for) => {
+                self.confirmed(paid_for);
                 Ok(())
             }
             What::Outgoing(refund, sale, outcome) => {
                 self.outgoing(refund, sale, outcome);
                 Ok(())
             }
-            What::Confirmed(None) | What::Other => Ok(()),
+            What::Other => Ok(()),
         }
     }
 
@@ -237,10 +252,10 @@ impl Hearing<'_> {
             SaleState::Expired => Why::Expired,
         };
         self.for_nothing(arrival.units)?;
-        let Arrival { payer, name, payment, units, .. } = arrival;
-        let back = SentBack { sale: &sale, why, payer, name, payment, units }.refund(self.draft.now());
-        self.refunds.insert(back.id, back.clone());
-        self.draft.put_refund(back);
+        let Arrival { payer, name, payment, units, certified: safe, .. } = arrival;
+        let back = SentBack { sale: &sale, why, payer, name, payment, units, safe };
+        let back = back.refund(self.draft.now());
+        self.put_refund(back);
         Ok(())
     }
 
@@ -288,7 +303,7 @@ impl Hearing<'_> {
             receipt: receipt.digest(),
         });
         let Arrival { payer, name, payment, at, certified: confirmed, .. } = arrival;
-        let paid = Paid { number, payer, name, payment, at, confirmed, late, receipt };
+        let paid = Paid { number, payer, name, payment, at, confirmed, lost: Units::ZERO, late, receipt };
         let sale = Sale { state: SaleState::Paid, paid: Some(paid), ..sale };
         self.sales.insert(sale.id, sale.clone());
         self.draft.put_sale(sale);
@@ -296,13 +311,69 @@ impl Hearing<'_> {
         Ok(())
     }
 
-    fn confirmed(&mut self, sale: Sale) {
-        let mut sale = self.sale(sale);
+    /// The bank has seen it: what waits for that goes out.
+    fn confirmed(&mut self, what: PaidFor) {
+        let what = self.as_it_is(what);
+        for refund in self.kept_back(&what).into_iter().filter(|refund| !refund.safe) {
+            self.put_refund(Refund { safe: true, held: String::new(), ..refund });
+        }
+        let Some(mut sale) = what.sale else { return };
         let Some(paid) = sale.paid.as_mut().filter(|paid| !paid.confirmed) else { return };
         paid.confirmed = true;
         self.draft.event(Happening::Confirmed { sale: sale.id });
         self.draft.put(Change::Sale(sale.clone()));
         self.sales.insert(sale.id, sale);
+    }
+
+    /// The bank had seen it spent before: nothing is given back for it that has not gone out yet.
+    fn lost(&mut self, what: PaidFor, units: Units) -> Result<(), OutOfRange> {
+        let what = self.as_it_is(what);
+        let kept_back = self.kept_back(&what);
+        let mut sale = what.sale;
+        if let Some(paid) = sale.as_mut().and_then(|sale| sale.paid.as_mut()) {
+            add(&mut paid.lost, units)?;
+        }
+        if let Some(sale) = sale.as_ref() {
+            self.draft.event(Happening::SaleLost { sale: sale.id, units });
+            self.draft.put(Change::Sale(sale.clone()));
+        }
+        for refund in kept_back {
+            let refund = Refund { held: LOST.to_owned(), ..refund };
+            self.refunds.insert(refund.id, Refund { state: RefundState::Failed, ..refund.clone() });
+            match refund.why {
+                Why::Customer => sale = give_up(&mut self.draft, refund, sale),
+                Why::Cancelled | Why::Expired | Why::Twice => drop(give_up(&mut self.draft, refund, None)),
+            }
+        }
+        if let Some(sale) = sale {
+            self.sales.insert(sale.id, sale);
+        }
+        Ok(())
+    }
+
+    /// What a payment was for, as this page has left it: it may have come on this very page.
+    fn as_it_is(&self, what: PaidFor) -> PaidFor {
+        let his = |paid: &Paid| (paid.payer, paid.payment) == (what.payer, what.payment);
+        let fresh = self.sales.values().find(|sale| sale.paid.as_ref().is_some_and(his)).cloned();
+        let back = self.refunds.get(&back_of(&what.payer, &what.payment)).cloned();
+        let sale = fresh.or(what.sale);
+        PaidFor { sale, back: back.or(what.back), ..what }
+    }
+
+    /// Refunds of what a payment was for that the wallet has not been asked for yet.
+    fn kept_back(&self, what: &PaidFor) -> Vec<Refund> {
+        let of_sale = |refund: &&Refund| {
+            refund.why == Why::Customer && what.sale.as_ref().is_some_and(|sale| sale.id == refund.sale)
+        };
+        let of_sale = self.shop.open_refunds().filter(of_sale).cloned();
+        let known = of_sale.chain(what.back.clone());
+        let newest = known.map(|refund| self.refunds.get(&refund.id).cloned().unwrap_or(refund));
+        newest.filter(|refund| refund.state == RefundState::Owed).collect()
+    }
+
+    fn put_refund(&mut self, refund: Refund) {
+        self.refunds.insert(refund.id, refund.clone());
+        self.draft.put_refund(refund);
     }
 
     fn outgoing(&mut self, refund: Refund, sale: Option<Sale>, outcome: Outcome) {
@@ -315,6 +386,14 @@ impl Hearing<'_> {
         let refund = match (outcome, refund.why) {
             (Outcome::Open, _) => return,
             (Outcome::Done(order), _) => {
+                // Counted when it is done, whatever came back on the way; its units are booked as they move.
+                if refund.why == Why::Customer {
+                    let today = self.shop.today(now);
+                    self.draft.book(|period| {
+                        let tally = period.tally(today, &refund.till);
+                        tally.refunds = tally.refunds.saturating_add(1);
+                    });
+                }
                 let note = self.note(&refund, sale.as_ref(), order).map(|note| self.node.sign(note));
                 self.take_back(&refund, sale.as_ref(), note.as_ref());
                 Refund { state: RefundState::Done, held: String::new(), note, ..refund }
@@ -335,8 +414,7 @@ impl Hearing<'_> {
                 Refund { state: RefundState::Owed, attempt, not_before, payment, held, ..refund }
             }
         };
-        self.refunds.insert(refund.id, refund.clone());
-        self.draft.put_refund(refund);
+        self.put_refund(refund);
     }
 
     /// A refund that went out counts against what was taken.
@@ -372,18 +450,24 @@ impl Hearing<'_> {
     fn line(&mut self, line: HeardLine) -> Result<(), OutOfRange> {
         let units = line.units;
         let today = self.shop.today(self.draft.now());
+        if let Moved::Lost(what) = &line.moved {
+            self.lost(what.clone(), units)?;
+        }
         self.book(|period| match line.moved {
             Moved::Withdrawn => add(&mut period.withdrawn, units),
             Moved::Deposited => add(&mut period.swept, units),
-            Moved::Lost => add(&mut period.lost, units),
+            Moved::Lost(_) => add(&mut period.lost, units),
             Moved::Sent(Some(refund)) if refund.why == Why::Customer => {
-                let tally = period.tally(today, &refund.till);
-                tally.refunds = tally.refunds.saturating_add(1);
-                add(&mut tally.refunded, units)
+                add(&mut period.tally(today, &refund.till).refunded, units)
             }
             Moved::Sent(Some(_)) => add(&mut period.sent_back, units),
             Moved::Sent(None) | Moved::Passed => add(&mut period.other_out, units),
             Moved::Returned(refund) => take_off(period, refund.as_ref(), units),
+            // Not given back, and not in the reserve either.
+            Moved::Reclaimed(refund) => {
+                take_off(period, refund.as_ref(), units)?;
+                add(&mut period.swept, units)
+            }
             Moved::Elsewhere => Ok(()),
         })
     }
@@ -395,11 +479,7 @@ fn take_off(period: &mut Period, refund: Option<&Refund>, units: Units) -> Resul
         Some(refund) if refund.why == Why::Customer => {
             let of_till =
                 period.lines.iter_mut().filter(|((_, till), _)| *till == refund.till).map(|(_, tally)| tally);
-            let tally = of_till.rev().find(|tally| tally.refunded >= units && tally.refunds > 0);
-            tally.map(|tally| {
-                tally.refunds -= 1;
-                &mut tally.refunded
-            })
+            of_till.rev().map(|tally| &mut tally.refunded).find(|sum| **sum >= units)
         }
         Some(_) => Some(&mut period.sent_back),
         None => Some(&mut period.other_out),

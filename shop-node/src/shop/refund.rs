@@ -24,6 +24,11 @@ use serde::{Deserialize, Serialize};
 const OPEN_MAX: usize = 1_000;
 /// Most refunds of one sale: a receipt file holds no more notes.
 const OF_SALE_MAX: u32 = 60;
+/// Why it stays here: good money is not given for somebody's word.
+const UNSEEN: &str =
+    "it waits until the bank has seen the payment; a till that is locked shows it when it is unlocked";
+/// Why nothing goes out any more.
+pub(super) const LOST: &str = "the bank had seen the money spent before: nothing is given back for it";
 
 /// Why something is given back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -66,7 +71,7 @@ pub enum RefundState {
     Owed,
     /// The payment is on its way.
     Paying,
-    /// The customer has it.
+    /// It is the customer's: he has it, or the bank has issued it to him.
     Done,
     /// Every payment for it came to nothing: the shop has it.
     Failed,
@@ -118,6 +123,8 @@ pub struct Refund {
     pub begun: Timestamp,
     /// Where it stands.
     pub state: RefundState,
+    /// Whether the bank has seen the money that is given back: until then it is the customer's word, and stays here.
+    pub safe: bool,
     /// What keeps it from being paid.
     pub held: String,
     /// How many payments for it came to nothing.
@@ -128,6 +135,13 @@ pub struct Refund {
     pub payment: PaymentId,
     /// The shop's word on it.
     pub note: Option<Signed<RefundNote>>,
+}
+
+impl Refund {
+    /// Whether the wallet can be asked to pay it now.
+    pub fn may_go_out(&self, now: Timestamp) -> bool {
+        self.state == RefundState::Owed && self.safe && self.not_before <= now
+    }
 }
 
 /// A refund to make.
@@ -163,6 +177,15 @@ pub(super) fn payment_of(refund: &RequestId, attempt: u32) -> PaymentId {
     PaymentId(short("shop-refund", &[&refund.0, &attempt.to_be_bytes()]))
 }
 
+/// The name under which somebody's payment is sent back, if it is.
+pub fn back_of(payer: &Key, payment: &PaymentId) -> RequestId {
+    RequestId(short("shop-back", &[&payer.0, &payment.0]))
+}
+
+fn held_if(unseen: bool) -> String {
+    if unseen { UNSEEN.to_owned() } else { String::new() }
+}
+
 /// A caller's key as a name of a sale or refund; another program may use the same keys.
 pub fn name_of(what: &str, token: Option<&str>, key: &str) -> RequestId {
     RequestId(short(what, &[token.unwrap_or_default().as_bytes(), &[0], key.as_bytes()]))
@@ -189,6 +212,10 @@ impl Shop {
             let why = "only what was paid can be given back; cancel it instead";
             return Err(Refusal::State { what: "sale", state: sale.state.word(), why });
         };
+        if !paid.lost.is_zero() {
+            let why = "the bank had seen the money for it spent before: there is nothing to give back";
+            return Err(Refusal::State { what: "sale", state: sale.state.word(), why });
+        }
         Text::new(&new.reason, MEMO_MAX).map_err(|flaw| Refusal::Text(format!("the reason: {flaw}")))?;
         let left = sale.total.minus(sale.refunded)?;
         let units = new.units.unwrap_or(left);
@@ -216,7 +243,8 @@ impl Shop {
             token: actor.token.clone(),
             begun: now,
             state: RefundState::Owed,
-            held: String::new(),
+            safe: paid.confirmed,
+            held: held_if(!paid.confirmed),
             attempt: 0,
             not_before: now,
             payment: payment_of(&new.id, 0),
@@ -234,14 +262,18 @@ impl Shop {
 
     /// Refunds that the wallet can be asked to pay now.
     pub fn owed(&self, now: Timestamp) -> Vec<Refund> {
-        let owed = self.open_refunds().filter(|refund| refund.state == RefundState::Owed);
-        owed.filter(|refund| refund.not_before <= now).cloned().collect()
+        self.open_refunds().filter(|refund| refund.may_go_out(now)).cloned().collect()
+    }
+
+    /// A refund that waits for the wallet, under this attempt's payment: another may be the one by now.
+    fn owed_by(&self, id: &RequestId, payment: &PaymentId) -> Option<&Refund> {
+        let refund = self.refunds.get(id)?;
+        (refund.state == RefundState::Owed && refund.payment == *payment).then_some(refund)
     }
 
     /// The wallet has it.
-    pub fn refund_is_paying(&self, id: &RequestId, now: Timestamp) -> Decision<()> {
-        let owed = self.refunds.get(id).filter(|refund| refund.state == RefundState::Owed);
-        let Some(refund) = owed else { return Decision::reply(()) };
+    pub fn refund_is_paying(&self, id: &RequestId, payment: &PaymentId, now: Timestamp) -> Decision<()> {
+        let Some(refund) = self.owed_by(id, payment) else { return Decision::reply(()) };
         let mut draft = Draft::at(self, now);
         draft.put_refund(Refund { state: RefundState::Paying, held: String::new(), ..refund.clone() });
         draft.decide(())
@@ -251,12 +283,17 @@ impl Shop {
     pub fn refund_is_held(
         &self,
         id: &RequestId,
+        payment: &PaymentId,
         held: Held,
         sale: Option<Sale>,
         now: Timestamp,
     ) -> Decision<()> {
-        let owed = self.refunds.get(id).filter(|refund| refund.state == RefundState::Owed);
-        let Some(refund) = owed.cloned() else { return Decision::reply(()) };
+        let Some(refund) = self.owed_by(id, payment).cloned() else { return Decision::reply(()) };
+        // What came for nothing is not the shop's, whatever stands in the way of sending it back.
+        let held = match held {
+            Held::ForGood(why) if refund.why != Why::Customer => Held::ForNow(why),
+            held => held,
+        };
         let mut draft = Draft::at(self, now);
         match held {
             Held::ForNow(why) if why == refund.held => return Decision::reply(()),
@@ -288,11 +325,12 @@ pub(super) struct SentBack<'a> {
     pub(super) name: String,
     pub(super) payment: PaymentId,
     pub(super) units: Units,
+    pub(super) safe: bool,
 }
 
 impl SentBack<'_> {
     pub(super) fn refund(self, now: Timestamp) -> Refund {
-        let id = RequestId(short("shop-back", &[&self.payer.0, &self.payment.0]));
+        let id = back_of(&self.payer, &self.payment);
         Refund {
             id,
             call: Digest::default(),
@@ -307,7 +345,8 @@ impl SentBack<'_> {
             token: None,
             begun: now,
             state: RefundState::Owed,
-            held: String::new(),
+            safe: self.safe,
+            held: held_if(!self.safe),
             attempt: 0,
             not_before: now,
             payment: payment_of(&id, 0),

@@ -16,7 +16,7 @@ const STAFF_MAX: usize = 500;
 pub enum Role {
     /// A program that may only look.
     Viewer,
-    /// Sells, gives back up to a cap, makes X reports.
+    /// Sells, gives back up to a cap of the day (nothing without one), makes X reports.
     Cashier,
     /// Also changes the catalogue, gives back without a cap of his own, closes the day.
     Manager,
@@ -203,7 +203,12 @@ impl Shop {
         let Some(staff) = actor.staff.as_ref().and_then(|id| self.staff.get(id)) else { return Ok(()) };
         let today = self.settings().day_of(draft.now());
         let given = if staff.refunded.0 == today { staff.refunded.1 } else { Units::ZERO };
-        let of_day = staff.refund_day.map(|cap| cap.minus(given).unwrap_or_default());
+        // Without a cap of the day, one for each refund is none: many small ones get past it.
+        let of_day = match staff.role {
+            Role::Owner | Role::Manager => staff.refund_day,
+            Role::Cashier | Role::Viewer => Some(staff.refund_day.unwrap_or_default()),
+        };
+        let of_day = of_day.map(|cap| cap.minus(given).unwrap_or_default());
         let left = match (staff.refund_max, of_day) {
             (Some(one), Some(day)) => Some(one.min(day)),
             (one, day) => one.or(day),

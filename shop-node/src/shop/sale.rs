@@ -15,13 +15,17 @@ use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::shop::{LINES_MAX, NAME_MAX, SaleLine, SaleReceipt};
 use protocol::sign::Signed;
-use protocol::time::{Day, Timestamp};
+use protocol::time::{DAY_SECONDS, Day, Timestamp};
 use serde::{Deserialize, Serialize};
 
 /// Most sales without an end.
 const OPEN_MAX: usize = 2_000;
 /// Most of one article on a line.
 const QUANTITY_MAX: u32 = 100_000;
+/// How long a payment that was signed in time may be on its way.
+const UNDERWAY_SECONDS: u64 = 900;
+/// How long a cart waits whose request is not out.
+const CART_SECONDS: u64 = DAY_SECONDS;
 
 /// Where a sale stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -100,6 +104,8 @@ pub struct Paid {
     pub at: Timestamp,
     /// Whether the bank has seen it.
     pub confirmed: bool,
+    /// Of it, what the bank had seen spent before.
+    pub lost: Units,
     /// Whether its day had its report already.
     pub late: bool,
     /// The receipt document.
@@ -262,41 +268,58 @@ impl Shop {
         Ok(draft.decide(sale))
     }
 
-    /// The wallet has made the request. A sale that was taken back meanwhile stays so: nobody has seen the request.
+    /// The wallet has made the request: whether it is the sale's. A sale that was taken back meanwhile stays so, and the
+    /// request has to be closed.
     pub fn asked(
         &self,
         id: &RequestId,
         request: RequestId,
         expires: Timestamp,
         now: Timestamp,
-    ) -> Decision<()> {
-        let asking = self.open_sale(id).filter(|sale| sale.state == SaleState::Asking);
-        let Some(sale) = asking else { return Decision::reply(()) };
+    ) -> Decision<bool> {
+        let Some(sale) = self.open_sale(id) else { return Decision::reply(false) };
+        if sale.state != SaleState::Asking {
+            return Decision::reply(sale.request == Some(request));
+        }
         let mut draft = Draft::at(self, now);
         let (state, request, expires) = (SaleState::Asked, Some(request), Some(expires));
         draft.put_sale(Sale { state, request, expires, ..sale.clone() });
-        draft.decide(())
+        draft.decide(true)
     }
 
-    /// Takes a sale back. Its request, if there is one, has been closed in the wallet before.
+    /// Takes a sale back, if `closed` is its request, which the wallet has closed before; nothing when it has another by
+    /// now, which has to be closed first.
     pub fn cancel_sale(
         &self,
         id: &RequestId,
+        closed: Option<RequestId>,
         actor: &Actor,
         now: Timestamp,
-    ) -> Result<Decision<Sale>, Refusal> {
+    ) -> Result<Decision<Option<Sale>>, Refusal> {
         let sale = self.open_sale(id).ok_or(Refusal::NotFound("open sale"))?;
+        if sale.request != closed {
+            return Ok(Decision::reply(None));
+        }
         let sale = Sale { state: SaleState::Cancelled, ..sale.clone() };
         let mut draft = Draft::at(self, now);
         draft.audit(actor, "sale.cancel", "done", id);
         draft.put_sale(sale.clone());
-        Ok(draft.decide(sale))
+        Ok(draft.decide(Some(sale)))
     }
 
-    /// Sales whose request has ended: the wallet closes them, then [`Shop::expire_sale`] says so.
-    pub fn overdue(&self, now: Timestamp) -> Vec<(RequestId, RequestId)> {
-        let over = |sale: &&Sale| sale.expires.is_some_and(|expires| now > expires);
-        self.open_sales().filter(over).filter_map(|sale| Some((sale.id, sale.request?))).collect()
+    /// Sales that have ended, and their requests: the wallet closes those, then [`Shop::expire_sale`] says so.
+    ///
+    /// A request has to run when the order is signed, not when it comes in (SPEC §3.3). So it is closed a while after its
+    /// end, and when the mailbox was `looked` into since: an outage of the bank refuses nobody who paid in time.
+    pub fn overdue(&self, now: Timestamp, looked: Option<Timestamp>) -> Vec<(RequestId, Option<RequestId>)> {
+        let over = |sale: &&Sale| match sale.expires {
+            Some(expires) => {
+                let end = expires.plus_seconds(UNDERWAY_SECONDS);
+                now > end && looked.is_some_and(|looked| looked > end)
+            }
+            None => now > sale.opened.plus_seconds(CART_SECONDS),
+        };
+        self.open_sales().filter(over).map(|sale| (sale.id, sale.request)).collect()
     }
 
     /// Nobody has paid in time, and the request is closed.

@@ -13,7 +13,7 @@ use crate::shop::{Keeper, Shop};
 use daemon::store::{Page, StoreFault};
 use protocol::bank::Introduction;
 use protocol::body::Body;
-use protocol::id::{PaymentId, RequestId};
+use protocol::id::{Key, PaymentId, RequestId};
 use protocol::shop::DayReport;
 use protocol::sign::Signed;
 use protocol::wire::Sale as Line;
@@ -39,6 +39,7 @@ const OPEN_REFUNDS: Bytes = Bytes::new("open_refunds");
 const REFUNDS_OF_SALE: Bytes = Bytes::new("refunds_of_sale");
 const BY_REQUEST: Bytes = Bytes::new("by_request");
 const BY_PAYMENT: Bytes = Bytes::new("by_payment");
+const BY_REFUND: Bytes = Bytes::new("by_refund");
 const PAPERS: Bytes = Bytes::new("papers");
 const NUMBERS: Numbered = Numbered::new("numbers");
 const REPORTS: Numbered = Numbered::new("reports");
@@ -49,7 +50,7 @@ const SWEEPS: Numbered = Numbered::new("sweeps");
 const OPEN_SWEEPS: Numbered = Numbered::new("open_sweeps");
 const SWEEP_LISTS: Bytes = Bytes::new("sweep_lists");
 
-const NAMED: [Bytes; 13] = [
+const NAMED: [Bytes; 14] = [
     META,
     ITEMS,
     STAFF,
@@ -61,6 +62,7 @@ const NAMED: [Bytes; 13] = [
     REFUNDS_OF_SALE,
     BY_REQUEST,
     BY_PAYMENT,
+    BY_REFUND,
     PAPERS,
     SWEEP_LISTS,
 ];
@@ -73,7 +75,7 @@ const ORDER_SETTINGS: &[u8] = b"order_settings";
 const HOLDS_READ: &[u8] = b"holds_read";
 const VERSION: &[u8] = b"version";
 /// The form of the records in this file.
-const VERSION_NOW: u32 = 1;
+const VERSION_NOW: u32 = 2;
 /// Cache of the database.
 const CACHE_BYTES: usize = 8 << 20;
 
@@ -244,19 +246,19 @@ impl ShopStore {
         }
     }
 
-    /// The sale that a payment paid, or nothing.
-    pub fn sale_of_payment(&self, payment: &PaymentId) -> Result<Option<Sale>, StoreFault> {
-        match self.named::<(u8, RequestId)>(BY_PAYMENT, "by_payment", &payment.0)? {
-            Some((1, id)) => self.sale(&id),
-            _ => Ok(None),
+    /// The sale that somebody's payment paid, or nothing. Payment ids are the payers' choice: two may have the same.
+    pub fn sale_of_payment(&self, payer: &Key, payment: &PaymentId) -> Result<Option<Sale>, StoreFault> {
+        match self.named::<RequestId>(BY_PAYMENT, "by_payment", &payment_key(payer, payment))? {
+            Some(id) => self.sale(&id),
+            None => Ok(None),
         }
     }
 
     /// The refund that a payment of ours is made for, or nothing.
     pub fn refund_of_payment(&self, payment: &PaymentId) -> Result<Option<Refund>, StoreFault> {
-        match self.named::<(u8, RequestId)>(BY_PAYMENT, "by_payment", &payment.0)? {
-            Some((2, id)) => self.refund(&id),
-            _ => Ok(None),
+        match self.named::<RequestId>(BY_REFUND, "by_refund", &payment.0)? {
+            Some(id) => self.refund(&id),
+            None => Ok(None),
         }
     }
 
@@ -418,7 +420,7 @@ fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
         Change::Refund(refund) => {
             put(tx, REFUNDS, &refund.id.0, &pack(refund))?;
             put_open(tx, OPEN_REFUNDS, &refund.id.0, refund.state.is_open())?;
-            put(tx, BY_PAYMENT, &refund.payment.0, &pack(&(2_u8, refund.id)))?;
+            put(tx, BY_REFUND, &refund.payment.0, &pack(&refund.id))?;
             put(tx, REFUNDS_OF_SALE, &[refund.sale.0, refund.id.0].concat(), &[])
         }
         Change::Period(period) => put(tx, META, PERIOD, &pack(period)),
@@ -450,6 +452,10 @@ fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
     }
 }
 
+fn payment_key(payer: &Key, payment: &PaymentId) -> Vec<u8> {
+    [&payer.0[..], &payment.0].concat()
+}
+
 fn put_sale(tx: &WriteTransaction, sale: &Sale) -> Result<(), StoreFault> {
     put(tx, SALES, &sale.id.0, &pack(sale))?;
     put_open(tx, OPEN_SALES, &sale.id.0, sale.state.is_open())?;
@@ -459,7 +465,7 @@ fn put_sale(tx: &WriteTransaction, sale: &Sale) -> Result<(), StoreFault> {
     }
     if let Some(paid) = &sale.paid {
         put_numbered(tx, NUMBERS, paid.number, &sale.id.0)?;
-        put(tx, BY_PAYMENT, &paid.payment.0, &pack(&(1_u8, sale.id)))?;
+        put(tx, BY_PAYMENT, &payment_key(&paid.payer, &paid.payment), &pack(&sale.id))?;
     }
     Ok(())
 }

@@ -66,6 +66,13 @@ pub trait Service: Send + Sync + 'static {
     /// What is offered.
     fn contract(&self) -> &'static Contract;
 
+    /// Whether a caller may call what the server itself answers (`events.list`), beyond his scopes: who has roles of
+    /// its own says so here.
+    fn admits(&self, caller: &Caller, method: &str) -> Result<(), RpcError> {
+        let _ = (caller, method);
+        Ok(())
+    }
+
     /// Carries out `method`. The server has already checked the scope.
     ///
     /// The future is dropped when the caller goes away or the deadline passes: state that must not stop

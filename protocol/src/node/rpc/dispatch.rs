@@ -117,7 +117,9 @@ impl Dispatcher {
             known.find(|info| info.name == method).ok_or_else(|| RpcError::method_not_found(method))?;
         match info.scope {
             Some(scope) if !caller.scopes.allow(scope) => Err(RpcError::forbidden(method, scope)),
-            Some(Scope::Read | Scope::Receive | Scope::Spend | Scope::Admin) | None => Ok(()),
+            Some(Scope::Read | Scope::Receive | Scope::Spend | Scope::Admin) | None => {
+                self.service.admits(caller, method)
+            }
         }
     }
 }

@@ -138,3 +138,35 @@ fn a_business_day_ends_at_the_closing_hour() {
         assert!(scene.shop.set(bad, &boss(), NOON).is_err());
     }
 }
+
+/// N7: a clock that runs ahead closes no days that have not come: reports would be refused until then.
+#[test]
+fn a_clock_that_runs_ahead_closes_nothing() {
+    let mut scene = Scene::new();
+    let sale = scene.sells("one", 40);
+    scene.wallet.receives(1, 1, 40, sale.request.unwrap());
+    scene.hears().unwrap();
+    scene.told = Some(scene.now);
+    scene.now = NOON.plus_seconds(400 * DAY_SECONDS);
+    let ahead = scene.new_sale("two", 5, None);
+    let decision = scene.shop.open_a_sale(ahead, None, &boss(), scene.now).unwrap();
+    scene.decide(decision);
+    assert!(matches!(scene.closes(), Err(Refusal::Value(_))));
+    assert_eq!(scene.shop.period().closed, None);
+    // Nobody closed for weeks, and the bank says that it is so.
+    scene.told = Some(scene.now);
+    assert_eq!(scene.closes().unwrap().unverified().day, Day(20_500));
+    scene.now = scene.now.plus_seconds(2 * DAY_SECONDS);
+    assert_eq!(scene.closes().unwrap().unverified().day, Day(20_902), "the bank is away for two days");
+}
+
+/// N7: the report of a day that was closed late has lines of the next: it is looked at for both.
+#[test]
+fn a_report_is_looked_at_for_each_day_that_it_may_tell_of() {
+    let mut scene = Scene::new();
+    scene.hears().unwrap();
+    scene.now = NOON;
+    let report = scene.closes().unwrap();
+    let is_before = |day| report.unverified().is_before(Day(day));
+    assert_eq!([20_499, 20_500, 20_501, 20_502].map(is_before), [false, false, false, true]);
+}

@@ -12,8 +12,8 @@ use crate::shop::catalogue::{Item, Price};
 use crate::shop::change::{Change, Decision, Happening};
 use crate::shop::csv;
 use crate::shop::day::Holds;
-use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, What};
-use crate::shop::refund::{Held, NewRefund, Refund, RefundState, Why, name_of};
+use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, PaidFor, What};
+use crate::shop::refund::{Held, NewRefund, Refund, RefundState, Why, back_of, name_of};
 use crate::shop::rights::{Actor, NewStaff, Role};
 use crate::shop::sale::{CartLine, NewSale, Sale, SaleState};
 use crate::shop::settings::Settings;
@@ -76,8 +76,8 @@ fn papers() -> Introduction {
 /// What the wallet told, in its order.
 #[derive(Clone, Debug)]
 enum Told {
-    Received { payer: u8, payment: u8, units: u64, request: RequestId },
-    Confirmed { payment: u8 },
+    Received { payer: u8, payment: u8, units: u64, request: RequestId, certified: bool },
+    Confirmed { payer: u8, payment: u8 },
     Outgoing { payment: PaymentId, outcome: Outcome },
     Something,
 }
@@ -86,9 +86,11 @@ enum Told {
 enum Line {
     Sent(PaymentId),
     Returned(PaymentId),
+    Reclaimed(PaymentId),
     Withdrawn,
     Deposited,
     Received,
+    Lost { payer: u8, payment: u8 },
 }
 
 /// A wallet: requests and payments by the caller's key, events and history, a reserve.
@@ -112,7 +114,20 @@ impl Wallet {
     fn receives(&mut self, payer: u8, payment: u8, units: u64, request: RequestId) {
         self.reserve += units;
         self.lines.push((Line::Received, units));
-        self.events.push(Told::Received { payer, payment, units, request });
+        self.events.push(Told::Received { payer, payment, units, request, certified: true });
+    }
+
+    /// The payer's word, until the bank has seen it.
+    fn hears_his_word(&mut self, payer: u8, payment: u8, units: u64, request: RequestId) {
+        self.reserve += units;
+        self.lines.push((Line::Received, units));
+        self.events.push(Told::Received { payer, payment, units, request, certified: false });
+    }
+
+    fn loses(&mut self, payer: u8, payment: u8, units: u64) {
+        self.reserve -= units;
+        self.lines.push((Line::Lost { payer, payment }, units));
+        self.events.push(Told::Something);
     }
 
     fn withdraws(&mut self, units: u64) {
@@ -139,6 +154,12 @@ impl Wallet {
         self.events.push(Told::Outgoing { payment, outcome: Outcome::Done(Digest([9; 32])) });
     }
 
+    /// Nobody answered: the units are on the account.
+    fn reclaims(&mut self, payment: PaymentId, units: u64) {
+        self.lines.push((Line::Reclaimed(payment), units));
+        self.events.push(Told::Outgoing { payment, outcome: Outcome::NotDone });
+    }
+
     fn comes_to_nothing(&mut self, payment: PaymentId, units: u64) {
         self.reserve += units;
         self.lines.push((Line::Returned(payment), units));
@@ -156,6 +177,8 @@ struct Scene {
     shop: Shop,
     wallet: Wallet,
     now: Timestamp,
+    /// The newest time that the bank has told.
+    told: Option<Timestamp>,
     commits: usize,
     /// The commit at which it dies, and whether that one is still on disk.
     dies_at: Option<(usize, bool)>,
@@ -166,7 +189,7 @@ impl Scene {
         let store = ShopStore::on(redb::backends::InMemoryBackend::new()).unwrap();
         let shop = store.load(keeper()).unwrap();
         let wallet = Wallet::default();
-        Scene { store, shop, wallet, now: NOON, commits: 0, dies_at: None }
+        Scene { store, shop, wallet, now: NOON, told: None, commits: 0, dies_at: None }
     }
 
     fn starts_again(&mut self) {
@@ -227,15 +250,16 @@ impl Scene {
             let request = self.wallet.request(&sale);
             self.commit(self.shop.asked(&sale.id, request, self.now.plus_seconds(sale.seconds), self.now))?;
         }
-        for (sale, _) in self.shop.overdue(self.now) {
+        for (sale, _) in self.shop.overdue(self.now, Some(self.now)) {
             self.commit(self.shop.expire_sale(&sale, self.now))?;
         }
         for refund in self.shop.owed(self.now) {
             let decision = match self.wallet.pay(&refund) {
-                true => self.shop.refund_is_paying(&refund.id, self.now),
+                true => self.shop.refund_is_paying(&refund.id, &refund.payment, self.now),
                 false => {
                     let sale = self.store.sale(&refund.sale).unwrap();
-                    self.shop.refund_is_held(&refund.id, Held::ForNow("locked".to_owned()), sale, self.now)
+                    let held = Held::ForNow("locked".to_owned());
+                    self.shop.refund_is_held(&refund.id, &refund.payment, held, sale, self.now)
                 }
             };
             self.commit(decision)?;
@@ -254,9 +278,11 @@ impl Scene {
             moved: match line {
                 Line::Sent(payment) => Moved::Sent(refund(payment)),
                 Line::Returned(payment) => Moved::Returned(refund(payment)),
+                Line::Reclaimed(payment) => Moved::Reclaimed(refund(payment)),
                 Line::Withdrawn => Moved::Withdrawn,
                 Line::Deposited => Moved::Deposited,
                 Line::Received => Moved::Elsewhere,
+                Line::Lost { payer, payment } => Moved::Lost(self.paid_for(*payer, *payment)),
             },
         });
         Heard { events: events.collect(), lines: lines.collect(), papers: papers() }
@@ -264,7 +290,7 @@ impl Scene {
 
     fn what(&self, told: &Told) -> What {
         match told {
-            Told::Received { payer, payment, units: count, request } => What::Received(Arrival {
+            Told::Received { payer, payment, units: count, request, certified } => What::Received(Arrival {
                 payer: Key([*payer; 32]),
                 name: format!("payer {payer}"),
                 payment: PaymentId([*payment; 16]),
@@ -273,12 +299,10 @@ impl Scene {
                 request: Digest([2; 32]),
                 order: Digest([*payment; 32]),
                 receipt: Digest([*payment; 32]),
-                certified: false,
+                certified: *certified,
                 sale: self.store.sale_of_request(request).unwrap(),
             }),
-            Told::Confirmed { payment } => {
-                What::Confirmed(self.store.sale_of_payment(&PaymentId([*payment; 16])).unwrap())
-            }
+            Told::Confirmed { payer, payment } => What::Confirmed(self.paid_for(*payer, *payment)),
             Told::Outgoing { payment, outcome } => {
                 let refund = self.store.refund_of_payment(payment).unwrap();
                 match refund.filter(|refund| refund.payment == *payment) {
@@ -291,6 +315,12 @@ impl Scene {
             }
             Told::Something => What::Other,
         }
+    }
+
+    fn paid_for(&self, payer: u8, payment: u8) -> PaidFor {
+        let (payer, payment) = (Key([payer; 32]), PaymentId([payment; 16]));
+        let sale = self.store.sale_of_payment(&payer, &payment).unwrap();
+        PaidFor { payer, payment, sale, back: self.store.refund(&back_of(&payer, &payment)).unwrap() }
     }
 
     fn hears(&mut self) -> Result<(), Crash> {
@@ -310,7 +340,7 @@ impl Scene {
     }
 
     fn holds(&self) -> Holds {
-        Holds { reserve: units(self.wallet.reserve), unconfirmed: Units::ZERO }
+        Holds { reserve: units(self.wallet.reserve), unconfirmed: Units::ZERO, told: self.told }
     }
 
     fn tries_to_refund(

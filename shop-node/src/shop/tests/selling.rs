@@ -7,14 +7,14 @@ use super::*;
 fn a_sale_is_paid_once() {
     let mut scene = Scene::new();
     let sale = scene.sells("one", 40);
-    scene.wallet.receives(1, 1, 40, sale.request.unwrap());
+    scene.wallet.hears_his_word(1, 1, 40, sale.request.unwrap());
     scene.settles();
     let paid = scene.sale(&sale.id);
     let proof = paid.paid.clone().unwrap();
     assert_eq!((paid.state, proof.number, proof.payer), (SaleState::Paid, 1, Key([1; 32])));
     assert_eq!(proof.receipt.check_by(&node().key()), Ok(()));
     assert_eq!((proof.receipt.unverified().total, proof.confirmed), (units(40), false));
-    scene.wallet.events.push(Told::Confirmed { payment: 1 });
+    scene.wallet.events.push(Told::Confirmed { payer: 1, payment: 1 });
     scene.settles();
     assert!(scene.sale(&sale.id).paid.unwrap().confirmed);
     assert_eq!(scene.shop.open_sales().count(), 0);
@@ -130,11 +130,43 @@ fn a_sale_that_cannot_be_opened_is_not() {
     let cart = NewSale { ask: true, ..scene.new_sale("b", 4, None) };
     let decision = scene.shop.open_a_sale(cart, None, &boss(), NOON).unwrap();
     let asking = scene.decide(decision);
-    let decision = scene.shop.cancel_sale(&asking.id, &boss(), NOON).unwrap();
+    let decision = scene.shop.cancel_sale(&asking.id, None, &boss(), NOON).unwrap();
     scene.decide(decision);
     let decision = scene.shop.asked(&asking.id, RequestId([9; 16]), NOON, NOON);
-    scene.decide(decision);
+    assert!(!scene.decide(decision), "the request has to be closed");
     assert_eq!(scene.sale(&asking.id).state, SaleState::Cancelled);
+}
+
+/// N7: a sale is taken back only with the request that was closed for it: another was made meanwhile.
+#[test]
+fn a_sale_is_taken_back_with_its_request() {
+    let mut scene = Scene::new();
+    let sale = scene.sells("one", 40);
+    let decision = scene.shop.cancel_sale(&sale.id, None, &boss(), NOON).unwrap();
+    assert_eq!(scene.decide(decision), None);
+    assert_eq!(scene.sale(&sale.id).state, SaleState::Asked);
+    let decision = scene.shop.asked(&sale.id, sale.request.unwrap(), NOON, NOON);
+    assert!(scene.decide(decision), "asked twice, it is the same one");
+}
+
+/// N7, SPEC §3.3: what was signed in time is taken when it comes later: a sale ends when its payer's mail has been looked
+/// for. What nobody pays for ends after a day, or carts would fill the shop.
+#[test]
+fn a_sale_ends_when_nothing_can_be_on_its_way() {
+    let mut scene = Scene::new();
+    let sale = scene.sells("one", 40);
+    let cart = NewSale { ask: false, ..scene.new_sale("cart", 4, None) };
+    let decision = scene.shop.open_a_sale(cart, None, &boss(), NOON).unwrap();
+    let cart = scene.decide(decision);
+    let (ends, later) = (NOON.plus_seconds(901), NOON.plus_seconds(1801));
+    assert_eq!(scene.shop.overdue(ends, Some(ends)), []);
+    assert_eq!(scene.shop.overdue(later, None), []);
+    assert_eq!(scene.shop.overdue(later, Some(ends)), []);
+    assert_eq!(scene.shop.overdue(later, Some(later)), [(sale.id, sale.request)]);
+    assert_eq!(scene.shop.overdue(NOON.plus_seconds(DAY_SECONDS + 1), None), [(cart.id, None)]);
+    scene.now = NOON.plus_seconds(DAY_SECONDS + 1);
+    scene.carries_on().unwrap();
+    assert_eq!(scene.shop.open_sales().count(), 0);
 }
 
 /// The store holds what was decided: loaded again, the shop is the same.

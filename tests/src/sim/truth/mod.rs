@@ -18,6 +18,7 @@ pub mod units;
 use crate::sim::tally::Tally;
 use crate::world::{Who, World};
 use bank::BankTruth;
+use daemon::wallet::paying::State;
 use people::{Accepted, PersonTruth};
 use protocol::id::{Key, RequestId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -135,7 +136,7 @@ impl Truth {
             }
             self.check_coalition()?;
         }
-        self.check_named()
+        self.check_named(world)
     }
 
     /// True at any time, looked at now and then: everything at once, from the records.
@@ -161,7 +162,7 @@ impl Truth {
     }
 
     /// Nobody honest is named an offender, nor owes more than he took back; the guarantee keeps to its cap.
-    fn check_named(&self) -> Holds {
+    fn check_named(&self, world: &World) -> Holds {
         let mut guaranteed: BTreeMap<u64, u64> = BTreeMap::new();
         let mut paid: BTreeMap<u64, u64> = BTreeMap::new();
         for (number, case) in &self.bank.judged {
@@ -178,7 +179,15 @@ impl Truth {
         for (account, paid) in paid {
             let Some(person) = self.person_of(account) else { continue };
             // What his lost machine had taken and handed on the present one may have refused: that is his to pay.
-            let most = self.took_back(person) + person.missing();
+            // And what he has asked back may be his at the bank before he hears of it; who is down is asked later.
+            let Some(who) = self.place_of(&person.key).map(Who::at) else { continue };
+            if world.person(who).is_down() {
+                continue;
+            }
+            let asked = world.person(who).wallet().open_payments();
+            let asked = asked.filter(|payment| matches!(payment.state, State::TakingBack(_)));
+            let asked: u64 = asked.map(|payment| payment.amount.get()).sum();
+            let most = self.took_back(person) + person.missing() + asked;
             if person.honest && paid > most {
                 return broken("owes-too-much", format!("account {account} paid {paid}, took back {most}"));
             }
