@@ -88,6 +88,7 @@ enum Line {
     Withdrawn,
     Received,
     Lost { payer: u8, payment: u8 },
+    ShownAgain { payer: u8, payment: u8 },
 }
 
 /// A wallet: requests and payments by the caller's key, events and history, a reserve.
@@ -278,6 +279,9 @@ impl Scene {
                 Line::Reclaimed(payment) => Moved::Reclaimed(refund(payment)),
                 Line::Withdrawn => Moved::Withdrawn,
                 Line::Received => Moved::Elsewhere,
+                Line::ShownAgain { payer, payment } => {
+                    Moved::ShownAgain(Key([*payer; 32]), PaymentId([*payment; 16]))
+                }
                 Line::Lost { payer, payment } => Moved::Lost(self.paid_for(*payer, *payment)),
             },
         });
