@@ -13,7 +13,7 @@ use crate::room::{Room, RoomFault};
 use crate::shop::change::Decision;
 use crate::shop::day::Holds;
 use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, PaidFor, What};
-use crate::shop::refund::{Held, Refund, Why, back_of};
+use crate::shop::refund::{Held, Refund, RefundState, Why, back_of};
 use crate::shop::sale::{Sale, SaleState};
 use crate::store::ShopStore;
 use daemon::engine::link::BankLink;
@@ -21,8 +21,8 @@ use daemon::engine::{CallFault, Engine, RequestOrder};
 use daemon::store::{Page, RedbStore, Store as _, StoreFault};
 use daemon::wallet::change::{Event, Happening};
 use daemon::wallet::history::{Entry, Movement};
-use daemon::wallet::paying::{NewPayment, PayRefusal, PaymentOutcome};
-use daemon::wallet::receiving::Closing;
+use daemon::wallet::paying::{NewPayment, Outgoing, PayRefusal, PaymentOutcome};
+use daemon::wallet::receiving::{Closing, Incoming};
 use protocol::bank::ADDRESS_MAX;
 use protocol::body::Text;
 use protocol::id::{Key, PaymentId, RequestId};
@@ -100,12 +100,13 @@ impl Hands {
     // ---- what the wallet tells ----
 
     async fn wallet_now(&self) -> Result<Now, HandsFault> {
-        let look = |wallet: &daemon::wallet::Wallet, _| {
+        let generation = self.engine.shared.persona.generation;
+        let look = move |wallet: &daemon::wallet::Wallet, _| {
             let history = wallet.history();
             let letter = wallet.account().map(|account| account.at);
             let told = wallet.heard().newest().map(|newest| newest.at).max(letter);
             let holds = Holds { reserve: history.reserve, unconfirmed: wallet.holdings().unconfirmed, told };
-            Now { at: Cursor { event: wallet.newest_event(), line: history.seq }, holds }
+            Now { at: Cursor { event: wallet.newest_event(), line: history.seq, generation }, holds }
         };
         Ok(self.engine.look(look).await?)
     }
@@ -124,13 +125,14 @@ impl Hands {
             self.room.decide(move |shop, _| Ok(shop.begin_hearing(at, reserve, now))).await?;
             return Ok(wallet);
         };
-        if cursor.event > at.event || cursor.line > at.line {
+        let is_another = cursor.generation != at.generation;
+        if is_another || cursor.event > at.event || cursor.line > at.line {
             self.room.decide(move |shop, _| Ok(shop.wallet_is_behind(at, now))).await?;
             return Ok(wallet);
         }
         while cursor != at {
-            let to =
-                Cursor { event: at.event.min(cursor.event + PAGE), line: at.line.min(cursor.line + PAGE) };
+            let (event, line) = (at.event.min(cursor.event + PAGE), at.line.min(cursor.line + PAGE));
+            let to = Cursor { event, line, ..cursor };
             let (engine, papers, node) = (self.engine.clone(), self.engine.shared.papers(), self.node());
             let from = cursor;
             self.room
@@ -182,26 +184,62 @@ impl Hands {
         let look = self.room.look(move |shop| {
             let asking = |sale: &&Sale| sale.state == SaleState::Asking;
             let asking: Vec<Sale> = shop.open_sales().filter(asking).cloned().collect();
-            (asking, shop.overdue(now, looked), shop.owed(now))
+            let paying = shop.open_refunds().filter(|refund| refund.state == RefundState::Paying);
+            let paying: Vec<_> = paying.map(|refund| (refund.id, refund.payment)).collect();
+            (asking, shop.overdue(now, looked), shop.owed(now), paying)
         });
-        let (asking, overdue, owed) = look.await?;
+        let (asking, overdue, owed, paying) = look.await?;
         for sale in asking {
             // Its caller was told why if it could not be asked; it is tried again later.
             let _ = self.ask(&sale).await;
         }
         for (sale, request) in overdue {
             let closed = match request {
-                Some(request) => self.engine.close_request(request).await? == Some(Closing::Closed),
-                None => true,
+                Some(request) => self.engine.close_request(request).await?,
+                None => None,
             };
-            if closed {
-                self.room.decide(move |shop, _| Ok(shop.expire_sale(&sale, now))).await?;
+            match closed {
+                Some(Closing::Paid(payer, payment)) => self.hear_of(sale, payer, payment).await?,
+                // A restored wallet may know nothing of it.
+                Some(Closing::Closed) | None => {
+                    self.room.decide(move |shop, _| Ok(shop.expire_sale(&sale, now))).await?;
+                }
             }
+        }
+        for (refund, payment) in paying {
+            self.look_after(refund, payment).await?;
         }
         for refund in owed {
             self.pay(refund).await?;
         }
         self.evening.carry_on().await
+    }
+
+    /// A sale was paid, and no event has told it.
+    async fn hear_of(&self, sale: RequestId, payer: Key, payment: PaymentId) -> Result<(), HandsFault> {
+        let (wallet, now) = (&self.engine.shared.store, self.now());
+        let Some(incoming) = wallet.incoming(&payer, &payment)? else { return Ok(()) };
+        let (papers, node) = (self.engine.shared.papers(), self.node());
+        let rule = move |shop: &crate::shop::Shop, store: &ShopStore| {
+            let arrival = arrival(&incoming, store.sale(&sale)?);
+            Ok(shop.hear_arrival(arrival, papers, &node, now)?)
+        };
+        Ok(self.room.decide(rule).await?)
+    }
+
+    /// A refund's payment, by its state: a restored wallet tells no event of what it had told before.
+    async fn look_after(&self, id: RequestId, payment: PaymentId) -> Result<(), HandsFault> {
+        let outcome = self.engine.shared.store.outgoing(&payment)?.map(|payment| outcome(&payment));
+        if outcome == Some(Outcome::Open) {
+            return Ok(());
+        }
+        let (node, now) = (self.node(), self.now());
+        let rule = move |shop: &crate::shop::Shop, store: &ShopStore| {
+            let refund = store.refund(&id)?;
+            let sale = refund.map(|refund| store.sale(&refund.sale)).transpose()?.flatten();
+            Ok(shop.refund_stands(&id, &payment, outcome, sale, &node, now))
+        };
+        Ok(self.room.decide(rule).await?)
     }
 
     /// Has the wallet make the request of a sale; asked again, it is the same one.
@@ -315,18 +353,7 @@ fn heard(wallet: &RedbStore, store: &ShopStore, event: Event) -> Result<HeardEve
             let Some(incoming) = wallet.incoming(&payer, &payment)? else {
                 return Err(StoreFault::Unreadable("incoming"));
             };
-            What::Received(Arrival {
-                payer,
-                name: incoming.name.clone(),
-                payment,
-                units,
-                at: incoming.at,
-                request: incoming.order.unverified().request,
-                order: incoming.order.digest(),
-                receipt: incoming.receipt.digest(),
-                certified: incoming.order.unverified().mode == Mode::Certified,
-                sale: store.sale_of_request(&request)?,
-            })
+            What::Received(Arrival { units, ..arrival(&incoming, store.sale_of_request(&request)?) })
         }
         Happening::Confirmed { payment, payer, .. } => What::Confirmed(paid_for(store, &payer, &payment)?),
         Happening::Payment { payment, .. } => outgoing(wallet, store, &payment)?,
@@ -340,17 +367,37 @@ fn paid_for(store: &ShopStore, payer: &Key, payment: &PaymentId) -> Result<PaidF
     Ok(PaidFor { payer: *payer, payment: *payment, sale, back })
 }
 
+fn arrival(incoming: &Incoming, sale: Option<Sale>) -> Arrival {
+    Arrival {
+        payer: incoming.payer,
+        name: incoming.name.clone(),
+        payment: incoming.payment,
+        units: incoming.amount,
+        at: incoming.at,
+        request: incoming.order.unverified().request,
+        order: incoming.order.digest(),
+        receipt: incoming.receipt.digest(),
+        certified: incoming.order.unverified().mode == Mode::Certified,
+        sale,
+    }
+}
+
+fn outcome(payment: &Outgoing) -> Outcome {
+    match payment.state.outcome() {
+        PaymentOutcome::Done => {
+            Outcome::Done(payment.order.as_ref().map(|order| order.digest()).unwrap_or_default())
+        }
+        PaymentOutcome::NotDone => Outcome::NotDone,
+        PaymentOutcome::Asking | PaymentOutcome::InDoubt => Outcome::Open,
+    }
+}
+
 fn outgoing(wallet: &RedbStore, store: &ShopStore, id: &PaymentId) -> Result<What, StoreFault> {
     // A payment of an earlier attempt has had its outcome.
     let refund = store.refund_of_payment(id)?.filter(|refund| refund.payment == *id);
     let (Some(refund), Some(payment)) = (refund, wallet.outgoing(id)?) else { return Ok(What::Other) };
-    let outcome = match payment.state.outcome() {
-        PaymentOutcome::Done => Outcome::Done(payment.order.map(|order| order.digest()).unwrap_or_default()),
-        PaymentOutcome::NotDone => Outcome::NotDone,
-        PaymentOutcome::Asking | PaymentOutcome::InDoubt => Outcome::Open,
-    };
     let sale = store.sale(&refund.sale)?;
-    Ok(What::Outgoing(refund, sale, outcome))
+    Ok(What::Outgoing(refund, sale, outcome(&payment)))
 }
 
 fn lines(
@@ -365,10 +412,15 @@ fn lines(
     }
     let mut found = wallet.history(Page { before: Some(to.line + 1), limit })?;
     found.reverse();
-    found.into_iter().map(|entry| line(store, &entry)).collect()
+    found.into_iter().map(|entry| line(wallet, store, &entry)).collect()
 }
 
-fn line(store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
+fn is_told(wallet: &RedbStore, payer: &Key, payment: &PaymentId) -> Result<bool, StoreFault> {
+    let Some(incoming) = wallet.incoming(payer, payment)? else { return Ok(true) };
+    Ok(wallet.request(&incoming.request)?.is_none_or(|record| record.paid.is_some()))
+}
+
+fn line(wallet: &RedbStore, store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
     let refund = || store.refund_of_payment(&PaymentId(entry.id));
     let moved = match entry.movement {
         Movement::Withdrawal => Moved::Withdrawn,
@@ -377,9 +429,14 @@ fn line(store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
         Movement::Returned => Moved::Returned(refund()?),
         Movement::Lost => Moved::Lost(paid_for(store, &entry.party, &PaymentId(entry.id))?),
         Movement::Passed => Moved::Passed,
-        // Received is told by its event; the others are between the bank and the account.
         Movement::Reclaimed => Moved::Reclaimed(refund()?),
-        Movement::Received | Movement::Recovered | Movement::Charged | Movement::Held => Moved::Elsewhere,
+        // Told by its event, which says by whom its request is paid from now on; or by none.
+        Movement::Received => match is_told(wallet, &entry.party, &PaymentId(entry.id))? {
+            true => Moved::Elsewhere,
+            false => Moved::ShownAgain(entry.party, PaymentId(entry.id)),
+        },
+        // Between the bank and the account.
+        Movement::Recovered | Movement::Charged | Movement::Held => Moved::Elsewhere,
     };
     Ok(HeardLine { seq: entry.seq, moved, units: entry.units })
 }

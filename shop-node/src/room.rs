@@ -6,6 +6,7 @@ use crate::shop::change::Decision;
 use crate::shop::rights::Actor;
 use crate::shop::{Refusal, Shop};
 use crate::store::ShopStore;
+use daemon::head::HeadFile;
 use daemon::store::StoreFault;
 use protocol::time::Timestamp;
 use std::sync::Arc;
@@ -41,9 +42,12 @@ pub struct Room {
 }
 
 /// Opens the room; what comes back second ends when the disk fails.
+///
+/// `head` notes how far its events went: an older file that is put in this one's place is found by it.
 pub fn open(
     mut shop: Shop,
     store: Arc<ShopStore>,
+    mut head: HeadFile,
 ) -> std::io::Result<(Room, std::thread::JoinHandle<Result<(), StoreFault>>)> {
     let (jobs, mut waiting) = mpsc::channel::<Job>(JOBS_MAX);
     let newest_event = Arc::new(watch::Sender::new(shop.newest_event()));
@@ -53,6 +57,9 @@ pub fn open(
             job(&mut shop, &store)?;
             let newest = shop.newest_event();
             newest_event.send_if_modified(|known| std::mem::replace(known, newest) != newest);
+            if let Err(fault) = head.raise(newest) {
+                tracing::warn!(%fault, "the shop's head file could not be written");
+            }
         }
         Ok(())
     })?;

@@ -10,7 +10,8 @@ use crate::room::{self, Room};
 use crate::rpc::api::Till as _;
 use crate::rpc::{Desk, House, ShopEvents, StaffGate, order_json};
 use crate::shop::Keeper;
-use crate::store::{STORE_FILE, ShopStore};
+use crate::store::{HEAD_FILE, STORE_FILE, ShopStore};
+use daemon::head::HeadFile;
 use daemon::run::{self, RunError, Workstation};
 use daemon::settings::Settings;
 use daemon::store::StoreFault;
@@ -28,6 +29,19 @@ pub enum ShopError {
     /// Its disk.
     #[error(transparent)]
     Store(#[from] StoreFault),
+    /// Its file is an older one, put back: it would number receipts and reports twice, and forget what it has given back.
+    #[error(
+        "shop.redb is older than the shop: it ends at event {has}, the shop was at {noted}; put the newest file back, or, when there is none, remove shop-head and look through what was sold and given back since"
+    )]
+    Older {
+        /// Its newest event.
+        has: u64,
+        /// The newest that ever was.
+        noted: u64,
+    },
+    /// Its head file.
+    #[error("the shop's head file: {0}")]
+    Head(#[from] std::io::Error),
     /// Its thread.
     #[error("the shop's thread ended: {0}")]
     Room(String),
@@ -47,8 +61,13 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         currency: workstation.owner.currency.clone(),
     };
     let shop = store.load(keeper)?;
+    let head = HeadFile::open(&paths.data.join(HEAD_FILE))?;
+    let (has, noted) = (shop.newest_event(), head.number());
+    if has < noted {
+        return Err(ShopError::Older { has, noted });
+    }
     let staff = shop.staff().cloned().collect();
-    let (room, thread) = room::open(shop, store).map_err(|error| ShopError::Room(error.to_string()))?;
+    let (room, thread) = room::open(shop, store, head).map_err(|error| ShopError::Room(error.to_string()))?;
     let hands = Arc::new(Hands::new(
         room.clone(),
         workstation.engine.clone(),

@@ -11,7 +11,7 @@ use super::sale::Sale;
 use super::settings::Settings;
 use super::sweep::Sweep;
 use protocol::bank::Introduction;
-use protocol::id::RequestId;
+use protocol::id::{Key, PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::shop::DayReport;
 use protocol::sign::Signed;
@@ -102,6 +102,16 @@ pub enum Happening {
         /// Which.
         sale: RequestId,
         /// How much is lost.
+        units: Units,
+    },
+    /// A payer has shown a payment again that an earlier workstation of ours had taken: no event of the wallet tells of
+    /// it, and nothing is handed out for it. Somebody should look what it was for.
+    ShownAgain {
+        /// The payer.
+        payer: Key,
+        /// His payment id.
+        payment: PaymentId,
+        /// How much.
         units: Units,
     },
     /// A refund changed its state.

@@ -31,6 +31,8 @@ pub struct Cursor {
     pub event: u64,
     /// The last line of the history.
     pub line: u64,
+    /// The generation of the workstation: a restored one has another, and numbers of its own.
+    pub generation: u32,
 }
 
 /// Events and lines that follow on each other, with what the stores say about them.
@@ -144,6 +146,8 @@ pub enum Moved {
     Lost(PaidFor),
     /// An earlier workstation of ours had handed it on.
     Passed,
+    /// Received again after a restore, which no event tells of.
+    ShownAgain(Key, PaymentId),
     /// Told by an event, or not of the reserve.
     Elsewhere,
 }
@@ -182,17 +186,60 @@ impl Shop {
         draft.decide(())
     }
 
+    fn hearing<'a>(&'a self, node: &'a Signer, now: Timestamp) -> Hearing<'a> {
+        let (sales, refunds) = (BTreeMap::new(), BTreeMap::new());
+        Hearing { shop: self, node, draft: Draft::at(self, now), sales, refunds, paid: false }
+    }
+
+    /// What paid a sale, where no event has told it: a restored wallet has it, and its events are others.
+    pub fn hear_arrival(
+        &self,
+        arrival: Arrival,
+        papers: Introduction,
+        node: &Signer,
+        now: Timestamp,
+    ) -> Result<Decision<()>, Refusal> {
+        let mut hearing = self.hearing(node, now);
+        hearing.received(arrival)?;
+        let Hearing { mut draft, paid, .. } = hearing;
+        if paid {
+            draft.put(Change::Papers(papers));
+        }
+        Ok(draft.decide(()))
+    }
+
+    /// Where the payment of a refund stands by the wallet's file; nothing, if it knows none. A restored wallet may have
+    /// told it in no event that we heard, or may have lost it: then somebody has to ask the customer, since what a lost
+    /// workstation has paid might be paid twice.
+    pub fn refund_stands(
+        &self,
+        id: &RequestId,
+        payment: &PaymentId,
+        outcome: Option<Outcome>,
+        sale: Option<Sale>,
+        node: &Signer,
+        now: Timestamp,
+    ) -> Decision<()> {
+        let paying = |refund: &&Refund| refund.state == RefundState::Paying && refund.payment == *payment;
+        let found = self.open_refunds().find(|refund| refund.id == *id).filter(paying).cloned();
+        let Some(refund) = found else { return Decision::reply(()) };
+        let mut hearing = self.hearing(node, now);
+        match outcome {
+            Some(outcome) => hearing.outgoing(refund, sale, outcome),
+            None => {
+                let held = "the wallet was restored, and knows no payment for it: ask the customer whether he has it";
+                let refund = Refund { held: held.to_owned(), ..refund };
+                let of = sale.filter(|_| refund.why == Why::Customer);
+                give_up(&mut hearing.draft, refund, of);
+            }
+        }
+        hearing.draft.decide(())
+    }
+
     /// Takes a page of events and lines.
     pub fn hear(&self, heard: Heard, node: &Signer, now: Timestamp) -> Result<Decision<()>, Refusal> {
         let mut cursor = self.cursor().unwrap_or_default();
-        let mut hearing = Hearing {
-            shop: self,
-            node,
-            draft: Draft::at(self, now),
-            sales: BTreeMap::new(),
-            refunds: BTreeMap::new(),
-            paid: false,
-        };
+        let mut hearing = self.hearing(node, now);
         for event in heard.events {
             if event.seq != cursor.event + 1 {
                 continue;
@@ -453,6 +500,9 @@ impl Hearing<'_> {
         if let Moved::Lost(what) = &line.moved {
             self.lost(what.clone(), units)?;
         }
+        if let Moved::ShownAgain(payer, payment) = line.moved {
+            self.draft.event(Happening::ShownAgain { payer, payment, units });
+        }
         self.book(|period| match line.moved {
             Moved::Withdrawn => add(&mut period.withdrawn, units),
             Moved::Deposited => add(&mut period.swept, units),
@@ -468,6 +518,7 @@ impl Hearing<'_> {
                 take_off(period, refund.as_ref(), units)?;
                 add(&mut period.swept, units)
             }
+            Moved::ShownAgain(..) => add(&mut period.other_in, units),
             Moved::Elsewhere => Ok(()),
         })
     }

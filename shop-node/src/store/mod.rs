@@ -24,6 +24,8 @@ use std::path::Path;
 
 /// The shop's file in the data folder.
 pub const STORE_FILE: &str = "shop.redb";
+/// Beside it: the number of the newest event that ever was on disk.
+pub const HEAD_FILE: &str = "shop-head";
 
 type Bytes = TableDefinition<'static, &'static [u8], &'static [u8]>;
 type Numbered = TableDefinition<'static, u64, &'static [u8]>;

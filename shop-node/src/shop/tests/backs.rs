@@ -281,3 +281,27 @@ fn a_refund_is_counted_once_however_it_goes() {
     assert_eq!((period.swept, period.other_in, period.sent_back), (units(5), Units::ZERO, Units::ZERO));
     scene.is_sound();
 }
+
+/// N7: what a restored wallet tells in no event is seen by its state; a payment that it does not know is not made twice.
+#[test]
+fn a_refund_over_a_restore() {
+    let mut scene = Scene::new();
+    let sale = scene.sells("one", 40);
+    scene.wallet.receives(1, 1, 40, sale.request.unwrap());
+    scene.settles();
+    let done = scene.tries_to_refund(&sale, "a", Some(5), &boss()).unwrap();
+    let unknown = scene.tries_to_refund(&sale, "b", Some(7), &boss()).unwrap();
+    scene.settles();
+    for (refund, outcome, state, refunded) in [
+        (&done, Some(Outcome::Done(Digest([9; 32]))), RefundState::Done, 12),
+        (&unknown, None, RefundState::Failed, 5),
+    ] {
+        let stored = Some(scene.sale(&sale.id));
+        let (id, payment, signer) = (refund.id, refund.payment, node());
+        let decision = scene.shop.refund_stands(&id, &payment, outcome, stored, &signer, scene.now);
+        scene.decide(decision);
+        assert_eq!((scene.refund(&id).state, scene.sale(&sale.id).refunded), (state, units(refunded)));
+    }
+    assert!(scene.refund(&unknown.id).held.contains("ask the customer"));
+    assert_eq!(scene.shop.open_refunds().count(), 0);
+}

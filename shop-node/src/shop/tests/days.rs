@@ -170,3 +170,17 @@ fn a_report_is_looked_at_for_each_day_that_it_may_tell_of() {
     let is_before = |day| report.unverified().is_before(Day(day));
     assert_eq!([20_499, 20_500, 20_501, 20_502].map(is_before), [false, false, false, true]);
 }
+
+/// N7: money that is shown again after a restore is booked, and somebody is told to look at it.
+#[test]
+fn money_that_is_shown_again_is_booked() {
+    let mut scene = Scene::new();
+    scene.hears().unwrap();
+    scene.wallet.reserve += 9;
+    scene.wallet.lines.push((Line::ShownAgain { payer: 1, payment: 2 }, 9));
+    scene.hears().unwrap();
+    let last = scene.store.events(0, 1000).unwrap().pop().unwrap();
+    let (payer, payment) = (Key([1; 32]), PaymentId([2; 16]));
+    assert_eq!(last.what, Happening::ShownAgain { payer, payment, units: units(9) });
+    scene.is_sound();
+}

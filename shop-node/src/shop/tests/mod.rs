@@ -91,6 +91,7 @@ enum Line {
     Deposited,
     Received,
     Lost { payer: u8, payment: u8 },
+    ShownAgain { payer: u8, payment: u8 },
 }
 
 /// A wallet: requests and payments by the caller's key, events and history, a reserve.
@@ -282,6 +283,9 @@ impl Scene {
                 Line::Withdrawn => Moved::Withdrawn,
                 Line::Deposited => Moved::Deposited,
                 Line::Received => Moved::Elsewhere,
+                Line::ShownAgain { payer, payment } => {
+                    Moved::ShownAgain(Key([*payer; 32]), PaymentId([*payment; 16]))
+                }
                 Line::Lost { payer, payment } => Moved::Lost(self.paid_for(*payer, *payment)),
             },
         });

@@ -78,7 +78,7 @@ fn what_was_heard_is_not_heard_again() {
     let sale = scene.sells("one", 40);
     scene.wallet.receives(1, 1, 40, sale.request.unwrap());
     scene.hears().unwrap();
-    for from in [Cursor::default(), Cursor { event: 1, line: 0 }] {
+    for from in [Cursor::default(), Cursor { event: 1, line: 0, generation: 0 }] {
         let decision = scene.shop.hear(scene.page(from), &node(), scene.now).unwrap();
         scene.decide(decision);
     }
@@ -87,7 +87,7 @@ fn what_was_heard_is_not_heard_again() {
     ahead.events[0].seq = 5;
     let decision = scene.shop.hear(ahead, &node(), scene.now).unwrap();
     scene.decide(decision);
-    assert_eq!(scene.shop.cursor(), Some(Cursor { event: 1, line: 1 }));
+    assert_eq!(scene.shop.cursor(), Some(Cursor { event: 1, line: 1, generation: 0 }));
     scene.is_sound();
 }
 
@@ -191,7 +191,7 @@ fn what_is_loaded_is_what_was_left() {
     let page: Vec<RequestId> =
         scene.store.sales(None, 10).unwrap().into_iter().map(|(_, sale)| sale.id).collect();
     assert_eq!(page.len(), 2);
-    let change = Change::Cursor(Cursor { event: 9, line: 9 });
+    let change = Change::Cursor(Cursor { event: 9, line: 9, generation: 0 });
     scene.shop.apply(&change);
-    assert_eq!(scene.shop.cursor(), Some(Cursor { event: 9, line: 9 }));
+    assert_eq!(scene.shop.cursor(), Some(Cursor { event: 9, line: 9, generation: 0 }));
 }
