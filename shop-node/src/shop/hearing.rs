@@ -56,7 +56,6 @@ pub struct HeardEvent {
 
 /// What an event is about.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a page of them lives for a moment")]
 pub enum What {
     /// Money came in.
     Received(Arrival),
@@ -130,6 +129,7 @@ pub struct HeardLine {
 
 /// What moved, as far as it is not told by an event.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a page of them lives for a moment")]
 pub enum Moved {
     /// From the account into the reserve.
     Withdrawn,
