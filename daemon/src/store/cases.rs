@@ -177,7 +177,7 @@ impl RedbStore {
             let (name, _) = row.map_err(broken)?;
             let Some(id) = name.value().strip_prefix(&key.0[..]) else { break };
             let record = payments.get(id).map_err(broken)?.ok_or(StoreFault::Unreadable("paid_keys"))?;
-            found.push(unpack::<Outgoing>("outgoing", record.value())?.as_of_now());
+            found.push(unpack::<Outgoing>("outgoing", record.value())?.standing_now());
         }
         Ok(found)
     }

@@ -202,7 +202,7 @@ impl RedbStore {
             wallet.apply(&Change::Token(unpack("tokens", &bytes)?));
         }
         for bytes in open_of(&tx, OPEN_OUTGOING, OUTGOING)? {
-            wallet.apply(&Change::Outgoing(unpack::<Outgoing>("outgoing", &bytes)?.as_of_now()));
+            wallet.apply(&Change::Outgoing(unpack::<Outgoing>("outgoing", &bytes)?.standing_now()));
         }
         for bytes in open_of(&tx, OPEN_BANK_OPS, BANK_OPS)? {
             wallet.apply(&Change::BankOp(unpack("bank_ops", &bytes)?));
@@ -455,7 +455,7 @@ impl Store for RedbStore {
     }
 
     fn outgoing(&self, id: &PaymentId) -> Result<Option<Outgoing>, StoreFault> {
-        Ok(self.named::<Outgoing>(OUTGOING, "outgoing", &id.0)?.map(Outgoing::as_of_now))
+        Ok(self.named::<Outgoing>(OUTGOING, "outgoing", &id.0)?.map(Outgoing::standing_now))
     }
 
     fn incoming(&self, payer: &Key, id: &PaymentId) -> Result<Option<Incoming>, StoreFault> {

@@ -184,7 +184,7 @@ impl Outgoing {
     /// As it stands by today's rules. Files from before called a payment sent that the bank had issued to the payee:
     /// it could have been taken back or reclaimed, though it is his.
     #[must_use]
-    pub(crate) fn as_of_now(self) -> Outgoing {
+    pub(crate) fn standing_now(self) -> Outgoing {
         let certified = self.order.as_ref().is_some_and(|order| order.unverified().mode == Mode::Certified);
         match self.state {
             State::Sent if certified => Outgoing { state: State::Issued, ..self },
@@ -293,7 +293,7 @@ mod tests {
             (Some(Mode::Certified), State::Receipted, State::Receipted),
             (None, State::Asking, State::Asking),
         ] {
-            assert_eq!(payment(mode.map(signed), state).as_of_now().state, now);
+            assert_eq!(payment(mode.map(signed), state).standing_now().state, now);
         }
     }
 }

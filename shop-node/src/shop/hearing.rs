@@ -57,7 +57,6 @@ pub struct HeardEvent {
 
 /// What an event is about.
 #[derive(Clone, Debug)]
-#[expect(clippy::large_enum_variant, reason = "a page of them lives for a moment")]
 pub enum What {
     /// Money came in.
     Received(Arrival),
@@ -131,6 +130,7 @@ pub struct HeardLine {
 
 /// What moved, as far as it is not told by an event.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a page of them lives for a moment")]
 pub enum Moved {
     /// From the account into the reserve.
     Withdrawn,
