@@ -223,6 +223,11 @@ impl Truth {
         u64::try_from(self.bank.judged.values().filter(honest).count()).unwrap_or(u64::MAX)
     }
 
+    fn reclaimed_again(&self, person: &PersonTruth) -> u64 {
+        let since = self.bank.reclaimed_to(person.account).saturating_sub(person.reclaimed_before);
+        since.min(person.moves.signed_in_all())
+    }
+
     /// Those who keep no rules have no more on their accounts than they paid in, what honest people paid them, what
     /// honest people owed them, and what a guarantee paid.
     fn check_coalition(&self) -> Holds {
@@ -234,7 +239,10 @@ impl Truth {
         let paid: u64 = honest().map(PersonTruth::to_evil).sum();
         let charged: u64 = honest().map(|person| self.bank.judged_for(person.account).0).sum();
         let guaranteed: u64 = self.bank.judged.values().map(|case| case.guaranteed).sum();
-        let most = put_in + i128::from(paid + charged + guaranteed);
+        // Who went back to an older disk may reclaim what he had paid before that, until those he paid have claimed it.
+        let again: u64 =
+            self.people.iter().filter(|person| person.careless).map(|p| self.reclaimed_again(p)).sum();
+        let most = put_in + i128::from(paid + charged + guaranteed + again);
         if there > most {
             return broken("coalition", format!("evil people have {there}, and may have {most} at most"));
         }

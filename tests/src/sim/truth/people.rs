@@ -69,6 +69,8 @@ pub struct PersonTruth {
     pub(super) rereading: bool,
     /// What he had when he ceased to be careful: his own, like what was paid in.
     pub(super) own: i128,
+    /// What reclaims had brought him until then.
+    pub(super) reclaimed_before: u64,
     /// Units he lost to evil payers.
     pub lost: u64,
 }
@@ -302,6 +304,7 @@ impl Truth {
         let own = has - self.bank.paid_in(seen.account) + i128::from(gone);
         let Some(seen) = self.people.get_mut(who.place()) else { return };
         (seen.honest, seen.careless, seen.own) = (false, true, own);
+        seen.reclaimed_before = self.bank.reclaimed_to(seen.account);
         let (key, free) = (seen.key, std::mem::take(&mut seen.free));
         for (serial, range) in free {
             self.holders.forget(serial, range, who.place());

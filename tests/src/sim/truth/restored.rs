@@ -235,6 +235,11 @@ impl Truth {
 }
 
 impl Moves {
+    /// Units of all payments that were ever signed.
+    pub(super) fn signed_in_all(&self) -> u64 {
+        self.signed.values().map(|signed| signed.units).sum()
+    }
+
     /// How many units of a payment that came in no forgotten payment has handed on.
     fn not_handed_on(&self, id: &[u8; 16]) -> u64 {
         let taken = self.taken.get(id).into_iter().flat_map(|(_, pieces)| pieces);
