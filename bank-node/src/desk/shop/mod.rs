@@ -2,13 +2,13 @@
 //!
 //! | file | what it does |
 //! |---|---|
-//! | [`hold`] | money of an account is kept for an order |
-//! | [`acts`] | what buyer and shop say about it |
-//! | [`ends`] | where it goes, and what the calendar does |
-//! | [`split`] | two operators decide what is disputed |
-//! | [`tenure`], [`rent`], [`hand_over`] | whose a shop is |
-//! | [`sweep`] | takings go to the company |
-//! | [`letters`], [`statement`] | what the bank wrote unasked, and what moved money, is read |
+//! | `hold` | money of an account is kept for an order |
+//! | `acts` | what buyer and shop say about it |
+//! | `ends` | where it goes, and what the calendar does |
+//! | `split` | two operators decide what is disputed |
+//! | `tenure`, `rent`, `hand_over` | whose a shop is |
+//! | `sweep` | takings go to the company |
+//! | `letters`, `statement` | what the bank wrote unasked, and what moved money, is read |
 
 mod acts;
 mod ends;
