@@ -4,6 +4,8 @@
 //! workstations live in network namespaces of their own, joined by veth cables to one switch, as in a house.
 //! Needs root. Nothing is skipped: without the parts these scenes fail.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has found something")]
+
 mod disk;
 mod room;
 
