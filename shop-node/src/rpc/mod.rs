@@ -2,6 +2,7 @@
 
 pub mod api;
 mod code;
+mod days;
 mod desk;
 mod events;
 mod gate;
