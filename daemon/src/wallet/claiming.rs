@@ -406,11 +406,12 @@ impl Wallet {
 }
 
 impl Claiming {
-    /// Whether a case is one of this claim's.
+    /// Whether a case is one of this claim's, whatever else its owner is in it: who has signed twice by another machine of
+    /// his may be asked about his own claim, and be liable for it.
     fn is_about(&self, state: &CaseState) -> bool {
         let lost = state.lost.clone().unpack().unwrap_or_default();
         let same = |note: &protocol::note::Note| note.holding().is_ok_and(|h| h.tip == self.tip);
-        state.part == CasePart::Claimant && self.range.contains(state.range) && lost.iter().any(same)
+        self.range.contains(state.range) && lost.iter().any(same)
     }
 }
 

@@ -716,8 +716,14 @@ impl World {
         }
         // A key of the bank that is new here: it is asked for, and then the answer has to do.
         self.learn_keys(who)?;
-        let decision = self.person(who).wallet.bank_answered(id, answer, &incoming, now);
-        let decision = decision.expect("the bank keeps its own rules");
+        let told = answer.clone();
+        let decision = match self.person(who).wallet.bank_answered(id, answer, &incoming, now) {
+            Ok(decision) => decision,
+            Err(flaw) => {
+                let op = self.person(who).wallet.open_bank_op(id);
+                panic!("the bank keeps its own rules: {flaw} ({who:?}, {op:?}, {told:?})")
+            }
+        };
         self.person_mut(who).refresh_due = true;
         self.settle_decision(who, decision)
     }

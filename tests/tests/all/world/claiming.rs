@@ -81,6 +81,38 @@ fn whoever_signed_twice_pays_what_was_lost() {
     world.check_step();
 }
 
+/// X2, X5: money comes home that one's own second machine has spent as well. Who claims it is asked himself in the end, and
+/// gets nothing: the claim is closed all the same, and a lost answer to it still fits when it is asked again.
+#[test]
+fn who_claims_what_his_own_other_machine_spent_gets_nothing() {
+    let (mut world, [alice, bob, carol]) = with_reserve(100);
+    nobody_refreshes(&mut world);
+    spent_elsewhere(&mut world, alice, carol, 10);
+    pays(&mut world, alice, bob, 40);
+    pays(&mut world, bob, alice, 40);
+    world.deposit(alice, 100).unwrap();
+    world.deliver_all();
+    world.remind(alice);
+    assert_eq!(world.claims(alice)[0].state, ClaimState::Asked);
+    // The answer to the claim is lost, and by the time it is asked again Bob has said whom he had it from.
+    world.deliver();
+    world.post.lose_everything();
+    world.ask_for_cases(bob).unwrap();
+    world.ask_for_cases(alice).unwrap();
+    assert!(matches!(world.cases(alice)[0].state.part, CasePart::Asked(..)));
+    world.settles();
+    assert_eq!(world.claims(alice)[0].state, ClaimState::Open);
+    world.days(15);
+    // Nobody else has to pay her: the case is dismissed, and she has what her machines did not spend twice.
+    let step = world.cases(alice)[0].state.step.clone();
+    assert!(matches!(step, CaseStep::Dismissed(_)), "{step:?}");
+    assert!(matches!(world.claims(alice)[0].state, ClaimState::Closed(Some(_))));
+    assert!(world.person(alice).wallet().doubts().is_empty());
+    assert_eq!((world.account(alice) + world.reserve(alice), world.account(bob)), (990, 100));
+    assert!(world.bank.audit().ok);
+    world.check_step();
+}
+
 /// X5: the walk goes up from hand to hand; whoever only passed the units on shows whom he had them from, locked or not.
 #[test]
 fn a_locked_middleman_shows_whom_he_had_it_from_and_loses_nothing() {
