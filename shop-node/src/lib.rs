@@ -11,6 +11,7 @@ pub mod carrying;
 pub mod cli;
 pub mod evening;
 pub mod hands;
+pub mod hooks;
 pub mod notice;
 pub mod orders;
 pub mod room;

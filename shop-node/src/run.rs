@@ -5,8 +5,9 @@
 //! ```
 
 use crate::hands::Hands;
+use crate::hooks::Hooks;
 use crate::orders::Orders;
-use crate::room::{self, Room};
+use crate::room;
 use crate::rpc::api::Till as _;
 use crate::rpc::{Desk, House, ShopEvents, StaffGate, order_json};
 use crate::shop::Keeper;
@@ -79,7 +80,12 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     let working = tokio::spawn(hands.clone().run());
     let ordering = tokio::spawn(orders.clone().run());
     let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));
-    let house = house(&workstation, &room, (hands, orders), gate);
+    let events = Arc::new(ShopEvents { room: room.clone(), wallet: workstation.events.clone() });
+    let shared = &workstation.engine.shared;
+    let hooks =
+        Arc::new(Hooks::new(room.clone(), events.clone(), shared.persona.node.clone(), shared.clock.clone()));
+    let telling = tokio::spawn(hooks.clone().run());
+    let house = house(&workstation, (hands, orders, hooks), gate, events);
     // The room's thread ends by itself when its disk fails: then the doors close as well.
     let (stop, closing) = Shutdown::new();
     let mut ended = tokio::task::spawn_blocking(move || thread.join());
@@ -97,9 +103,11 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     let served = workstation.serve(house, closing).await;
     working.abort();
     ordering.abort();
+    telling.abort();
     // The last handles go, and with them the room.
     let _ = working.await;
     let _ = ordering.await;
+    let _ = telling.await;
     drop(room);
     served?;
     match watching.await {
@@ -110,15 +118,17 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
 
 fn house(
     workstation: &Workstation,
-    room: &Room,
-    (hands, orders): (Arc<Hands>, Arc<Orders>),
+    (hands, orders, hooks): (Arc<Hands>, Arc<Orders>, Arc<Hooks>),
     gate: Arc<StaffGate>,
+    events: Arc<ShopEvents>,
 ) -> run::House {
+    let room = &events.room;
     let desk = Desk {
         room: room.clone(),
         hands,
         orders: orders.clone(),
         engine: workstation.engine.clone(),
+        hooks,
         gate: gate.clone(),
         currency: workstation.owner.currency.clone(),
         bank: workstation.bank_name.clone(),
@@ -135,7 +145,7 @@ fn house(
         program: "shop-node",
         service: Arc::new(service),
         gate,
-        events: Arc::new(ShopEvents { room: room.clone(), wallet: workstation.events.clone() }),
+        events,
         limits: Limits { body: BODY_MAX, ..Limits::default() },
         counter: Some(orders),
     }

@@ -4,6 +4,7 @@ mod back;
 mod cart;
 mod fault;
 mod goods;
+mod hooks;
 mod orders;
 mod people;
 mod report;
@@ -131,6 +132,8 @@ enum Command {
     Sweep(sweep::SweepWords),
     #[command(subcommand)]
     Staff(people::StaffWords),
+    #[command(subcommand)]
+    Webhook(hooks::HookWords),
     /// Who asked for what, newest first
     Audit {
         /// At most so many lines
@@ -216,6 +219,7 @@ impl Command {
             Command::Report(words) => words.run(session).await,
             Command::Sweep(words) => words.run(session).await,
             Command::Staff(words) => words.run(session).await,
+            Command::Webhook(words) => words.run(session).await,
             Command::Audit { limit } => people::audit(session, limit).await,
             Command::Settings(words) => words.run(session).await,
             Command::Events { since } => events(session, since).await,

@@ -5,6 +5,7 @@ use super::gate::{StaffGate, digest_of};
 use super::page::Paper;
 use super::{code, view};
 use crate::hands::Hands;
+use crate::hooks::Hooks;
 use crate::orders::Orders;
 use crate::room::{Asked, Room};
 use crate::shop::refund::{NewRefund, name_of};
@@ -39,6 +40,8 @@ pub struct Desk {
     pub engine: Engine,
     /// Orders from afar.
     pub orders: Arc<Orders>,
+    /// Webhooks.
+    pub hooks: Arc<Hooks>,
     /// Who is who.
     pub gate: Arc<StaffGate>,
     /// What amounts are shown in.
@@ -169,9 +172,10 @@ impl Till for Desk {
             let owed: Vec<Units> = shop.open_refunds().map(|refund| refund.units).collect();
             let open = shop.open_sales().count();
             let items = shop.items().values().filter(|item| item.active).count();
-            (shop.today(now), shop.period().closed, shop.period().reports, open, owed, items, shop.version())
+            let days = (shop.today(now), shop.period().closed, shop.period().reports);
+            (days, open, owed, items, shop.version(), view::failing(shop))
         });
-        let (day, closed, reports, open, owed, items, catalogue) =
+        let ((day, closed, reports), open, owed, items, catalogue, failing) =
             look.await.map_err(|fault| self.room_fault(fault))?;
         let wallet =
             self.engine.look(|wallet, lock| (wallet.holdings(), wallet.history().reserve, lock)).await;
@@ -192,6 +196,7 @@ impl Till for Desk {
             reserve,
             catalogue,
             items: items as u64,
+            failing,
         })
     }
 
@@ -540,6 +545,34 @@ impl Till for Desk {
         done.map_err(|fault| self.room_fault(fault))?;
         self.gate.renew().await;
         Ok(api::Done { done: true })
+    }
+
+    async fn webhook_add(&self, caller: &Caller, asked: api::NewWebhook) -> Result<api::Webhook, RpcError> {
+        self.add_webhook(caller, asked).await
+    }
+
+    async fn webhook_list(&self, _: &Caller, _: Empty) -> Result<api::Webhooks, RpcError> {
+        self.webhooks().await
+    }
+
+    async fn webhook_remove(&self, caller: &Caller, asked: api::ByWebhook) -> Result<api::Done, RpcError> {
+        self.remove_webhook(caller, asked).await
+    }
+
+    async fn webhook_resume(
+        &self,
+        caller: &Caller,
+        asked: api::ResumeWebhook,
+    ) -> Result<api::Webhook, RpcError> {
+        self.resume_webhook(caller, asked).await
+    }
+
+    async fn webhook_test(
+        &self,
+        caller: &Caller,
+        asked: api::ByWebhook,
+    ) -> Result<api::WebhookTest, RpcError> {
+        self.test_webhook(caller, asked).await
     }
 
     async fn audit_list(&self, _: &Caller, asked: api::PageQuery) -> Result<api::Audit, RpcError> {

@@ -10,8 +10,10 @@ mod orderdesk;
 pub mod orders;
 mod page;
 pub mod people;
+mod shape;
 pub mod sweeps;
 mod view;
+pub mod webhooks;
 
 pub use code::ERRORS;
 pub use desk::Desk;

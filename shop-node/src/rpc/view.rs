@@ -3,7 +3,9 @@
 use super::api;
 use super::code::reason_of;
 use crate::shop::catalogue::{Imported, Item, Price};
+use crate::shop::Shop;
 use crate::shop::change::AuditLine;
+use crate::shop::failing::Failing;
 use crate::shop::refund::{Refund, RefundState};
 use crate::shop::rights::Staff;
 use crate::shop::sale::{CartLine, Line, Sale, SaleState};
@@ -226,6 +228,16 @@ pub(super) fn staff(staff: &Staff) -> api::StaffView {
 pub(super) fn audit(line: &AuditLine) -> api::AuditView {
     let AuditLine { number, at, who, role, method, outcome, about } = line.clone();
     api::AuditView { number, at, who, role, method, outcome, about }
+}
+
+/// What outside does not do its part.
+pub(super) fn failing(shop: &Shop) -> Vec<api::Failing> {
+    shop.failing().map(|(what, failing)| one_failing(what, failing)).collect()
+}
+
+fn one_failing(what: String, failing: &Failing) -> api::Failing {
+    let Failing { since, tries, error, .. } = failing.clone();
+    api::Failing { what, since, tries, error }
 }
 
 /// A day as it is written: `2026-11-22`.

@@ -4,6 +4,7 @@ use super::Shop;
 use super::catalogue::Item;
 use super::day::Period;
 use super::hearing::Cursor;
+use super::hook::Hook;
 use super::order::{Order, OrderSettings};
 use super::refund::Refund;
 use super::rights::{Actor, Staff};
@@ -62,6 +63,10 @@ pub enum Change {
     HoldsRead(u64),
     /// What is handed over on line for an article.
     Content(String, Vec<u8>),
+    /// A program that is told of events, and up to which.
+    Hook(Hook),
+    /// The webhook with this name is no more.
+    HookGone(String),
 }
 
 /// Something that programs may want to hear of. Numbers are gap-free.
@@ -170,6 +175,13 @@ pub enum Happening {
     },
     /// The settings changed.
     Settings {},
+    /// A webhook is on, failing, off or removed.
+    Webhook {
+        /// Which.
+        webhook: String,
+        /// Its new state.
+        state: String,
+    },
     /// An event of the workstation's wallet.
     Wallet {
         /// Its number there.

@@ -15,6 +15,7 @@
 //! | [`order`] | orders from afar, whose money the bank holds |
 //! | [`day`] | X and Z reports, and where one day ends |
 //! | [`sweep`] | what goes to the company in the evening |
+//! | [`hook`] | who outside is told of events |
 //! | [`rights`] | who may do what |
 //! | [`change`] | what a decision is |
 
@@ -22,7 +23,9 @@ pub mod catalogue;
 pub mod change;
 pub mod csv;
 pub mod day;
+pub mod failing;
 pub mod hearing;
+pub mod hook;
 pub mod order;
 pub mod refund;
 pub mod rights;
@@ -34,6 +37,7 @@ use catalogue::Item;
 use change::Change;
 use day::Period;
 use hearing::Cursor;
+use hook::Hook;
 use order::{Order, OrderSettings};
 use protocol::id::{BankId, Key, RequestId};
 use protocol::money::{Currency, OutOfRange, Units};
@@ -79,6 +83,7 @@ pub struct Shop {
     sweeps: BTreeMap<u64, Sweep>,
     next_sweep: u64,
     next_taking: u64,
+    hooks: BTreeMap<String, Hook>,
 }
 
 /// Why a call is not carried out; nothing has changed.
@@ -174,6 +179,7 @@ impl Shop {
             sweeps: BTreeMap::new(),
             next_sweep: 1,
             next_taking: 1,
+            hooks: BTreeMap::new(),
         }
     }
 
@@ -218,6 +224,8 @@ impl Shop {
             Change::Order(order) => drop(self.orders.remove(&order.id())),
             Change::OrderSettings(settings) => self.order_settings = settings.clone(),
             Change::HoldsRead(entry) => self.holds_read = *entry,
+            Change::Hook(hook) => drop(self.hooks.insert(hook.id.clone(), hook.clone())),
+            Change::HookGone(id) => drop(self.hooks.remove(id)),
             // In the store only.
             Change::Report(_)
             | Change::Papers(_)

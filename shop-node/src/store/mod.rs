@@ -51,8 +51,9 @@ const TAKINGS: Numbered = Numbered::new("takings");
 const SWEEPS: Numbered = Numbered::new("sweeps");
 const OPEN_SWEEPS: Numbered = Numbered::new("open_sweeps");
 const SWEEP_LISTS: Bytes = Bytes::new("sweep_lists");
+const HOOKS: Bytes = Bytes::new("hooks");
 
-const NAMED: [Bytes; 14] = [
+const NAMED: [Bytes; 15] = [
     META,
     ITEMS,
     STAFF,
@@ -67,6 +68,7 @@ const NAMED: [Bytes; 14] = [
     BY_REFUND,
     PAPERS,
     SWEEP_LISTS,
+    HOOKS,
 ];
 const NUMBERED: [Numbered; 7] = [NUMBERS, REPORTS, EVENTS, AUDIT, TAKINGS, SWEEPS, OPEN_SWEEPS];
 
@@ -164,6 +166,9 @@ impl ShopStore {
         }
         for bytes in values(&tx, STAFF)? {
             shop.apply(&Change::Staff(unpack("staff", &bytes)?));
+        }
+        for bytes in values(&tx, HOOKS)? {
+            shop.apply(&Change::Hook(unpack("hooks", &bytes)?));
         }
         for bytes in open_of(&tx, OPEN_SALES, SALES)? {
             shop.apply(&Change::Sale(unpack("sales", &bytes)?));
@@ -447,6 +452,10 @@ fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
             }
         }
         Change::SweepList(id, list) => put(tx, SWEEP_LISTS, &id.0, list),
+        Change::Hook(hook) => put(tx, HOOKS, hook.id.as_bytes(), &pack(hook)),
+        Change::HookGone(id) => {
+            tx.open_table(HOOKS).map_err(broken)?.remove(id.as_bytes()).map_err(broken).map(drop)
+        }
         Change::Renumbered(numbers) => numbers.iter().try_for_each(|number| {
             remove_numbered(tx, SWEEPS, *number)?;
             remove_numbered(tx, OPEN_SWEEPS, *number)
