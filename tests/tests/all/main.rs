@@ -19,5 +19,6 @@ mod shop;
 mod shops;
 mod simulation;
 mod tidy;
+mod webhooks;
 mod wire;
 mod world;

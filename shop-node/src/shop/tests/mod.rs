@@ -3,6 +3,7 @@
 mod backs;
 mod days;
 mod goods;
+mod hooks;
 mod orders;
 mod people;
 mod selling;
