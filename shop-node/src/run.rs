@@ -4,8 +4,10 @@
 //! workstation (engine, network) ─▶ room (shop.redb) ─▶ hands ─▶ house (methods, roles, events) ─▶ doors open
 //! ```
 
+use crate::backup::Backups;
 use crate::hands::Hands;
 use crate::hooks::Hooks;
+use crate::notice::Notices;
 use crate::orders::Orders;
 use crate::room;
 use crate::rpc::api::Till as _;
@@ -32,7 +34,7 @@ pub enum ShopError {
     Store(#[from] StoreFault),
     /// Its file is an older one, put back: it would number receipts and reports twice, and forget what it has given back.
     #[error(
-        "shop.redb is older than the shop: it ends at event {has}, the shop was at {noted}; put the newest file back, or, when there is none, remove shop-head and look through what was sold and given back since"
+        "shop.redb is older than the shop: it ends at event {has}, the shop was at {noted}; put the newest file back, or the newest backup (shop-node backup restore)"
     )]
     Older {
         /// Its newest event.
@@ -76,16 +78,23 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         workstation.link.clone(),
     ));
     let orders =
-        Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone(), order_json));
-    let working = tokio::spawn(hands.clone().run());
-    let ordering = tokio::spawn(orders.clone().run());
+        Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone()));
     let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));
     let events = Arc::new(ShopEvents { room: room.clone(), wallet: workstation.events.clone() });
     let shared = &workstation.engine.shared;
     let hooks =
         Arc::new(Hooks::new(room.clone(), events.clone(), shared.persona.node.clone(), shared.clock.clone()));
-    let telling = tokio::spawn(hooks.clone().run());
-    let house = house(&workstation, (hands, orders, hooks), gate, events);
+    let notices = Notices::new(room.clone(), shared.clock.clone(), order_json);
+    let backups =
+        Arc::new(Backups::new(room.clone(), workstation.engine.clone(), workstation.link.clone()));
+    let working = [
+        tokio::spawn(hands.clone().run()),
+        tokio::spawn(orders.clone().run()),
+        tokio::spawn(hooks.clone().run()),
+        tokio::spawn(notices.run()),
+        tokio::spawn(backups.clone().run()),
+    ];
+    let house = house(&workstation, (hands, orders, hooks, backups), gate, events);
     // The room's thread ends by itself when its disk fails: then the doors close as well.
     let (stop, closing) = Shutdown::new();
     let mut ended = tokio::task::spawn_blocking(move || thread.join());
@@ -101,13 +110,11 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         }
     });
     let served = workstation.serve(house, closing).await;
-    working.abort();
-    ordering.abort();
-    telling.abort();
+    working.iter().for_each(tokio::task::JoinHandle::abort);
     // The last handles go, and with them the room.
-    let _ = working.await;
-    let _ = ordering.await;
-    let _ = telling.await;
+    for task in working {
+        let _ = task.await;
+    }
     drop(room);
     served?;
     match watching.await {
@@ -118,7 +125,7 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
 
 fn house(
     workstation: &Workstation,
-    (hands, orders, hooks): (Arc<Hands>, Arc<Orders>, Arc<Hooks>),
+    (hands, orders, hooks, backups): (Arc<Hands>, Arc<Orders>, Arc<Hooks>, Arc<Backups>),
     gate: Arc<StaffGate>,
     events: Arc<ShopEvents>,
 ) -> run::House {
@@ -128,6 +135,7 @@ fn house(
         hands,
         orders: orders.clone(),
         engine: workstation.engine.clone(),
+        backups,
         hooks,
         gate: gate.clone(),
         currency: workstation.owner.currency.clone(),

@@ -4,6 +4,7 @@
 //! times are seconds since 1970, days are `2026-11-22`. Every call that sells or gives back takes the caller's `key`: the
 //! same key with the same parameters gets the same answer for ever, with others `key_reused`.
 
+pub use super::backups::{Backup, BackupStatus, BookBack, NewBackup};
 pub use super::orders::{
     ByOrder, ItemContent, Order, OrderCode, OrderDispute, OrderNote, OrderQuery, OrderRefund, OrderSaid,
     OrderSettingsView, Orders,
@@ -103,6 +104,10 @@ rpc_contract! {
         "sweep.list" (Scope::Read) sweep_list(PageQuery) -> Sweeps;
         /// The bank has sweeps that this shop's file has not: those that wait go on from `next`.
         "sweep.renumber" (Scope::Admin) sweep_renumber(Renumber) -> SweepStatus;
+        /// Writes a copy of the book that only the shop's recovery phrase or private code opens, while the shop goes on.
+        "backup.make" (Scope::Admin) backup_make(NewBackup) -> Backup;
+        /// Where copies go by themselves, the last one, and how putting one back went.
+        "backup.status" (Scope::Read) backup_status(Empty) -> BackupStatus;
         /// Has events posted to an address, signed, in order, each at least once.
         "webhook.add" (Scope::Admin) webhook_add(NewWebhook) -> Webhook;
         /// Who is told of events, how far, and since when somebody takes none.
@@ -234,6 +239,10 @@ params! {
         sale_seconds: u64,
         /// Whether what a day took goes to the company when it is closed: in a shop that its company owns.
         sweep: bool,
+        /// The folder that gets a copy of the book after each Z report; none when left out.
+        backup_folder: Option<String>,
+        /// How many are kept there; 30 when left out.
+        backup_keep: Option<u32>,
     }
     /// An article.
     ItemView {

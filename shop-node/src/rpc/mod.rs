@@ -1,6 +1,7 @@
 //! JSON-RPC: the shop's contract, the server that keeps it, and the door with the roles.
 
 pub mod api;
+pub mod backups;
 mod code;
 mod days;
 mod desk;
@@ -10,6 +11,7 @@ mod orderdesk;
 pub mod orders;
 mod page;
 pub mod people;
+mod receipt;
 mod shape;
 pub mod sweeps;
 mod view;

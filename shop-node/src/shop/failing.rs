@@ -46,11 +46,16 @@ impl Failing {
 impl Shop {
     /// All of that.
     pub fn failing(&self) -> impl Iterator<Item = (String, &Failing)> {
-        self.hooks().filter_map(|hook| {
+        let notices = self.notices_failing();
+        let notices =
+            notices.map(|(channel, failing)| (format!("notice of orders, {}", channel.word()), failing));
+        let copies = self.copies().failing.iter().map(|failing| ("backup of the book".to_owned(), failing));
+        let hooks = self.hooks().filter_map(|hook| {
             let failing = hook.failing.as_ref()?;
             let stopped = if hook.off.is_some() { ", given up until it is resumed" } else { "" };
             Some((format!("webhook {} ({}){stopped}", hook.id, hook.host), failing))
-        })
+        });
+        copies.chain(notices).chain(hooks)
     }
 }
 
