@@ -332,8 +332,12 @@ pub fn restore(
     if (told.shop, told.bank) != (owner.key, profile.bank_keys().bank()) {
         return Err(BackupFault::NotOurs);
     }
-    let keeper =
-        Keeper { bank: told.bank, key: owner.key, name: owner.name.clone(), currency: owner.currency.clone() };
+    let keeper = Keeper {
+        bank: told.bank,
+        key: owner.key,
+        name: owner.name.clone(),
+        currency: owner.currency.clone(),
+    };
     let place = paths.data.join(STORE_FILE);
     if place.exists() && !replace {
         let has = ShopStore::open(&place)?.snapshot()?.event;

@@ -6,10 +6,10 @@
 //! ```
 //! A crash anywhere in between is repaired by doing the same again.
 
+use crate::backup::look_of;
 pub use crate::carrying::HandsFault;
 use crate::carrying::key;
 use crate::evening::Evening;
-use crate::backup::look_of;
 use crate::room::{Room, RoomFault};
 use crate::shop::back::Lost;
 use crate::shop::change::Decision;

@@ -77,16 +77,14 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         workstation.net.clone(),
         workstation.link.clone(),
     ));
-    let orders =
-        Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone()));
+    let orders = Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone()));
     let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));
     let events = Arc::new(ShopEvents { room: room.clone(), wallet: workstation.events.clone() });
     let shared = &workstation.engine.shared;
     let hooks =
         Arc::new(Hooks::new(room.clone(), events.clone(), shared.persona.node.clone(), shared.clock.clone()));
     let notices = Notices::new(room.clone(), shared.clock.clone(), order_json);
-    let backups =
-        Arc::new(Backups::new(room.clone(), workstation.engine.clone(), workstation.link.clone()));
+    let backups = Arc::new(Backups::new(room.clone(), workstation.engine.clone(), workstation.link.clone()));
     let working = [
         tokio::spawn(hands.clone().run()),
         tokio::spawn(orders.clone().run()),

@@ -165,9 +165,7 @@ fn read(reader: &mut BufReader<TcpStream>) -> Option<Posted> {
 fn say(writer: &mut TcpStream, reader: &mut BufReader<TcpStream>, answer: Answer) -> Option<()> {
     let filler = [b'x'; 4096];
     match answer {
-        Answer::Status(status) => {
-            write!(writer, "HTTP/1.1 {status} Said\r\ncontent-length: 0\r\n\r\n").ok()
-        }
+        Answer::Status(status) => write!(writer, "HTTP/1.1 {status} Said\r\ncontent-length: 0\r\n\r\n").ok(),
         Answer::Redirect(to) => {
             write!(writer, "HTTP/1.1 307 Elsewhere\r\nlocation: {to}\r\ncontent-length: 0\r\n\r\n").ok()
         }

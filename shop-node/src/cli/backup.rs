@@ -130,13 +130,17 @@ impl BackupWords {
 fn private_code(from: Option<PathBuf>) -> Result<Zeroizing<String>, Fault> {
     let Some(file) = from else { return Ok(Zeroizing::new(rpassword::prompt_password("Private code: ")?)) };
     let bytes = Zeroizing::new(private_file::read(&file, CODE_MAX)?.to_vec());
-    let text = std::str::from_utf8(&bytes).map_err(|_| Fault::Usage("the private code is no text".to_owned()))?;
+    let text =
+        std::str::from_utf8(&bytes).map_err(|_| Fault::Usage("the private code is no text".to_owned()))?;
     Ok(Zeroizing::new(text.trim_end_matches(['\n', '\r']).to_owned()))
 }
 
 fn page(status: &crate::rpc::api::BackupStatus) -> String {
     let time = |at: Option<Timestamp>| at.map(|at| at.to_string()).unwrap_or_default();
-    let folder = status.folder.clone().unwrap_or_else(|| "none: shop-node settings set --backup-folder DIR".to_owned());
+    let folder = status
+        .folder
+        .clone()
+        .unwrap_or_else(|| "none: shop-node settings set --backup-folder DIR".to_owned());
     let failing = status.failing.as_ref().map(|one| format!("since {}: {}", one.since, one.error));
     let mut text = show::facts(&[
         ("after each Z report", folder),
@@ -146,7 +150,11 @@ fn page(status: &crate::rpc::api::BackupStatus) -> String {
         ("failing", failing.unwrap_or_default()),
     ]);
     if let Some(back) = &status.back {
-        let asked = if back.asked { "the bank was asked for sweeps" } else { "the bank has still to be asked for sweeps" };
+        let asked = if back.asked {
+            "the bank was asked for sweeps"
+        } else {
+            "the bank has still to be asked for sweeps"
+        };
         text += &format!(
             "This book was put back {} from a backup of {}: {} payments over {} units that it did not know were booked late; {} Z \
              reports are on paper only; {asked}.\n",

@@ -58,7 +58,11 @@ impl Target {
         let tls = match uri.scheme_str() {
             Some("https") => true,
             Some("http") => false,
-            _ => return Err("a webhook's address begins with https:// (or http://, on this machine)".to_owned()),
+            _ => {
+                return Err(
+                    "a webhook's address begins with https:// (or http://, on this machine)".to_owned()
+                );
+            }
         };
         let authority = uri.authority().ok_or("the address names no host")?;
         if authority.as_str().contains('@') {
@@ -171,7 +175,8 @@ impl Poster {
 
     async fn connect(&self, target: &Target) -> Result<Line, Failure> {
         let unreachable = |why: std::io::Error| Failure::Unreachable(format!("no connection: {why}"));
-        let found = tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(unreachable)?;
+        let found =
+            tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(unreachable)?;
         // «localhost» is what the machine says it is: without TLS it has to be this machine.
         let found: Vec<_> =
             found.filter(|address| !target.loopback_only || address.ip().is_loopback()).collect();
@@ -181,9 +186,14 @@ impl Poster {
         if !target.tls {
             return speak(tcp).await;
         }
-        let name = ServerName::try_from(target.host.clone())
-            .map_err(|_| Failure::Unreachable("its host has no name that a certificate can have".to_owned()))?;
-        let tls = self.tls.get_or_init(|| connector(trusted()?)).as_ref().map_err(|why| Failure::Unreachable(why.clone()))?;
+        let name = ServerName::try_from(target.host.clone()).map_err(|_| {
+            Failure::Unreachable("its host has no name that a certificate can have".to_owned())
+        })?;
+        let tls = self
+            .tls
+            .get_or_init(|| connector(trusted()?))
+            .as_ref()
+            .map_err(|why| Failure::Unreachable(why.clone()))?;
         let secured = tls.connect(name, tcp).await;
         speak(secured.map_err(|why| Failure::Unreachable(format!("no TLS connection: {why}")))?).await
     }
@@ -333,7 +343,11 @@ mod tests {
             let provider = Arc::new(aws_lc_rs::default_provider());
             let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
             let key = PrivateKeyDer::try_from(made.key_pair.serialize_der()).unwrap();
-            config.unwrap().with_no_client_auth().with_single_cert(vec![made.cert.der().clone()], key).unwrap()
+            config
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![made.cert.der().clone()], key)
+                .unwrap()
         };
         let mut roots = RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
@@ -346,7 +360,10 @@ mod tests {
         trusting.post(&mut None, &target, posting(&shop)).await.unwrap();
         let heard = took.await.unwrap().unwrap();
         assert!(heard.starts_with("POST /secret HTTP/1.1"), "{heard}");
-        assert!(heard.contains("webhook-id: evt_7\r\n") && heard.contains("stermina-event: 7\r\n"), "{heard}");
+        assert!(
+            heard.contains("webhook-id: evt_7\r\n") && heard.contains("stermina-event: 7\r\n"),
+            "{heard}"
+        );
 
         let (port, took) = receives(serving()).await;
         let other = Target::parse(&format!("https://127.0.0.1:{port}/secret"), false).unwrap();

@@ -96,7 +96,10 @@ impl Desk {
                 file: last.map(|last| last.file.clone()),
                 made: last.map(|last| last.at),
                 reports: last.map(|last| last.reports),
-                failing: copies.failing.as_ref().map(|failing| view::one_failing("backup".to_owned(), failing)),
+                failing: copies
+                    .failing
+                    .as_ref()
+                    .map(|failing| view::one_failing("backup".to_owned(), failing)),
                 back: shop.back().map(|back| BookBack {
                     made: back.made,
                     at: back.at,

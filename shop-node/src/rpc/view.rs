@@ -2,8 +2,8 @@
 
 use super::api;
 use super::code::reason_of;
-use crate::shop::catalogue::{Imported, Item, Price};
 use crate::shop::Shop;
+use crate::shop::catalogue::{Imported, Item, Price};
 use crate::shop::change::AuditLine;
 use crate::shop::failing::Failing;
 use crate::shop::refund::{Refund, RefundState};

@@ -170,7 +170,8 @@ impl Desk {
     ) -> Result<Webhook, RpcError> {
         let (who, actor) = self.asked(caller, "webhook.resume");
         let now = who.now;
-        let rule = move |shop: &Shop, _: &_| Ok(shop.resume_hook(&asked.webhook, asked.after, &actor, now)?);
+        let rule =
+            move |shop: &Shop, _: &_| Ok(shop.resume_hook(&asked.webhook, asked.after, &actor, now)?);
         let hook = self.room.decide_for(who, rule).await.map_err(|fault| self.room_fault(fault))?;
         self.shown(hook).await
     }

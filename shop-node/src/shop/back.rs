@@ -17,7 +17,7 @@ use protocol::body;
 use protocol::id::{Digest, RequestId};
 use protocol::money::Units;
 use protocol::time::{Day, Timestamp};
-use protocol::wire::{SaleKind, SalesList, Sale as Taking};
+use protocol::wire::{Sale as Taking, SaleKind, SalesList};
 use serde::{Deserialize, Serialize};
 
 /// What a book remembers of having been put back.
@@ -119,7 +119,8 @@ impl Shop {
             id: RequestId(*id),
             call: digest,
             till: lost.till.clone(),
-            day: self.settings().day_of(arrival.at),
+            // It was opened after the backup, and so after the last report that is in it.
+            day: self.today(arrival.at),
             opened: arrival.at,
             by: "shop".to_owned(),
             lines: vec![line],
@@ -153,7 +154,12 @@ impl Shop {
     }
 
     /// What the bank has of sweeps after this book's last one, and which lines wait here for the next.
-    pub fn sweeps_told(&self, theirs: Vec<TheirSweep>, lines: &[(u64, Taking)], now: Timestamp) -> Decision<()> {
+    pub fn sweeps_told(
+        &self,
+        theirs: Vec<TheirSweep>,
+        lines: &[(u64, Taking)],
+        now: Timestamp,
+    ) -> Decision<()> {
         let Some(back) = self.back().filter(|back| !back.asked).cloned() else { return Decision::reply(()) };
         let mut draft = Draft::at(self, now);
         let mut swept: Vec<Name> = Vec::new();

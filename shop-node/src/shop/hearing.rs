@@ -3,8 +3,8 @@
 //! Events and lines have numbers without gaps. The cursor stands in the same transaction as what they led to, so each is
 //! taken once, whatever crashes; what is shown twice is known by its number.
 
-use super::change::{Change, Decision, Draft, Happening};
 use super::back::{Back, Lost};
+use super::change::{Change, Decision, Draft, Happening};
 use super::day::Period;
 use super::refund::{LOST, Refund, RefundState, SentBack, Why, back_of, give_up, payment_of};
 use super::sale::{Line, Paid, Sale, SaleState};

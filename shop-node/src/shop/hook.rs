@@ -140,7 +140,8 @@ impl Shop {
             plain && (1..=KIND_MAX).contains(&kind.len())
         };
         if new.kinds.len() > KINDS_MAX || !new.kinds.iter().all(letters) {
-            let why = format!("at most {KINDS_MAX} kinds, each a word as events have it, such as sale or order");
+            let why =
+                format!("at most {KINDS_MAX} kinds, each a word as events have it, such as sale or order");
             return Err(Refusal::Value(why));
         }
         let cursor = self.after(new.after)?;

@@ -1,8 +1,8 @@
 //! Where copies of the book go, and what came of the last one.
 
+use super::Shop;
 use super::change::{Change, Decision, Draft};
 use super::failing::Failing;
-use super::Shop;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
 

@@ -3,10 +3,10 @@
 //! What was told stands in the order, so nobody is told twice of what he took. Whether a printer has printed what it was
 //! sent, or a program done something before it was killed, nobody knows: then it is told again.
 
+use super::Shop;
 use super::change::{Change, Decision, Draft};
 use super::failing::Failing;
 use super::order::{Order, OrderSettings, OrderState};
-use super::Shop;
 use protocol::id::RequestId;
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -76,9 +76,8 @@ impl Shop {
     /// Orders that have to be told there, the oldest first; and where that is.
     pub fn notices_due(&self, channel: Channel) -> Option<(String, Vec<Order>)> {
         let target = channel.target(self.order_settings())?.clone();
-        let due = |order: &&Order| {
-            order.state == OrderState::Held && !order.noticed && !order.told.by(channel)
-        };
+        let due =
+            |order: &&Order| order.state == OrderState::Held && !order.noticed && !order.told.by(channel);
         let mut orders: Vec<Order> = self.live_orders().filter(due).cloned().collect();
         orders.sort_by_key(|order| (order.placed, order.id()));
         Some((target, orders))
@@ -105,7 +104,8 @@ impl Shop {
                     let mut order = order.clone();
                     order.told.note(channel);
                     let wanted = |one: &Channel| one.target(self.order_settings()).is_some();
-                    order.noticed |= Channel::ALL.iter().filter(|one| wanted(one)).all(|one| order.told.by(*one));
+                    order.noticed |=
+                        Channel::ALL.iter().filter(|one| wanted(one)).all(|one| order.told.by(*one));
                     draft.put(Change::Order(order));
                 }
                 if known.is_some() {

@@ -6,7 +6,9 @@
 //! It is sealed to the key of the vault, so a locked shop writes it and only recovery phrase or private code read it. Each part
 //! is sealed at its place, behind all that was before: none can be left out, moved, or taken from another file.
 
-use super::{Bytes, EVENTS, NAMED, NUMBERED, Numbered, PERIOD, ShopStore, broken, last, orders, pack, unpack};
+use super::{
+    Bytes, EVENTS, NAMED, NUMBERED, Numbered, PERIOD, ShopStore, broken, last, orders, pack, unpack,
+};
 use crate::shop::change::Event;
 use crate::shop::day::Period;
 use crate::shop::hearing::Cursor;
