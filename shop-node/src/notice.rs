@@ -261,3 +261,115 @@ async fn to_command(command: &str, order: &Order, json: String) -> std::io::Resu
         status => Err(std::io::Error::other(format!("it ended with {status}"))),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room;
+    use crate::shop::Keeper;
+    use crate::shop::notice::Noticed;
+    use crate::shop::order::OrderState;
+    use crate::store::{HEAD_FILE, ShopStore};
+    use daemon::head::HeadFile;
+    use protocol::body::Text;
+    use protocol::id::{BankId, Digest};
+    use protocol::money::Units;
+    use protocol::shop::{Release, SaleLine, ShopOrder};
+    use protocol::sign::Signer;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::Arc;
+
+    fn order() -> Order {
+        let (buyer, shop) = (Signer::from_secret(&[1; 32]), Signer::from_secret(&[2; 32]));
+        let text = |text: &str| Text::new(text, 64).unwrap();
+        let total = Units::new(22).unwrap();
+        let body = ShopOrder {
+            bank: BankId([1; 8]),
+            id: RequestId([5; 16]),
+            buyer: buyer.key(),
+            shop: shop.key(),
+            version: 1,
+            release: Release::Confirmation,
+            order_ends: Timestamp(200),
+            ends: Timestamp(300),
+            delivery: Digest::default(),
+            note: Text::default(),
+            created: Timestamp(100),
+            total,
+            lines: vec![SaleLine { sku: text("lunch"), name: text("Lunch"), quantity: 1, price: total }],
+        };
+        Order {
+            order: buyer.sign(body),
+            buyer: "alice".to_owned(),
+            address: None,
+            state: OrderState::Held,
+            word: None,
+            hold: None,
+            noticed: false,
+            delivered: false,
+            placed: Timestamp(100),
+            ended: None,
+            told: Noticed::default(),
+        }
+    }
+
+    fn notices(folder: &std::path::Path) -> Notices {
+        let store = Arc::new(ShopStore::on(redb::backends::InMemoryBackend::new()).unwrap());
+        let (key, currency) = (Signer::from_secret(&[2; 32]).key(), Currency::default());
+        let keeper = Keeper { bank: BankId([1; 8]), key, name: "Hall".to_owned(), currency };
+        let shop = store.load(keeper).unwrap();
+        let head = HeadFile::open(&folder.join(HEAD_FILE)).unwrap();
+        let (room, _) = room::open(shop, store, head).unwrap();
+        Notices::new(room, Clock::manual(100), |_| "{}".to_owned())
+    }
+
+    /// Issue 4: a printer that hangs is not sent the same slip again; if it comes to an end after all, that counts.
+    #[tokio::test]
+    async fn what_hangs_is_not_begun_a_second_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (notices, order, currency) = (notices(folder.path()), order(), Currency::default());
+        let paper = folder.path().join("printer");
+        let place = paper.to_string_lossy().into_owned();
+        let (ends, done) = oneshot::channel();
+        let mut hanging = Some(Hanging { order: order.id(), done });
+        let to = (place.as_str(), &currency);
+        let again = notices.tell(&order, Channel::Printer, to, &mut hanging).await;
+        assert!(again.unwrap_err().contains("hangs") && hanging.is_some());
+        ends.send(Ok(())).unwrap();
+        assert_eq!(notices.tell(&order, Channel::Printer, to, &mut hanging).await, Ok(()));
+        assert!(hanging.is_none() && !paper.exists(), "it was not printed a second time");
+        assert_eq!(notices.tell(&order, Channel::Printer, to, &mut hanging).await, Ok(()));
+        assert!(std::fs::read(&paper).unwrap().starts_with(ESC_POS_START));
+    }
+
+    /// Issue 4: a program that fails, one that is not there and a printer that is off have not taken it; a folder gets the same
+    /// slip under the same name.
+    #[tokio::test]
+    async fn what_fails_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let (notices, order, currency) = (notices(folder.path()), order(), Currency::default());
+        let program = folder.path().join("ring");
+        std::fs::write(&program, "#!/bin/sh\ntest -e \"$0.works\"\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let (ring, slips) = (program.to_string_lossy().into_owned(), folder.path().join("slips"));
+        let mut hanging = None;
+        let failed = notices.tell(&order, Channel::Command, (&ring, &currency), &mut hanging).await;
+        assert!(failed.unwrap_err().contains("exit status: 1"));
+        std::fs::write(folder.path().join("ring.works"), "").unwrap();
+        assert_eq!(notices.tell(&order, Channel::Command, (&ring, &currency), &mut hanging).await, Ok(()));
+        let nobody = notices.tell(&order, Channel::Command, ("/nowhere/ring", &currency), &mut hanging).await;
+        assert!(nobody.is_err());
+        // A port that somebody has, and that is closed again.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let off = notices.tell(&order, Channel::Printer, (&port.to_string(), &currency), &mut hanging).await;
+        assert!(off.is_err());
+        let place = slips.to_string_lossy().into_owned();
+        for _ in 0..2 {
+            assert_eq!(
+                notices.tell(&order, Channel::Folder, (&place, &currency), &mut hanging).await,
+                Ok(())
+            );
+        }
+        assert_eq!(std::fs::read_dir(&slips).unwrap().count(), 1);
+    }
+}
