@@ -90,6 +90,7 @@ fn a_book_comes_back_and_books_what_it_missed() {
     // A customer of the lost sale can be given something back.
     assert!(scene.tries_to_refund(&again.0, "a", Some(5), &boss()).is_ok());
     scene.settles();
+    scene.now = scene.now.plus_seconds(DAY_SECONDS);
     let next = scene.closes().unwrap();
     let report = next.unverified();
     assert_eq!((report.number, report.prev), (2, z.digest()));
