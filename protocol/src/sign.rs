@@ -8,6 +8,7 @@ pub mod recall;
 
 use crate::body::{self, Body, Malformed};
 use crate::id::{Digest, Key};
+use crate::time::Timestamp;
 use curve25519_dalek::edwards::CompressedEdwardsY;
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 use std::fmt;
@@ -96,6 +97,24 @@ impl Signer {
         recall::is_good(&self.key(), &signature, &message);
         Signed { body, bytes, signature }
     }
+
+    /// Names an event for programs outside the protocol, and signs it as the Standard Webhooks have it (SPEC §5.6):
+    /// `id.time.body`. Such an id begins with `evt_`, every other message of ours with `stermina/`: neither can stand for
+    /// the other.
+    pub fn sign_event(&self, name: &str, at: Timestamp, body: &[u8]) -> EventSignature {
+        let id = format!("evt_{name}");
+        let signature = self.0.sign(&[id.as_bytes(), format!(".{}.", at.0).as_bytes(), body].concat());
+        EventSignature { id, signature: signature.to_bytes() }
+    }
+}
+
+/// The name of an event, and the signature over it, the time and the body.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventSignature {
+    /// The name.
+    pub id: String,
+    /// Ed25519.
+    pub signature: [u8; SIGNATURE_LENGTH],
 }
 
 impl fmt::Debug for Signer {
@@ -316,5 +335,21 @@ mod tests {
         assert!(Key(mixed.0).parse().is_ok());
         assert_eq!(Key(mixed.0).parse_owner(), Err(BadKey));
         assert!(good.parse_owner().is_ok());
+    }
+
+    /// SPEC §5.6: frozen, since receivers outside check it; and no message of the protocol can stand for it.
+    #[test]
+    fn an_event_is_signed_as_standard_webhooks_have_it() {
+        let shop = Signer::from_secret(&[7; 32]);
+        let signed = shop.sign_event("17_00112233", Timestamp(1_795_000_000), br#"{"kind":"sale"}"#);
+        assert_eq!(signed.id, "evt_17_00112233");
+        assert_eq!(
+            hex::encode(signed.signature),
+            "92476c7c3e57fdc9effb22f1fb1d1fd71e897b3f147379660f3f765489b3ecdfeeae9d6a2064b6d297abd72417cac4ae74f31eebaeea0d60f2d0531bbe8c070f"
+        );
+        let message = br#"evt_17_00112233.1795000000.{"kind":"sale"}"#;
+        let key = VerifyingKey::from_bytes(&shop.key().0).unwrap();
+        assert!(key.verify_strict(message, &Signature::from_bytes(&signed.signature)).is_ok());
+        assert!(!message.starts_with(b"stermina/"));
     }
 }

@@ -6,10 +6,12 @@
 //! ```
 //! A crash anywhere in between is repaired by doing the same again.
 
+use crate::backup::look_of;
 pub use crate::carrying::HandsFault;
 use crate::carrying::key;
 use crate::evening::Evening;
 use crate::room::{Room, RoomFault};
+use crate::shop::back::Lost;
 use crate::shop::change::Decision;
 use crate::shop::day::Holds;
 use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, PaidFor, What};
@@ -125,7 +127,11 @@ impl Hands {
             self.room.decide(move |shop, _| Ok(shop.begin_hearing(at, reserve, now))).await?;
             return Ok(wallet);
         };
-        let is_another = cursor.generation != at.generation;
+        let mut is_another = cursor.generation != at.generation;
+        if is_another && self.goes_on(cursor).await? {
+            self.room.decide(move |shop, _| Ok(shop.wallet_goes_on(at.generation, now))).await?;
+            (cursor.generation, is_another) = (at.generation, false);
+        }
         if is_another || cursor.event > at.event || cursor.line > at.line {
             self.room.decide(move |shop, _| Ok(shop.wallet_is_behind(at, now))).await?;
             return Ok(wallet);
@@ -145,6 +151,12 @@ impl Hands {
             cursor = to;
         }
         Ok(wallet)
+    }
+
+    /// Whether the wallet was restored from the one that this book, which was put back, had heard when its backup was made.
+    async fn goes_on(&self, cursor: Cursor) -> Result<bool, HandsFault> {
+        let back = self.room.look(|shop| shop.back().map(|back| back.wallet)).await?;
+        Ok(back == Some(look_of(&self.engine.shared.store, cursor)?))
     }
 
     /// The report as it would be now, with the wallet heard up to the moment it tells of.
@@ -353,13 +365,26 @@ fn heard(wallet: &RedbStore, store: &ShopStore, event: Event) -> Result<HeardEve
             let Some(incoming) = wallet.incoming(&payer, &payment)? else {
                 return Err(StoreFault::Unreadable("incoming"));
             };
-            What::Received(Arrival { units, ..arrival(&incoming, store.sale_of_request(&request)?) })
+            let sale = store.sale_of_request(&request)?;
+            let lost = match (&sale, store.back()?) {
+                (None, Some(_)) => lost(wallet, request)?,
+                _ => None,
+            };
+            What::Received(Arrival { units, lost, ..arrival(&incoming, sale) })
         }
         Happening::Confirmed { payment, payer, .. } => What::Confirmed(paid_for(store, &payer, &payment)?),
         Happening::Payment { payment, .. } => outgoing(wallet, store, &payment)?,
         _ => What::Other,
     };
     Ok(HeardEvent { seq: event.seq, what })
+}
+
+/// What a request of the shop says about its sale: see [`Hands::ask`].
+fn lost(wallet: &RedbStore, request: RequestId) -> Result<Option<Lost>, StoreFault> {
+    let Some(record) = wallet.request(&request)? else { return Ok(None) };
+    let memo = &record.request.unverified().memo;
+    let till = memo.as_str().rsplit_once(", till ").map(|(_, till)| till.to_owned());
+    Ok(till.map(|till| Lost { till, request }))
 }
 
 fn paid_for(store: &ShopStore, payer: &Key, payment: &PaymentId) -> Result<PaidFor, StoreFault> {
@@ -379,6 +404,7 @@ fn arrival(incoming: &Incoming, sale: Option<Sale>) -> Arrival {
         receipt: incoming.receipt.digest(),
         certified: incoming.order.unverified().mode == Mode::Certified,
         sale,
+        lost: None,
     }
 }
 

@@ -7,10 +7,12 @@
 //! `hands` carry what the shop decided to the wallet, under names that make it happen once, and bring back what the
 //! wallet's numbered events tell (ADR 0006); `evening` is the hand that carries takings to the company.
 
+pub mod backup;
 pub mod carrying;
 pub mod cli;
 pub mod evening;
 pub mod hands;
+pub mod hooks;
 pub mod notice;
 pub mod orders;
 pub mod room;

@@ -1,17 +1,32 @@
 //! An order's money is there: somebody is told at once, by a program, a slip in a folder, a receipt printer.
 //!
-//! Told once or, after a crash in between, twice; never not at all. What fails is in the log, and is not tried for ever: the
-//! order stands in the list, and in the events.
+//! Each of the three is told by itself, and again, later and later, until it has taken it; what it took stands in the order, so
+//! it is told once, or twice after a crash or a printer that broke off in the middle. Since when one takes nothing stands in the status.
 
-use crate::shop::order::{Order, OrderSettings};
+use crate::hooks::jittered;
+use crate::room::Room;
+use crate::shop::Shop;
+use crate::shop::change::Decision;
+use crate::shop::failing::Failing;
+use crate::shop::notice::Channel;
+use crate::shop::order::Order;
+use protocol::id::RequestId;
 use protocol::money::Currency;
+use protocol::node::clock::Clock;
+use protocol::time::Timestamp;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
+use tokio::sync::oneshot;
 
 /// How long a program or a printer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
+/// The longest wait between two tries, in seconds: somebody is waiting for what he ordered.
+const WAIT_MAX: u64 = 300;
+/// How often it is looked at when nothing happens.
+const REST: Duration = Duration::from_secs(60);
 /// Start, and cut, of a receipt printer.
 const ESC_POS_START: &[u8] = b"\x1b@";
 const ESC_POS_CUT: &[u8] = b"\n\n\n\n\x1dV\x42\x00";
@@ -47,50 +62,186 @@ pub fn esc_pos(order: &Order, currency: &Currency) -> Vec<u8> {
     [ESC_POS_START, plain.as_bytes(), ESC_POS_CUT].concat()
 }
 
-/// Tells everybody whom the settings name.
-pub async fn tell(order: &Order, settings: &OrderSettings, currency: &Currency, json: String) {
-    let id = order.id();
-    let told = |what: &str, done: std::io::Result<()>| match done {
-        Ok(()) => tracing::info!(order = %id, what, "somebody was told of an order"),
-        Err(why) => tracing::error!(order = %id, what, %why, "nobody was told of an order"),
-    };
-    if let Some(folder) = &settings.folder {
-        told("folder", to_folder(folder, order, currency).await);
+/// Keeps telling, one task for each channel: a printer that hangs keeps nobody from being rung for.
+pub struct Notices {
+    room: Room,
+    clock: Clock,
+    /// How an order is shown to a program.
+    show: fn(&Order) -> String,
+}
+
+/// An order that was not taken, and when it is tried again.
+struct Waiting {
+    failing: Failing,
+    until: Duration,
+}
+
+/// What is still being told, with nobody who could stop it.
+struct Hanging {
+    order: RequestId,
+    done: oneshot::Receiver<std::io::Result<()>>,
+}
+
+impl Notices {
+    /// Of this room's orders.
+    pub fn new(room: Room, clock: Clock, show: fn(&Order) -> String) -> Notices {
+        Notices { room, clock, show }
     }
-    if let Some(printer) = &settings.printer {
-        told("printer", patiently(to_printer(printer, esc_pos(order, currency))).await);
+
+    /// Until the room ends.
+    pub async fn run(self) {
+        let [folder, printer, command] = Channel::ALL;
+        tokio::join!(self.keep(folder), self.keep(printer), self.keep(command));
     }
-    if let Some(command) = &settings.command {
-        told("command", patiently(to_command(command, order, json)).await);
+
+    async fn keep(&self, channel: Channel) {
+        let mut news = self.room.newest_event.subscribe();
+        let mut waiting: BTreeMap<RequestId, Waiting> = BTreeMap::new();
+        let (mut before, mut hanging) = (None, None);
+        loop {
+            news.borrow_and_update();
+            let look = move |shop: &Shop| (shop.notices_due(channel), shop.keeper().currency.clone());
+            let Ok((due, currency)) = self.room.look(look).await else { return };
+            let (target, orders) = due.unzip();
+            if target != before {
+                // Another printer is tried at once.
+                (before, hanging) = (target.clone(), None);
+                waiting.clear();
+            }
+            let orders = orders.unwrap_or_default();
+            waiting.retain(|id, _| orders.iter().any(|order| order.id() == *id));
+            for order in &orders {
+                let clock = self.clock.monotonic();
+                if waiting.get(&order.id()).is_some_and(|one| clock < one.until) {
+                    continue;
+                }
+                let Some(target) = &target else { break };
+                let came = self.tell(order, channel, (target, &currency), &mut hanging).await;
+                let now = Timestamp(self.clock.now_seconds());
+                match &came {
+                    Ok(()) => {
+                        tracing::info!(order = %order.id(), what = channel.word(), "somebody was told of an order");
+                        waiting.remove(&order.id());
+                    }
+                    Err(why) => {
+                        tracing::warn!(order = %order.id(), what = channel.word(), %why, "nobody was told of an order");
+                        let known = waiting.get(&order.id()).map(|one| &one.failing);
+                        let failing = Failing::again(known, why, now);
+                        let wait = jittered(failing.wait().min(WAIT_MAX));
+                        let until = self.clock.monotonic().saturating_add(wait);
+                        waiting.insert(order.id(), Waiting { failing, until });
+                    }
+                }
+                let id = order.id();
+                let noted = self.room.decide(move |shop, _| Ok(shop.notice_went(channel, &id, came, now)));
+                if noted.await.is_err() {
+                    return;
+                }
+            }
+            if orders.is_empty() {
+                let now = Timestamp(self.clock.now_seconds());
+                let rest = move |shop: &Shop, _: &_| {
+                    Ok(shop.notices_rest(channel, now).unwrap_or_else(|| Decision::reply(())))
+                };
+                if self.room.decide(rest).await.is_err() {
+                    return;
+                }
+            }
+            let next = waiting.values().map(|one| one.until).min();
+            let next = next.map_or(REST, |until| until.saturating_sub(self.clock.monotonic()).min(REST));
+            tokio::select! {
+                () = tokio::time::sleep(next) => {}
+                changed = news.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Tells it, with an end. What hangs outside is not begun a second time: it may still come to an end, and then that counts.
+    async fn tell(
+        &self,
+        order: &Order,
+        channel: Channel,
+        (target, currency): (&str, &Currency),
+        hanging: &mut Option<Hanging>,
+    ) -> Result<(), String> {
+        if let Some(mut hung) = hanging.take() {
+            match hung.done.try_recv() {
+                Ok(came) if hung.order == order.id() => return came.map_err(|why| why.to_string()),
+                Err(oneshot::error::TryRecvError::Empty) => {
+                    *hanging = Some(hung);
+                    return Err("the one before it has not come to an end: it hangs".to_owned());
+                }
+                // Of another order: that one asks again, and is told again.
+                Ok(_) | Err(oneshot::error::TryRecvError::Closed) => {}
+            }
+        }
+        let late = || "it took longer than 20 s".to_owned();
+        let text = |why: std::io::Error| why.to_string();
+        let job: Job = match channel {
+            Channel::Command => {
+                let told = to_command(target, order, (self.show)(order));
+                return tokio::time::timeout(PATIENCE, told).await.map_err(|_| late())?.map_err(text);
+            }
+            Channel::Printer if is_host(target) => {
+                let told = to_line(target, esc_pos(order, currency));
+                return tokio::time::timeout(PATIENCE, told).await.map_err(|_| late())?.map_err(text);
+            }
+            Channel::Printer => {
+                let (device, bytes) = (target.to_owned(), esc_pos(order, currency));
+                Box::new(move || to_device(&device, &bytes))
+            }
+            Channel::Folder => {
+                let (folder, slip, id) = (target.to_owned(), slip(order, currency), order.id());
+                Box::new(move || to_folder(&folder, &slip, &id))
+            }
+        };
+        let mut done = aside(job).map_err(text)?;
+        match tokio::time::timeout(PATIENCE, &mut done).await {
+            Ok(Ok(came)) => came.map_err(text),
+            Ok(Err(_)) => Err("it broke".to_owned()),
+            Err(_) => {
+                *hanging = Some(Hanging { order: order.id(), done });
+                Err(late())
+            }
+        }
     }
 }
 
-async fn patiently(telling: impl Future<Output = std::io::Result<()>>) -> std::io::Result<()> {
-    let late = || std::io::Error::new(std::io::ErrorKind::TimedOut, "it took longer than 20 s");
-    tokio::time::timeout(PATIENCE, telling).await.map_err(|_| late())?
+type Job = Box<dyn FnOnce() -> std::io::Result<()> + Send>;
+
+/// In a thread of its own: a device or a folder that hangs holds up neither others nor the end of the program.
+fn aside(job: Job) -> std::io::Result<oneshot::Receiver<std::io::Result<()>>> {
+    let (sender, receiver) = oneshot::channel();
+    let run = move || drop(sender.send(job()));
+    std::thread::Builder::new().name("notice".to_owned()).spawn(run)?;
+    Ok(receiver)
 }
 
 /// Written beside and moved: who watches the folder sees whole slips only.
-async fn to_folder(folder: &str, order: &Order, currency: &Currency) -> std::io::Result<()> {
+fn to_folder(folder: &str, slip: &str, id: &RequestId) -> std::io::Result<()> {
     let folder = std::path::Path::new(folder);
-    tokio::fs::create_dir_all(folder).await?;
-    let (part, whole) = (format!(".order-{}", order.id()), format!("order-{}.txt", order.id()));
-    tokio::fs::write(folder.join(&part), slip(order, currency)).await?;
-    tokio::fs::rename(folder.join(part), folder.join(whole)).await
+    std::fs::create_dir_all(folder)?;
+    let (part, whole) = (format!(".order-{id}"), format!("order-{id}.txt"));
+    std::fs::write(folder.join(&part), slip)?;
+    std::fs::rename(folder.join(part), folder.join(whole))
 }
 
-async fn to_printer(printer: &str, bytes: Vec<u8>) -> std::io::Result<()> {
-    let is_host = printer.rsplit_once(':').is_some_and(|(host, port)| {
+fn is_host(printer: &str) -> bool {
+    printer.rsplit_once(':').is_some_and(|(host, port)| {
         !host.contains('/') && !host.contains('\\') && port.parse::<u16>().is_ok()
-    });
-    if is_host {
-        let mut line = tokio::net::TcpStream::connect(printer).await?;
-        line.write_all(&bytes).await?;
-        return line.shutdown().await;
-    }
-    let mut file = tokio::fs::OpenOptions::new().append(true).create(true).open(printer).await?;
-    file.write_all(&bytes).await?;
-    file.flush().await
+    })
+}
+
+async fn to_line(printer: &str, bytes: Vec<u8>) -> std::io::Result<()> {
+    let mut line = tokio::net::TcpStream::connect(printer).await?;
+    line.write_all(&bytes).await?;
+    line.shutdown().await
+}
+
+fn to_device(printer: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = std::fs::OpenOptions::new().append(true).create(true).open(printer)?;
+    std::io::Write::write_all(&mut file, bytes)?;
+    std::io::Write::flush(&mut file)
 }
 
 async fn to_command(command: &str, order: &Order, json: String) -> std::io::Result<()> {
@@ -108,5 +259,117 @@ async fn to_command(command: &str, order: &Order, json: String) -> std::io::Resu
     match child.wait().await? {
         status if status.success() => Ok(()),
         status => Err(std::io::Error::other(format!("it ended with {status}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::room;
+    use crate::shop::Keeper;
+    use crate::shop::notice::Noticed;
+    use crate::shop::order::OrderState;
+    use crate::store::{HEAD_FILE, ShopStore};
+    use daemon::head::HeadFile;
+    use protocol::body::Text;
+    use protocol::id::{BankId, Digest};
+    use protocol::money::Units;
+    use protocol::shop::{Release, SaleLine, ShopOrder};
+    use protocol::sign::Signer;
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::Arc;
+
+    fn order() -> Order {
+        let (buyer, shop) = (Signer::from_secret(&[1; 32]), Signer::from_secret(&[2; 32]));
+        let text = |text: &str| Text::new(text, 64).unwrap();
+        let total = Units::new(22).unwrap();
+        let body = ShopOrder {
+            bank: BankId([1; 8]),
+            id: RequestId([5; 16]),
+            buyer: buyer.key(),
+            shop: shop.key(),
+            version: 1,
+            release: Release::Confirmation,
+            order_ends: Timestamp(200),
+            ends: Timestamp(300),
+            delivery: Digest::default(),
+            note: Text::default(),
+            created: Timestamp(100),
+            total,
+            lines: vec![SaleLine { sku: text("lunch"), name: text("Lunch"), quantity: 1, price: total }],
+        };
+        Order {
+            order: buyer.sign(body),
+            buyer: "alice".to_owned(),
+            address: None,
+            state: OrderState::Held,
+            word: None,
+            hold: None,
+            noticed: false,
+            delivered: false,
+            placed: Timestamp(100),
+            ended: None,
+            told: Noticed::default(),
+        }
+    }
+
+    fn notices(folder: &std::path::Path) -> Notices {
+        let store = Arc::new(ShopStore::on(redb::backends::InMemoryBackend::new()).unwrap());
+        let (key, currency) = (Signer::from_secret(&[2; 32]).key(), Currency::default());
+        let keeper = Keeper { bank: BankId([1; 8]), key, name: "Hall".to_owned(), currency };
+        let shop = store.load(keeper).unwrap();
+        let head = HeadFile::open(&folder.join(HEAD_FILE)).unwrap();
+        let (room, _) = room::open(shop, store, head).unwrap();
+        Notices::new(room, Clock::manual(100), |_| "{}".to_owned())
+    }
+
+    /// Issue 4: a printer that hangs is not sent the same slip again; if it comes to an end after all, that counts.
+    #[tokio::test]
+    async fn what_hangs_is_not_begun_a_second_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let (notices, order, currency) = (notices(folder.path()), order(), Currency::default());
+        let paper = folder.path().join("printer");
+        let place = paper.to_string_lossy().into_owned();
+        let (ends, done) = oneshot::channel();
+        let mut hanging = Some(Hanging { order: order.id(), done });
+        let to = (place.as_str(), &currency);
+        let again = notices.tell(&order, Channel::Printer, to, &mut hanging).await;
+        assert!(again.unwrap_err().contains("hangs") && hanging.is_some());
+        ends.send(Ok(())).unwrap();
+        assert_eq!(notices.tell(&order, Channel::Printer, to, &mut hanging).await, Ok(()));
+        assert!(hanging.is_none() && !paper.exists(), "it was not printed a second time");
+        assert_eq!(notices.tell(&order, Channel::Printer, to, &mut hanging).await, Ok(()));
+        assert!(std::fs::read(&paper).unwrap().starts_with(ESC_POS_START));
+    }
+
+    /// Issue 4: a program that fails, one that is not there and a printer that is off have not taken it; a folder gets the same
+    /// slip under the same name.
+    #[tokio::test]
+    async fn what_fails_says_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let (notices, order, currency) = (notices(folder.path()), order(), Currency::default());
+        let program = folder.path().join("ring");
+        std::fs::write(&program, "#!/bin/sh\ntest -e \"$0.works\"\n").unwrap();
+        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let (ring, slips) = (program.to_string_lossy().into_owned(), folder.path().join("slips"));
+        let mut hanging = None;
+        let failed = notices.tell(&order, Channel::Command, (&ring, &currency), &mut hanging).await;
+        assert!(failed.unwrap_err().contains("exit status: 1"));
+        std::fs::write(folder.path().join("ring.works"), "").unwrap();
+        assert_eq!(notices.tell(&order, Channel::Command, (&ring, &currency), &mut hanging).await, Ok(()));
+        let nobody = notices.tell(&order, Channel::Command, ("/nowhere/ring", &currency), &mut hanging).await;
+        assert!(nobody.is_err());
+        // A port that somebody has, and that is closed again.
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let off = notices.tell(&order, Channel::Printer, (&port.to_string(), &currency), &mut hanging).await;
+        assert!(off.is_err());
+        let place = slips.to_string_lossy().into_owned();
+        for _ in 0..2 {
+            assert_eq!(
+                notices.tell(&order, Channel::Folder, (&place, &currency), &mut hanging).await,
+                Ok(())
+            );
+        }
+        assert_eq!(std::fs::read_dir(&slips).unwrap().count(), 1);
     }
 }

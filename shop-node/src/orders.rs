@@ -1,7 +1,6 @@
-//! Orders from afar between residents, bank and shop: answers who orders, asks the bank what it holds, tells who carries it
-//! out (SPEC §3.10).
+//! Orders from afar between residents, bank and shop: answers who orders, asks the bank what it holds (SPEC §3.10).
+//! Who carries it out is told by `notice`.
 
-use crate::notice;
 use crate::room::{Room, RoomFault};
 use crate::shop::order::{Order, OrderState};
 use crate::shop::rights::Actor;
@@ -38,16 +37,14 @@ pub struct Orders {
     room: Room,
     engine: Engine,
     link: Arc<BankLink>,
-    /// How an order is shown to a program.
-    show: fn(&Order) -> String,
     /// When the bank was last asked; one asks at a time.
     pulled: Mutex<Option<Duration>>,
 }
 
 impl Orders {
-    /// Orders of this room, with the bank behind `link`; `show` is for programs that are told of an order.
-    pub fn new(room: Room, engine: Engine, link: Arc<BankLink>, show: fn(&Order) -> String) -> Orders {
-        Orders { room, engine, link, show, pulled: Mutex::new(None) }
+    /// Orders of this room, with the bank behind `link`.
+    pub fn new(room: Room, engine: Engine, link: Arc<BankLink>) -> Orders {
+        Orders { room, engine, link, pulled: Mutex::new(None) }
     }
 
     fn now(&self) -> Timestamp {
@@ -58,7 +55,7 @@ impl Orders {
         self.engine.shared.persona.node.clone()
     }
 
-    /// Asks the bank, tells who carries orders out, gives back what is refused; until the room ends.
+    /// Asks the bank, gives back what is refused; until the room ends.
     pub async fn run(self: Arc<Self>) {
         let mut status = self.link.status();
         let mut ticks = tokio::time::interval(TICK);
@@ -95,28 +92,10 @@ impl Orders {
         *pulled = Some(clock);
         let now = self.now();
         self.room.decide(move |shop, _| Ok(shop.holds_told(states, now))).await?;
-        drop(pulled);
-        self.notices().await
-    }
-
-    /// Tells of orders whose money has come.
-    async fn notices(&self) -> Result<(), RoomFault> {
-        let due = |order: &&Order| order.state == OrderState::Held && !order.noticed;
-        let look = self.room.look(move |shop| {
-            let orders: Vec<Order> = shop.live_orders().filter(due).cloned().collect();
-            (orders, shop.order_settings().clone(), shop.keeper().currency.clone())
-        });
-        let (orders, settings, currency) = look.await?;
-        for order in orders {
-            let (id, now) = (order.id(), self.now());
-            notice::tell(&order, &settings, &currency, (self.show)(&order)).await;
-            self.room.decide(move |shop, _| Ok(shop.order_noticed(&id, now))).await?;
-        }
         Ok(())
     }
 
     async fn carry_on(&self) -> Result<(), RoomFault> {
-        self.notices().await?;
         let now = self.now();
         self.room
             .decide(move |shop, _| {

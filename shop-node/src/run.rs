@@ -4,9 +4,12 @@
 //! workstation (engine, network) ─▶ room (shop.redb) ─▶ hands ─▶ house (methods, roles, events) ─▶ doors open
 //! ```
 
+use crate::backup::Backups;
 use crate::hands::Hands;
+use crate::hooks::Hooks;
+use crate::notice::Notices;
 use crate::orders::Orders;
-use crate::room::{self, Room};
+use crate::room;
 use crate::rpc::api::Till as _;
 use crate::rpc::{Desk, House, ShopEvents, StaffGate, order_json};
 use crate::shop::Keeper;
@@ -31,7 +34,7 @@ pub enum ShopError {
     Store(#[from] StoreFault),
     /// Its file is an older one, put back: it would number receipts and reports twice, and forget what it has given back.
     #[error(
-        "shop.redb is older than the shop: it ends at event {has}, the shop was at {noted}; put the newest file back, or, when there is none, remove shop-head and look through what was sold and given back since"
+        "shop.redb is older than the shop: it ends at event {has}, the shop was at {noted}; put the newest file back, or the newest backup (shop-node backup restore)"
     )]
     Older {
         /// Its newest event.
@@ -74,12 +77,22 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         workstation.net.clone(),
         workstation.link.clone(),
     ));
-    let orders =
-        Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone(), order_json));
-    let working = tokio::spawn(hands.clone().run());
-    let ordering = tokio::spawn(orders.clone().run());
+    let orders = Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone()));
     let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));
-    let house = house(&workstation, &room, (hands, orders), gate);
+    let events = Arc::new(ShopEvents { room: room.clone(), wallet: workstation.events.clone() });
+    let shared = &workstation.engine.shared;
+    let hooks =
+        Arc::new(Hooks::new(room.clone(), events.clone(), shared.persona.node.clone(), shared.clock.clone()));
+    let notices = Notices::new(room.clone(), shared.clock.clone(), order_json);
+    let backups = Arc::new(Backups::new(room.clone(), workstation.engine.clone(), workstation.link.clone()));
+    let working = [
+        tokio::spawn(hands.clone().run()),
+        tokio::spawn(orders.clone().run()),
+        tokio::spawn(hooks.clone().run()),
+        tokio::spawn(notices.run()),
+        tokio::spawn(backups.clone().run()),
+    ];
+    let house = house(&workstation, (hands, orders, hooks, backups), gate, events);
     // The room's thread ends by itself when its disk fails: then the doors close as well.
     let (stop, closing) = Shutdown::new();
     let mut ended = tokio::task::spawn_blocking(move || thread.join());
@@ -95,11 +108,11 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         }
     });
     let served = workstation.serve(house, closing).await;
-    working.abort();
-    ordering.abort();
+    working.iter().for_each(tokio::task::JoinHandle::abort);
     // The last handles go, and with them the room.
-    let _ = working.await;
-    let _ = ordering.await;
+    for task in working {
+        let _ = task.await;
+    }
     drop(room);
     served?;
     match watching.await {
@@ -110,15 +123,18 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
 
 fn house(
     workstation: &Workstation,
-    room: &Room,
-    (hands, orders): (Arc<Hands>, Arc<Orders>),
+    (hands, orders, hooks, backups): (Arc<Hands>, Arc<Orders>, Arc<Hooks>, Arc<Backups>),
     gate: Arc<StaffGate>,
+    events: Arc<ShopEvents>,
 ) -> run::House {
+    let room = &events.room;
     let desk = Desk {
         room: room.clone(),
         hands,
         orders: orders.clone(),
         engine: workstation.engine.clone(),
+        backups,
+        hooks,
         gate: gate.clone(),
         currency: workstation.owner.currency.clone(),
         bank: workstation.bank_name.clone(),
@@ -135,7 +151,7 @@ fn house(
         program: "shop-node",
         service: Arc::new(service),
         gate,
-        events: Arc::new(ShopEvents { room: room.clone(), wallet: workstation.events.clone() }),
+        events,
         limits: Limits { body: BODY_MAX, ..Limits::default() },
         counter: Some(orders),
     }

@@ -9,6 +9,7 @@
 //! | [`figures`] | what `cargo figures` measures |
 //! | [`gone`] | a workstation whose folder is gone, and its restore |
 //! | [`patience`] | waiting for something that another process does, with an end |
+//! | [`receiver`] | a program that is told of events by a shop's webhook |
 //! | [`sim`] | the simulation: lives of small worlds, act by act, and what must be true after each |
 //! | [`stranger`] | a peer that keeps no rules |
 //! | [`world`] | bank and wallets in one thread, with bad disks and bad post: no process, no network, no clock |
@@ -20,6 +21,7 @@ pub mod gone;
 pub mod patience;
 pub mod people;
 pub mod process;
+pub mod receiver;
 pub mod shopkeeper;
 pub mod sim;
 pub mod stranger;

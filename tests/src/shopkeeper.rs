@@ -51,6 +51,35 @@ impl Shop {
         self
     }
 
+    /// Joins with the letter, and writes the recovery phrase down.
+    #[track_caller]
+    pub fn joins(&self) -> String {
+        let code_file = self.code_file.to_string_lossy();
+        let told =
+            self.cli(&["--json", "join", &self.letter, "--code-file", &code_file]).expect_ok("join").json();
+        let phrase = told.get("phrase").and_then(Value::as_str);
+        phrase.unwrap_or_else(|| panic!("no phrase in {told}")).to_owned()
+    }
+
+    /// The bank's letter.
+    pub fn letter(&self) -> &str {
+        &self.letter
+    }
+
+    /// Where the private code is.
+    pub fn code_file(&self) -> &Path {
+        &self.code_file
+    }
+
+    /// Its machine is gone: nothing is left but how it meets the network.
+    ///
+    /// # Panics
+    /// When the folder can't be removed.
+    pub fn is_gone(&self) {
+        std::fs::remove_dir_all(self.home()).expect("the folder is ours");
+        Setting::default().write(self.home(), "").expect("the folder is ours");
+    }
+
     /// The process.
     pub fn program(&self) -> &Program {
         &self.program

@@ -39,6 +39,7 @@ const REASONS: &[(&str, Exit)] = &[
     ("bad_value", Exit::Usage),
     ("bad_file", Exit::Usage),
     ("no_till", Exit::Usage),
+    ("no_backup", Exit::Failed),
     ("wrong_state", Exit::Refused),
     ("over_paid", Exit::Refused),
     ("over_cap", Exit::Refused),

@@ -1,9 +1,11 @@
 //! `shop-node`: what a person types at the till and behind it. Parse, one call, print; the rules are elsewhere.
 
 mod back;
+mod backup;
 mod cart;
 mod fault;
 mod goods;
+mod hooks;
 mod orders;
 mod people;
 mod report;
@@ -110,6 +112,11 @@ enum Command {
         #[command(flatten)]
         settings: Box<SettingFlags>,
     },
+    /// Bring the shop's money back from its recovery phrase (as stermina restore); then its book: backup restore
+    #[command(disable_help_flag = true)]
+    Restore(Words),
+    #[command(subcommand)]
+    Backup(backup::BackupWords),
     /// Any command of stermina, on the till's own wallet: unlock, balance, deposit, doubt …
     #[command(disable_help_flag = true)]
     Wallet(Words),
@@ -131,6 +138,8 @@ enum Command {
     Sweep(sweep::SweepWords),
     #[command(subcommand)]
     Staff(people::StaffWords),
+    #[command(subcommand)]
+    Webhook(hooks::HookWords),
     /// Who asked for what, newest first
     Audit {
         /// At most so many lines
@@ -203,10 +212,11 @@ fn key(given: Option<String>) -> String {
 impl Command {
     async fn run(self, session: &Session) -> Result<Exit, Fault> {
         match self {
-            Command::Join(_) | Command::Wallet(_) => {
+            Command::Join(_) | Command::Restore(_) | Command::Wallet(_) => {
                 unreachable!("given to stermina before a runtime is made")
             }
             Command::Run { settings } => run_the_shop(session, *settings).await,
+            Command::Backup(words) => words.run(session).await,
             Command::Status => report::status(session).await,
             Command::Sale(words) => words.run(session).await,
             Command::Refund(words) => words.run(session).await,
@@ -216,6 +226,7 @@ impl Command {
             Command::Report(words) => words.run(session).await,
             Command::Sweep(words) => words.run(session).await,
             Command::Staff(words) => words.run(session).await,
+            Command::Webhook(words) => words.run(session).await,
             Command::Audit { limit } => people::audit(session, limit).await,
             Command::Settings(words) => words.run(session).await,
             Command::Events { since } => events(session, since).await,
@@ -270,6 +281,7 @@ pub fn run(words: impl IntoIterator<Item = OsString>) -> ExitCode {
     let show = if cli.json { Show::Json } else { Show::People };
     match cli.command {
         Command::Join(words) => to_stermina(&cli.at, show, Some("join"), words),
+        Command::Restore(words) => to_stermina(&cli.at, show, Some("restore"), words),
         Command::Wallet(words) => to_stermina(&cli.at, show, None, words),
         command => {
             let session = Session { at: cli.at, token_file: cli.token_file, show };

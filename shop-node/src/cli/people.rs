@@ -5,6 +5,7 @@ use crate::rpc::api::{AuditView, ByStaff, NewStaff, PageQuery, SettingsView, Sta
 use daemon::cli::show;
 use protocol::node::host::exit::Exit;
 use protocol::node::rpc::Empty;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// The shop's people and their tokens
@@ -140,6 +141,12 @@ Example:
         /// Whether what a day took goes to the company when it is closed (a shop that its company owns)
         #[arg(long, value_name = "on|off")]
         sweep: Option<Switch>,
+        /// A folder that gets a copy of the book after each Z report; «none» for no folder
+        #[arg(long, value_name = "DIR")]
+        backup_folder: Option<PathBuf>,
+        /// How many copies are kept there
+        #[arg(long, value_name = "N")]
+        backup_keep: Option<u32>,
     },
 }
 
@@ -168,13 +175,19 @@ impl SettingsWords {
         let now = client.settings(Empty {}).await?;
         let settings = match self {
             SettingsWords::Show => now,
-            SettingsWords::Set { tills, closes, offset: typed, sale, sweep } => {
+            SettingsWords::Set { tills, closes, offset: typed, sale, sweep, backup_folder, backup_keep } => {
                 let changed = SettingsView {
                     tills: if tills.is_empty() { now.tills } else { tills },
                     closes_minutes: closes.map_or(Ok(now.closes_minutes), |text| minutes(&text))?,
                     offset_minutes: typed.map_or(Ok(now.offset_minutes), |text| offset(&text))?,
                     sale_seconds: sale.map_or(now.sale_seconds, |time| time.as_secs()),
                     sweep: sweep.map_or(now.sweep, |switch| switch == Switch::On),
+                    backup_folder: match backup_folder {
+                        None => now.backup_folder,
+                        Some(none) if none.as_os_str() == "none" => None,
+                        Some(folder) => Some(std::path::absolute(folder)?.to_string_lossy().into_owned()),
+                    },
+                    backup_keep: backup_keep.or(now.backup_keep),
                 };
                 client.set(changed).await?
             }
@@ -191,6 +204,8 @@ impl SettingsWords {
                     "takings go to the company",
                     if settings.sweep { "when a day is closed" } else { "no" }.to_owned(),
                 ),
+                ("copies of the book", settings.backup_folder.clone().unwrap_or_else(|| "none".to_owned())),
+                ("kept", settings.backup_keep.unwrap_or_default().to_string()),
             ])
         })?;
         Ok(Exit::Done)

@@ -146,7 +146,10 @@ fn status_page(status: &ShopStatus) -> String {
     } else {
         "not reachable now: payments are taken within the policy"
     };
-    show::facts(&[
+    let failing = status.failing.iter().map(|one| {
+        format!("failing: {}, since {}, {} tries: {}\n", one.what, one.since, one.tries, one.error)
+    });
+    let facts = show::facts(&[
         ("shop", status.name.clone()),
         ("public code", status.code.to_string()),
         ("day", status.day.clone()),
@@ -158,5 +161,6 @@ fn status_page(status: &ShopStatus) -> String {
         ("open sales", status.open_sales.to_string()),
         ("owed", format!("{} ({})", show(status.owed_units), status.owed)),
         ("catalogue", format!("{} articles, version {}", status.items, status.catalogue)),
-    ])
+    ]);
+    facts + &failing.collect::<String>()
 }

@@ -4,36 +4,20 @@
 //! times are seconds since 1970, days are `2026-11-22`. Every call that sells or gives back takes the caller's `key`: the
 //! same key with the same parameters gets the same answer for ever, with others `key_reused`.
 
+pub use super::backups::{Backup, BackupStatus, BookBack, NewBackup};
 pub use super::orders::{
     ByOrder, ItemContent, Order, OrderCode, OrderDispute, OrderNote, OrderQuery, OrderRefund, OrderSaid,
     OrderSettingsView, Orders,
 };
 pub use super::people::{ByStaff, NewStaff, StaffList, StaffSecret, StaffView};
+use super::shape::{params, results};
 pub use super::sweeps::{Renumber, SweepNow, SweepStatus, SweepView, Sweeps};
+pub use super::webhooks::{ByWebhook, NewWebhook, ResumeWebhook, Webhook, WebhookTest, Webhooks};
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::{Currency, Units};
 use protocol::node::rpc::{Empty, Scope, rpc_contract};
 use protocol::time::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-macro_rules! params {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
-    )*};
-}
-
-macro_rules! results {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
-    )*};
-}
 
 rpc_contract! {
     /// A shop's till.
@@ -120,6 +104,20 @@ rpc_contract! {
         "sweep.list" (Scope::Read) sweep_list(PageQuery) -> Sweeps;
         /// The bank has sweeps that this shop's file has not: those that wait go on from `next`.
         "sweep.renumber" (Scope::Admin) sweep_renumber(Renumber) -> SweepStatus;
+        /// Writes a copy of the book that only the shop's recovery phrase or private code opens, while the shop goes on.
+        "backup.make" (Scope::Admin) backup_make(NewBackup) -> Backup;
+        /// Where copies go by themselves, the last one, and how putting one back went.
+        "backup.status" (Scope::Read) backup_status(Empty) -> BackupStatus;
+        /// Has events posted to an address, signed, in order, each at least once.
+        "webhook.add" (Scope::Admin) webhook_add(NewWebhook) -> Webhook;
+        /// Who is told of events, how far, and since when somebody takes none.
+        "webhook.list" (Scope::Admin) webhook_list(Empty) -> Webhooks;
+        /// Tells it nothing more.
+        "webhook.remove" (Scope::Admin) webhook_remove(ByWebhook) -> Done;
+        /// Tries it again at once: from where it was, or again from after an event.
+        "webhook.resume" (Scope::Admin) webhook_resume(ResumeWebhook) -> Webhook;
+        /// Posts an event that is none, now, and says what came of it.
+        "webhook.test" (Scope::Admin) webhook_test(ByWebhook) -> WebhookTest;
         /// Who asked for what, and what came of it; newest first.
         "audit.list" (Scope::Read) audit_list(PageQuery) -> Audit;
     }
@@ -241,6 +239,10 @@ params! {
         sale_seconds: u64,
         /// Whether what a day took goes to the company when it is closed: in a shop that its company owns.
         sweep: bool,
+        /// The folder that gets a copy of the book after each Z report; none when left out.
+        backup_folder: Option<String>,
+        /// How many are kept there; 30 when left out.
+        backup_keep: Option<u32>,
     }
     /// An article.
     ItemView {
@@ -305,6 +307,19 @@ results! {
         catalogue: u64,
         /// How many articles are sold.
         items: u64,
+        /// What outside does not do its part.
+        failing: Vec<Failing>,
+    }
+    /// Something outside that does not do its part: it is tried again by itself.
+    Failing {
+        /// What.
+        what: String,
+        /// Since when.
+        since: Timestamp,
+        /// How often it was tried.
+        tries: u32,
+        /// What came of the last try.
+        error: String,
     }
     /// Articles.
     Items {

@@ -2,9 +2,10 @@
 
 use super::api::{self, Till};
 use super::gate::{StaffGate, digest_of};
-use super::page::Paper;
 use super::{code, view};
+use crate::backup::Backups;
 use crate::hands::Hands;
+use crate::hooks::Hooks;
 use crate::orders::Orders;
 use crate::room::{Asked, Room};
 use crate::shop::refund::{NewRefund, name_of};
@@ -16,11 +17,10 @@ use daemon::store::{Page, Store as _, StoreFault};
 use protocol::body;
 use protocol::code::{PublicCode, request_uri};
 use protocol::id::{Digest, RequestId};
-use protocol::key::bank::Usage;
 use protocol::money::{Currency, Units};
 use protocol::node::chance::chance_bytes;
 use protocol::node::rpc::{Caller, Empty, RpcError};
-use protocol::shop::{ReceiptFile, Word};
+use protocol::shop::Word;
 use protocol::wire;
 use serde::Serialize;
 use std::sync::Arc;
@@ -39,6 +39,10 @@ pub struct Desk {
     pub engine: Engine,
     /// Orders from afar.
     pub orders: Arc<Orders>,
+    /// Copies of the book.
+    pub backups: Arc<Backups>,
+    /// Webhooks.
+    pub hooks: Arc<Hooks>,
     /// Who is who.
     pub gate: Arc<StaffGate>,
     /// What amounts are shown in.
@@ -126,40 +130,6 @@ impl Desk {
         let found = self.room.store.refund(id).map_err(store)?;
         found.as_ref().map(view::refund).ok_or_else(|| not_found("refund"))
     }
-
-    fn file(&self, sale: &Sale) -> Result<(ReceiptFile, u64, String), RpcError> {
-        let Some(paid) = &sale.paid else {
-            return Err(code::reason_of("wrong_state", "a sale has a receipt when it is paid"));
-        };
-        let wallet = &self.engine.shared.store;
-        let incoming = wallet.incoming(&paid.payer, &paid.payment).map_err(store)?;
-        let incoming = incoming.ok_or_else(|| not_found("payment"))?;
-        let refunds = self.room.store.refunds_of(&sale.id).map_err(store)?;
-        let refunds: Vec<_> = refunds.into_iter().filter_map(|refund| refund.note).collect();
-        // Only papers that something in the file needs: a shop that was restored has signed with several keys.
-        let needed = |node: &protocol::id::Key| {
-            paid.receipt.check_by(node).is_ok()
-                || incoming.receipt.check_by(node).is_ok()
-                || refunds.iter().any(|note| note.check_by(node).is_ok())
-        };
-        let mut introductions = self.room.store.papers().map_err(store)?;
-        introductions.push(self.engine.shared.papers());
-        introductions.retain(|papers| needed(&papers.identity.unverified().node));
-        introductions.dedup();
-        introductions.truncate(16);
-        let keys = self.engine.shared.keys();
-        let attest = keys.certificates().filter(|certificate| certificate.usage == Usage::Attest);
-        let file = ReceiptFile {
-            keys: attest.map(|certificate| certificate.signed().clone()).take(16).collect(),
-            introductions,
-            order: incoming.order.clone(),
-            receipt: incoming.receipt.clone(),
-            sale: paid.receipt.clone(),
-            refunds,
-        };
-        let paper = Paper { bank: &self.bank, shop: &self.name, currency: &self.currency };
-        Ok((file, paid.number, paper.receipt(sale, paid)))
-    }
 }
 
 impl Till for Desk {
@@ -169,9 +139,10 @@ impl Till for Desk {
             let owed: Vec<Units> = shop.open_refunds().map(|refund| refund.units).collect();
             let open = shop.open_sales().count();
             let items = shop.items().values().filter(|item| item.active).count();
-            (shop.today(now), shop.period().closed, shop.period().reports, open, owed, items, shop.version())
+            let days = (shop.today(now), shop.period().closed, shop.period().reports);
+            (days, open, owed, items, shop.version(), view::failing(shop))
         });
-        let (day, closed, reports, open, owed, items, catalogue) =
+        let ((day, closed, reports), open, owed, items, catalogue, failing) =
             look.await.map_err(|fault| self.room_fault(fault))?;
         let wallet =
             self.engine.look(|wallet, lock| (wallet.holdings(), wallet.history().reserve, lock)).await;
@@ -192,6 +163,7 @@ impl Till for Desk {
             reserve,
             catalogue,
             items: items as u64,
+            failing,
         })
     }
 
@@ -540,6 +512,42 @@ impl Till for Desk {
         done.map_err(|fault| self.room_fault(fault))?;
         self.gate.renew().await;
         Ok(api::Done { done: true })
+    }
+
+    async fn backup_make(&self, caller: &Caller, asked: api::NewBackup) -> Result<api::Backup, RpcError> {
+        self.make_backup(caller, asked).await
+    }
+
+    async fn backup_status(&self, _: &Caller, _: Empty) -> Result<api::BackupStatus, RpcError> {
+        self.backups_now().await
+    }
+
+    async fn webhook_add(&self, caller: &Caller, asked: api::NewWebhook) -> Result<api::Webhook, RpcError> {
+        self.add_webhook(caller, asked).await
+    }
+
+    async fn webhook_list(&self, _: &Caller, _: Empty) -> Result<api::Webhooks, RpcError> {
+        self.webhooks().await
+    }
+
+    async fn webhook_remove(&self, caller: &Caller, asked: api::ByWebhook) -> Result<api::Done, RpcError> {
+        self.remove_webhook(caller, asked).await
+    }
+
+    async fn webhook_resume(
+        &self,
+        caller: &Caller,
+        asked: api::ResumeWebhook,
+    ) -> Result<api::Webhook, RpcError> {
+        self.resume_webhook(caller, asked).await
+    }
+
+    async fn webhook_test(
+        &self,
+        caller: &Caller,
+        asked: api::ByWebhook,
+    ) -> Result<api::WebhookTest, RpcError> {
+        self.test_webhook(caller, asked).await
     }
 
     async fn audit_list(&self, _: &Caller, asked: api::PageQuery) -> Result<api::Audit, RpcError> {

@@ -1,6 +1,7 @@
 //! The shop's events as they are told: its own, and the wallet's among them where they happened.
 
 use super::code;
+use crate::hooks::{Telling, Told};
 use crate::room::Room;
 use crate::shop::change::{Event, Happening};
 use daemon::rpc::StoredEvents;
@@ -25,6 +26,20 @@ impl EventSource for ShopEvents {
 
     fn newest(&self) -> watch::Receiver<u64> {
         self.room.newest_event.subscribe()
+    }
+}
+
+/// Whoever is told by a webhook reads the same.
+impl Told for ShopEvents {
+    fn after(&self, since: u64, limit: usize) -> Result<Vec<Telling>, String> {
+        let events = self.read(since, limit).map_err(|error| error.message)?;
+        let telling = |event: Value| {
+            let seq = event.get("seq")?.as_u64()?;
+            let kind = event.get("kind")?.as_str()?.to_owned();
+            Some(Telling { seq, kind, body: event.to_string().into_bytes() })
+        };
+        let told: Option<Vec<Telling>> = events.into_iter().map(telling).collect();
+        told.ok_or_else(|| "an event has no number or no kind".to_owned())
     }
 }
 

@@ -1,6 +1,7 @@
 //! JSON-RPC: the shop's contract, the server that keeps it, and the door with the roles.
 
 pub mod api;
+pub mod backups;
 mod code;
 mod days;
 mod desk;
@@ -10,8 +11,11 @@ mod orderdesk;
 pub mod orders;
 mod page;
 pub mod people;
+mod receipt;
+mod shape;
 pub mod sweeps;
 mod view;
+pub mod webhooks;
 
 pub use code::ERRORS;
 pub use desk::Desk;

@@ -1,28 +1,10 @@
 //! Orders from afar, as the shop's people and programs see them (SPEC §3.10).
 
+use super::shape::{params, results};
 use protocol::code::PublicCode;
 use protocol::id::RequestId;
 use protocol::money::Units;
 use protocol::time::Timestamp;
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
-macro_rules! params {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-        #[serde(deny_unknown_fields)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
-    )*};
-}
-
-macro_rules! results {
-    ($($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $type:ty,)* })*) => {$(
-        $(#[$doc])*
-        #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
-        pub struct $name { $($(#[$field_doc])* pub $field: $type,)* }
-    )*};
-}
 
 params! {
     /// How orders are taken, and who is told when the money is there.

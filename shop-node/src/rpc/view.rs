@@ -2,8 +2,10 @@
 
 use super::api;
 use super::code::reason_of;
+use crate::shop::Shop;
 use crate::shop::catalogue::{Imported, Item, Price};
 use crate::shop::change::AuditLine;
+use crate::shop::failing::Failing;
 use crate::shop::refund::{Refund, RefundState};
 use crate::shop::rights::Staff;
 use crate::shop::sale::{CartLine, Line, Sale, SaleState};
@@ -16,13 +18,27 @@ use protocol::sign::Signed;
 use protocol::time::{DAY_SECONDS, Day, Timestamp};
 
 pub(super) fn settings(settings: &Settings) -> api::SettingsView {
-    let Settings { tills, offset_minutes, closes_minutes, sale_seconds, sweep } = settings.clone();
-    api::SettingsView { tills, offset_minutes, closes_minutes, sale_seconds, sweep }
+    api::SettingsView {
+        tills: settings.tills.clone(),
+        offset_minutes: settings.offset_minutes,
+        closes_minutes: settings.closes_minutes,
+        sale_seconds: settings.sale_seconds,
+        sweep: settings.sweep,
+        backup_folder: settings.backup_folder.clone(),
+        backup_keep: Some(settings.backup_keep),
+    }
 }
 
 pub(super) fn settings_of(view: &api::SettingsView) -> Settings {
-    let api::SettingsView { tills, offset_minutes, closes_minutes, sale_seconds, sweep } = view.clone();
-    Settings { tills, offset_minutes, closes_minutes, sale_seconds, sweep }
+    Settings {
+        tills: view.tills.clone(),
+        offset_minutes: view.offset_minutes,
+        closes_minutes: view.closes_minutes,
+        sale_seconds: view.sale_seconds,
+        sweep: view.sweep,
+        backup_folder: view.backup_folder.clone(),
+        backup_keep: view.backup_keep.unwrap_or(Settings::default().backup_keep),
+    }
 }
 
 pub(super) fn item(item: &Item) -> api::ItemView {
@@ -226,6 +242,16 @@ pub(super) fn staff(staff: &Staff) -> api::StaffView {
 pub(super) fn audit(line: &AuditLine) -> api::AuditView {
     let AuditLine { number, at, who, role, method, outcome, about } = line.clone();
     api::AuditView { number, at, who, role, method, outcome, about }
+}
+
+/// What outside does not do its part.
+pub(super) fn failing(shop: &Shop) -> Vec<api::Failing> {
+    shop.failing().map(|(what, failing)| one_failing(what, failing)).collect()
+}
+
+pub(super) fn one_failing(what: String, failing: &Failing) -> api::Failing {
+    let Failing { since, tries, error, .. } = failing.clone();
+    api::Failing { what, since, tries, error }
 }
 
 /// A day as it is written: `2026-11-22`.

@@ -1,9 +1,14 @@
 //! Changes and decisions: a reply goes out when what it says is on disk, and not before.
 
 use super::Shop;
+use super::back::Back;
 use super::catalogue::Item;
 use super::day::Period;
+use super::failing::Failing;
 use super::hearing::Cursor;
+use super::hook::Hook;
+use super::keeping::Copies;
+use super::notice::Channel;
 use super::order::{Order, OrderSettings};
 use super::refund::Refund;
 use super::rights::{Actor, Staff};
@@ -48,6 +53,8 @@ pub enum Change {
     Taking(u64, Line),
     /// The lines up to this number stand in a sweep, or stay with the shop.
     Taken(u64),
+    /// The lines with these numbers are in a sweep that the bank has.
+    TakingsGone(Vec<u64>),
     /// A sweep, new or further on.
     Sweep(Sweep),
     /// The list of the sweep with this id.
@@ -62,6 +69,16 @@ pub enum Change {
     HoldsRead(u64),
     /// What is handed over on line for an article.
     Content(String, Vec<u8>),
+    /// A program that is told of events, and up to which.
+    Hook(Hook),
+    /// Since when nobody is told of orders there; or somebody is again.
+    Notices(Channel, Option<Failing>),
+    /// How copies of the book stand.
+    Copies(Copies),
+    /// This book was put back.
+    Back(Back),
+    /// The webhook with this name is no more.
+    HookGone(String),
 }
 
 /// Something that programs may want to hear of. Numbers are gap-free.
@@ -170,6 +187,31 @@ pub enum Happening {
     },
     /// The settings changed.
     Settings {},
+    /// The book was put back from a backup: events after `event` are others than those that had these numbers.
+    PutBack {
+        /// When the backup was made.
+        made: Timestamp,
+        /// The newest event in it.
+        event: u64,
+        /// The number of the last Z report that there is.
+        reports: u64,
+    },
+    /// Money for a sale of which a book that was put back knows nothing: booked to its day, with the number it had.
+    Unbooked {
+        /// The sale as it stands now.
+        sale: RequestId,
+        /// Its business day.
+        day: Day,
+        /// How much.
+        units: Units,
+    },
+    /// A webhook is on, failing, off or removed.
+    Webhook {
+        /// Which.
+        webhook: String,
+        /// Its new state.
+        state: String,
+    },
     /// An event of the workstation's wallet.
     Wallet {
         /// Its number there.

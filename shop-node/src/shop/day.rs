@@ -174,6 +174,9 @@ impl Shop {
         now: Timestamp,
     ) -> Result<Decision<Signed<DayReport>>, Refusal> {
         let period = self.period();
+        if self.settings().sweep {
+            self.may_sweep()?;
+        }
         let day = self.day_to_close(now);
         if let Some(closed) = period.closed.filter(|closed| day <= *closed) {
             return Err(Refusal::DayClosed { day: closed, number: period.reports });

@@ -3,6 +3,7 @@
 //! Events and lines have numbers without gaps. The cursor stands in the same transaction as what they led to, so each is
 //! taken once, whatever crashes; what is shown twice is known by its number.
 
+use super::back::{Back, Lost};
 use super::change::{Change, Decision, Draft, Happening};
 use super::day::Period;
 use super::refund::{LOST, Refund, RefundState, SentBack, Why, back_of, give_up, payment_of};
@@ -104,6 +105,8 @@ pub struct Arrival {
     pub certified: bool,
     /// The sale that its request was made for.
     pub sale: Option<Sale>,
+    /// What the wallet knows of that sale, where a book that was put back knows nothing.
+    pub lost: Option<Lost>,
 }
 
 /// Where a payment of ours stands.
@@ -164,6 +167,7 @@ struct Hearing<'a> {
     draft: Draft,
     sales: BTreeMap<RequestId, Sale>,
     refunds: BTreeMap<RequestId, Refund>,
+    back: Option<Back>,
     paid: bool,
 }
 
@@ -188,7 +192,8 @@ impl Shop {
 
     fn hearing<'a>(&'a self, node: &'a Signer, now: Timestamp) -> Hearing<'a> {
         let (sales, refunds) = (BTreeMap::new(), BTreeMap::new());
-        Hearing { shop: self, node, draft: Draft::at(self, now), sales, refunds, paid: false }
+        let (back, draft) = (self.back().cloned(), Draft::at(self, now));
+        Hearing { shop: self, node, draft, sales, refunds, back, paid: false }
     }
 
     /// What paid a sale, where no event has told it: a restored wallet has it, and its events are others.
@@ -286,7 +291,15 @@ impl Hearing<'_> {
     }
 
     fn received(&mut self, mut arrival: Arrival) -> Result<(), Refusal> {
-        let Some(sale) = arrival.sale.take() else { return self.for_nothing(arrival.units) };
+        let Some(sale) = arrival.sale.take() else {
+            return match (arrival.lost.take(), self.back.take()) {
+                (Some(lost), Some(back)) => self.unbooked(arrival, &lost, back),
+                (_, back) => {
+                    self.back = back;
+                    self.for_nothing(arrival.units)
+                }
+            };
+        };
         let sale = self.sale(sale);
         let again = |paid: &Paid| (paid.payer, paid.payment) == (arrival.payer, arrival.payment);
         if sale.paid.as_ref().is_some_and(again) {
@@ -304,6 +317,17 @@ impl Hearing<'_> {
         let back = back.refund(self.draft.now());
         self.put_refund(back);
         Ok(())
+    }
+
+    /// Paid for a sale that a book which was put back does not know: it is a sale all the same, on its day. It comes in its
+    /// turn, so it has the number that it had.
+    fn unbooked(&mut self, arrival: Arrival, lost: &Lost, back: Back) -> Result<(), Refusal> {
+        let (sale, units) = (self.shop.unbooked_sale(&arrival, lost), arrival.units);
+        self.draft.event(Happening::Unbooked { sale: sale.id, day: sale.day, units });
+        let back = Back { unbooked: back.unbooked + 1, units: back.units.plus(units)?, ..back };
+        self.draft.put(Change::Back(back.clone()));
+        self.back = Some(back);
+        self.pay(sale, arrival)
     }
 
     fn for_nothing(&mut self, units: Units) -> Result<(), Refusal> {

@@ -15,14 +15,22 @@
 //! | [`order`] | orders from afar, whose money the bank holds |
 //! | [`day`] | X and Z reports, and where one day ends |
 //! | [`sweep`] | what goes to the company in the evening |
+//! | [`notice`] | who is told of an order |
+//! | [`keeping`], [`back`] | copies of the book; one that was put back |
+//! | [`hook`] | who outside is told of events |
 //! | [`rights`] | who may do what |
 //! | [`change`] | what a decision is |
 
+pub mod back;
 pub mod catalogue;
 pub mod change;
 pub mod csv;
 pub mod day;
+pub mod failing;
 pub mod hearing;
+pub mod hook;
+pub mod keeping;
+pub mod notice;
 pub mod order;
 pub mod refund;
 pub mod rights;
@@ -30,10 +38,15 @@ pub mod sale;
 pub mod settings;
 pub mod sweep;
 
+use back::Back;
 use catalogue::Item;
 use change::Change;
 use day::Period;
+use failing::Failing;
 use hearing::Cursor;
+use hook::Hook;
+use keeping::Copies;
+use notice::Channel;
 use order::{Order, OrderSettings};
 use protocol::id::{BankId, Key, RequestId};
 use protocol::money::{Currency, OutOfRange, Units};
@@ -79,6 +92,10 @@ pub struct Shop {
     sweeps: BTreeMap<u64, Sweep>,
     next_sweep: u64,
     next_taking: u64,
+    hooks: BTreeMap<String, Hook>,
+    notices: BTreeMap<Channel, Failing>,
+    copies: Copies,
+    back: Option<Back>,
 }
 
 /// Why a call is not carried out; nothing has changed.
@@ -174,6 +191,10 @@ impl Shop {
             sweeps: BTreeMap::new(),
             next_sweep: 1,
             next_taking: 1,
+            hooks: BTreeMap::new(),
+            notices: BTreeMap::new(),
+            copies: Copies::default(),
+            back: None,
         }
     }
 
@@ -218,11 +239,20 @@ impl Shop {
             Change::Order(order) => drop(self.orders.remove(&order.id())),
             Change::OrderSettings(settings) => self.order_settings = settings.clone(),
             Change::HoldsRead(entry) => self.holds_read = *entry,
+            Change::Hook(hook) => drop(self.hooks.insert(hook.id.clone(), hook.clone())),
+            Change::HookGone(id) => drop(self.hooks.remove(id)),
+            Change::Notices(channel, Some(failing)) => {
+                self.notices.insert(*channel, failing.clone());
+            }
+            Change::Notices(channel, None) => drop(self.notices.remove(channel)),
+            Change::Copies(copies) => self.copies = copies.clone(),
+            Change::Back(back) => self.back = Some(back.clone()),
             // In the store only.
             Change::Report(_)
             | Change::Papers(_)
             | Change::Content(..)
             | Change::Taken(_)
+            | Change::TakingsGone(_)
             | Change::SweepList(..) => {}
         }
     }

@@ -11,6 +11,7 @@
 
 use super::catalogue::{Item, Price};
 use super::change::{Change, Decision, Draft, Happening};
+use super::notice::Noticed;
 use super::rights::Actor;
 use super::{Refusal, Shop};
 use protocol::body::Text;
@@ -91,7 +92,7 @@ pub struct Order {
     pub word: Option<Signed<OrderWord>>,
     /// How the bank's hold stands, as last told.
     pub hold: Option<HoldState>,
-    /// Whether somebody has been told that the money is there.
+    /// Whether everybody has been told that the money is there.
     pub noticed: bool,
     /// Whether digital goods have been handed over.
     pub delivered: bool,
@@ -99,6 +100,9 @@ pub struct Order {
     pub placed: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
+    /// Who has been told of it so far.
+    #[serde(default)]
+    pub told: Noticed,
 }
 
 impl Order {
@@ -321,6 +325,7 @@ impl Shop {
             delivered: false,
             placed: now,
             ended: None,
+            told: Noticed::default(),
         })))
     }
 
@@ -394,15 +399,6 @@ impl Shop {
         }
         if read > self.holds_read {
             draft.put(Change::HoldsRead(read));
-        }
-        draft.decide(())
-    }
-
-    /// Somebody has been told that an order's money is there.
-    pub fn order_noticed(&self, id: &RequestId, now: Timestamp) -> Decision<()> {
-        let mut draft = Draft::at(self, now);
-        if let Some(order) = self.orders.get(id).filter(|order| !order.noticed) {
-            draft.put(Change::Order(Order { noticed: true, ..order.clone() }));
         }
         draft.decide(())
     }

@@ -84,6 +84,12 @@ const METHODS: &[(&str, Role)] = &[
     ("sweep.status", Role::Manager),
     ("sweep.list", Role::Manager),
     ("sweep.renumber", Role::Manager),
+    ("backup.status", Role::Manager),
+    ("webhook.add", Role::Manager),
+    ("webhook.list", Role::Manager),
+    ("webhook.remove", Role::Manager),
+    ("webhook.resume", Role::Manager),
+    ("webhook.test", Role::Manager),
     ("audit.list", Role::Manager),
     ("staff.list", Role::Manager),
 ];

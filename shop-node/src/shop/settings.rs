@@ -29,12 +29,30 @@ pub struct Settings {
     /// Whether what a day took goes to the company when it is closed: only in a shop that its company owns.
     #[serde(default)]
     pub sweep: bool,
+    /// The folder that gets a copy of the book after each Z report.
+    #[serde(default)]
+    pub backup_folder: Option<String>,
+    /// How many are kept there.
+    #[serde(default = "copies_kept")]
+    pub backup_keep: u32,
+}
+
+fn copies_kept() -> u32 {
+    30
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let tills = vec!["1".to_owned()];
-        Settings { tills, offset_minutes: 0, closes_minutes: 0, sale_seconds: 900, sweep: false }
+        Settings {
+            tills,
+            offset_minutes: 0,
+            closes_minutes: 0,
+            sale_seconds: 900,
+            sweep: false,
+            backup_folder: None,
+            backup_keep: copies_kept(),
+        }
     }
 }
 
@@ -61,6 +79,13 @@ impl Settings {
             return Err(Refusal::Value(
                 "a clock is up to 14 h from UTC, a day ends at 00:00 to 23:59".to_owned(),
             ));
+        }
+        let folder = self.backup_folder.as_ref();
+        if folder.is_some_and(|folder| !folder.starts_with('/') || folder.len() > 4096) {
+            return Err(Refusal::Value("the folder for backups: its whole path, from / on".to_owned()));
+        }
+        if !(1..=10_000).contains(&self.backup_keep) {
+            return Err(Refusal::Value("1 to 10000 backups are kept".to_owned()));
         }
         match self.sale_seconds {
             30..=2_592_000 => Ok(()),

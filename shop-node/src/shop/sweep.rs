@@ -179,7 +179,7 @@ impl Draft {
         self.next_taking += 1;
     }
 
-    fn put_sweep(&mut self, sweep: Sweep) {
+    pub(super) fn put_sweep(&mut self, sweep: Sweep) {
         self.event(Happening::Sweep {
             number: sweep.number,
             day: sweep.day,
@@ -252,7 +252,8 @@ impl Shop {
 
     /// The sweep to carry on now.
     pub fn sweep_due(&self, now: Timestamp) -> Option<Sweep> {
-        let first = self.sweeps.values().next().filter(|_| self.settings().sweep)?;
+        let may = self.settings().sweep && self.sweeps_unknown().is_none();
+        let first = self.sweeps.values().next().filter(|_| may)?;
         (first.not_before <= now).then(|| first.clone())
     }
 
@@ -283,6 +284,7 @@ impl Shop {
             let why = "a shop that its company owns turns it on: settings set --sweep on";
             return Err(Refusal::State { what: "sweep", state: "off", why });
         }
+        self.may_sweep()?;
         let mut draft = Draft::at(self, now);
         for sweep in self.sweeps.values() {
             let from_account = from_account || sweep.from_account;

@@ -3,8 +3,10 @@
 //! Records are MessagePack, reports their own fixed layout. What is open is loaded whole; what is closed is asked for
 //! by its name, its request, its payment or its number.
 
+pub mod backup;
 mod orders;
 
+use crate::shop::back::Back;
 use crate::shop::change::{AuditLine, Change, Event};
 use crate::shop::refund::Refund;
 use crate::shop::sale::Sale;
@@ -51,8 +53,10 @@ const TAKINGS: Numbered = Numbered::new("takings");
 const SWEEPS: Numbered = Numbered::new("sweeps");
 const OPEN_SWEEPS: Numbered = Numbered::new("open_sweeps");
 const SWEEP_LISTS: Bytes = Bytes::new("sweep_lists");
+const HOOKS: Bytes = Bytes::new("hooks");
+const NOTICES: Bytes = Bytes::new("notices");
 
-const NAMED: [Bytes; 14] = [
+const NAMED: [Bytes; 16] = [
     META,
     ITEMS,
     STAFF,
@@ -67,6 +71,8 @@ const NAMED: [Bytes; 14] = [
     BY_REFUND,
     PAPERS,
     SWEEP_LISTS,
+    HOOKS,
+    NOTICES,
 ];
 const NUMBERED: [Numbered; 7] = [NUMBERS, REPORTS, EVENTS, AUDIT, TAKINGS, SWEEPS, OPEN_SWEEPS];
 
@@ -75,6 +81,8 @@ const PERIOD: &[u8] = b"period";
 const CURSOR: &[u8] = b"cursor";
 const ORDER_SETTINGS: &[u8] = b"order_settings";
 const HOLDS_READ: &[u8] = b"holds_read";
+const COPIES: &[u8] = b"copies";
+const BACK: &[u8] = b"back";
 const VERSION: &[u8] = b"version";
 /// The form of the records in this file.
 const VERSION_NOW: u32 = 2;
@@ -165,6 +173,9 @@ impl ShopStore {
         for bytes in values(&tx, STAFF)? {
             shop.apply(&Change::Staff(unpack("staff", &bytes)?));
         }
+        for bytes in values(&tx, HOOKS)? {
+            shop.apply(&Change::Hook(unpack("hooks", &bytes)?));
+        }
         for bytes in open_of(&tx, OPEN_SALES, SALES)? {
             shop.apply(&Change::Sale(unpack("sales", &bytes)?));
         }
@@ -182,6 +193,16 @@ impl ShopStore {
         }
         if let Some(bytes) = record(HOLDS_READ)? {
             shop.apply(&Change::HoldsRead(unpack("holds_read", &bytes)?));
+        }
+        if let Some(bytes) = record(COPIES)? {
+            shop.apply(&Change::Copies(unpack("copies", &bytes)?));
+        }
+        if let Some(bytes) = record(BACK)? {
+            shop.apply(&Change::Back(unpack("back", &bytes)?));
+        }
+        for bytes in values(&tx, NOTICES)? {
+            let (channel, failing) = unpack("notices", &bytes)?;
+            shop.apply(&Change::Notices(channel, Some(failing)));
         }
         // Numbers go on where they were.
         if let Some((_, bytes)) = last(&tx, SWEEPS)? {
@@ -202,6 +223,11 @@ impl ShopStore {
             shop.apply(&Change::Audit(unpack("audit", &bytes)?));
         }
         Ok(shop)
+    }
+
+    /// How this book was put back, if it was.
+    pub fn back(&self) -> Result<Option<Back>, StoreFault> {
+        self.named(META, "back", BACK)
     }
 
     /// Makes all changes durable, or none.
@@ -447,6 +473,20 @@ fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreFault> {
             }
         }
         Change::SweepList(id, list) => put(tx, SWEEP_LISTS, &id.0, list),
+        Change::Hook(hook) => put(tx, HOOKS, hook.id.as_bytes(), &pack(hook)),
+        Change::Notices(channel, Some(failing)) => {
+            put(tx, NOTICES, channel.word().as_bytes(), &pack(&(channel, failing)))
+        }
+        Change::Notices(channel, None) => {
+            let word = channel.word().as_bytes();
+            tx.open_table(NOTICES).map_err(broken)?.remove(word).map_err(broken).map(drop)
+        }
+        Change::Copies(copies) => put(tx, META, COPIES, &pack(copies)),
+        Change::Back(back) => put(tx, META, BACK, &pack(back)),
+        Change::TakingsGone(lines) => lines.iter().try_for_each(|at| remove_numbered(tx, TAKINGS, *at)),
+        Change::HookGone(id) => {
+            tx.open_table(HOOKS).map_err(broken)?.remove(id.as_bytes()).map_err(broken).map(drop)
+        }
         Change::Renumbered(numbers) => numbers.iter().try_for_each(|number| {
             remove_numbered(tx, SWEEPS, *number)?;
             remove_numbered(tx, OPEN_SWEEPS, *number)

@@ -5,6 +5,7 @@
 mod anonymity;
 mod bad_input;
 mod bank_durability;
+mod book;
 mod chaos;
 mod crashes;
 mod evening;
@@ -19,5 +20,6 @@ mod shop;
 mod shops;
 mod simulation;
 mod tidy;
+mod webhooks;
 mod wire;
 mod world;

@@ -1,13 +1,16 @@
 //! Scenes at the counter, with the real store and a wallet that is only a list of what happened.
 
 mod backs;
+mod books;
 mod days;
 mod goods;
+mod hooks;
 mod orders;
 mod people;
 mod selling;
 mod sweeps;
 
+use crate::shop::back::Lost;
 use crate::shop::catalogue::{Item, Price};
 use crate::shop::change::{Change, Decision, Happening};
 use crate::shop::csv;
@@ -305,6 +308,7 @@ impl Scene {
                 receipt: Digest([*payment; 32]),
                 certified: *certified,
                 sale: self.store.sale_of_request(request).unwrap(),
+                lost: self.store.back().unwrap().map(|_| Lost { till: "1".to_owned(), request: *request }),
             }),
             Told::Confirmed { payer, payment } => What::Confirmed(self.paid_for(*payer, *payment)),
             Told::Outgoing { payment, outcome } => {

@@ -2,6 +2,7 @@
 
 use crate::shop::catalogue::{Item, Price};
 use crate::shop::change::Decision;
+use crate::shop::notice::Channel;
 use crate::shop::order::{Order, OrderSettings, OrderState, Taking};
 use crate::shop::rights::{Actor, Role};
 use crate::shop::{Keeper, Refusal, Shop};
@@ -326,10 +327,46 @@ fn an_order_without_money_ends_and_money_wakes_it() {
     scene.hears(hold(&placed, 4, HoldStep::Open));
     let woken = scene.order(&id);
     assert_eq!((woken.state, woken.ended, woken.noticed), (OrderState::Held, None, false));
-    let decision = scene.shop.order_noticed(&id, scene.now);
-    scene.takes(decision);
+}
+
+/// Issue 4: each channel is told until it has taken it, and once; what fails is said since when, over a restart; an order that
+/// ends meanwhile is told nobody any more.
+#[test]
+fn each_channel_is_told_until_it_took_it() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    scene.sets(|settings| {
+        (settings.printer, settings.command) = (Some("/dev/null".to_owned()), Some("/bin/true".to_owned()));
+    });
+    let placed = scene.placed(&alice, 5, Release::Code);
+    let id = placed.id();
+    let due = |scene: &Scene, channel| scene.shop.notices_due(channel).map(|(_, orders)| orders.len());
+    assert_eq!(due(&scene, Channel::Printer), Some(0), "the money is not there yet");
+    scene.hears(hold(&placed, 4, HoldStep::Open));
+    assert_eq!((due(&scene, Channel::Printer), due(&scene, Channel::Folder)), (Some(1), None));
+    let went = |scene: &mut Scene, channel, came: Result<(), &str>| {
+        let decision = scene.shop.notice_went(channel, &id, came.map_err(str::to_owned), scene.now);
+        scene.takes(decision);
+    };
+    went(&mut scene, Channel::Printer, Err("no paper"));
+    went(&mut scene, Channel::Printer, Err("no paper"));
+    went(&mut scene, Channel::Command, Ok(()));
     scene.starts_again();
-    assert!(scene.order(&id).noticed && scene.shop.live_orders().all(|order| order.noticed));
+    let failing: Vec<(String, u32)> =
+        scene.shop.failing().map(|(what, failing)| (what, failing.tries)).collect();
+    assert_eq!(failing, [("notice of orders, printer".to_owned(), 2)]);
+    assert_eq!((due(&scene, Channel::Printer), due(&scene, Channel::Command)), (Some(1), Some(0)));
+    assert!(!scene.order(&id).noticed);
+    went(&mut scene, Channel::Printer, Ok(()));
+    scene.starts_again();
+    assert!(scene.order(&id).noticed && scene.shop.failing().next().is_none());
+    let other = scene.placed(&alice, 6, Release::Code);
+    scene.hears(hold(&other, 9, HoldStep::Open));
+    went(&mut scene, Channel::Printer, Err("no paper"));
+    scene.hears(hold(&other, 10, HoldStep::Closed(units(22), Units::ZERO, scene.now)));
+    assert_eq!(due(&scene, Channel::Printer), Some(0));
+    let rest = scene.shop.notices_rest(Channel::Printer, scene.now).unwrap();
+    scene.takes(rest);
+    assert!(scene.shop.failing().next().is_none());
 }
 
 /// C3: a catalogue is read in pages, and has an end.

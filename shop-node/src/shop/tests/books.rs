@@ -1,0 +1,225 @@
+//! The book's backup: what it holds comes back, what came after it is booked late, and numbers go on.
+
+use super::*;
+use crate::shop::back::TheirSweep;
+use crate::shop::change::Event;
+use crate::store::backup::{About, BackupFlaw, about, bring_back, reread};
+use protocol::bank;
+use protocol::seal::ViewKey;
+use protocol::wire::{Sale as Taking, SaleKind, SalesList};
+
+fn mine() -> ViewKey {
+    ViewKey::from_secret([5; 32])
+}
+
+/// A backup of the scene's book, as a file would have it.
+fn backup(scene: &Scene) -> Vec<u8> {
+    let snapshot = scene.store.snapshot().unwrap();
+    let told = About {
+        bank: keeper().bank,
+        shop: keeper().key,
+        made: scene.now,
+        event: snapshot.event,
+        reports: snapshot.period.reports,
+        closed: snapshot.period.closed,
+        wallet: Digest([3; 32]),
+    };
+    let mut file = Vec::new();
+    let digest = snapshot.write(&told, &mine().key(), &mut file).unwrap();
+    assert_eq!(reread(&mut &file[..]).unwrap(), digest);
+    assert_eq!(about(&mut &file[..]).unwrap(), told);
+    file
+}
+
+fn opened(file: &[u8], key: &ViewKey) -> Result<ShopStore, BackupFlaw> {
+    let store = ShopStore::on(redb::backends::InMemoryBackend::new()).unwrap();
+    bring_back(&mut &file[..], key, &store).map(|_| store)
+}
+
+/// The shop's machine is gone; the wallet is back, and the book from its backup.
+fn put_back(scene: &mut Scene, file: &[u8], last: u64) {
+    scene.store = opened(file, &mine()).unwrap();
+    scene.starts_again();
+    let decision = scene.shop.put_back((NOON, Digest([3; 32])), last, &boss(), scene.now).unwrap();
+    scene.decide(decision);
+    scene.starts_again();
+}
+
+fn kinds(scene: &Scene) -> Vec<Event> {
+    scene.store.events(0, 1000).unwrap()
+}
+
+/// Issue 4, B6: a book from a backup has everything that was in it; a payment for a sale that it knows and one for a sale that
+/// it does not know are booked to their day with the numbers that they had; Z reports go on without a number twice.
+#[test]
+fn a_book_comes_back_and_books_what_it_missed() {
+    let mut scene = Scene::new();
+    let first = scene.sells("one", 40);
+    scene.wallet.receives(1, 1, 40, first.request.unwrap());
+    scene.settles();
+    let z = scene.closes().unwrap();
+    let (open, file) = (scene.sells("two", 7), backup(&scene));
+    scene.now = scene.now.plus_seconds(60);
+    // What the backup does not know: a sale, its payment, and then the payment of the sale that it knows.
+    let lost = scene.sells("three", 11);
+    scene.wallet.receives(2, 2, 11, lost.request.unwrap());
+    scene.wallet.receives(3, 3, 7, open.request.unwrap());
+    scene.settles();
+    let before =
+        (scene.store.sale_of_number(2).unwrap().unwrap(), scene.store.sale_of_number(3).unwrap().unwrap());
+
+    put_back(&mut scene, &file, 1);
+    assert_eq!(scene.store.report(1).unwrap().unwrap().digest(), z.digest());
+    scene.settles();
+    let back = scene.shop.back().unwrap().clone();
+    assert_eq!((back.unbooked, back.units, back.reports_missing), (1, units(11), 0));
+    let again =
+        (scene.store.sale_of_number(2).unwrap().unwrap(), scene.store.sale_of_number(3).unwrap().unwrap());
+    let paid = |sale: &Sale| sale.paid.as_ref().map(|paid| (paid.number, paid.payer, paid.payment));
+    assert_eq!(
+        (paid(&again.0), paid(&again.1)),
+        (paid(&before.0), paid(&before.1)),
+        "the numbers that they had"
+    );
+    assert_eq!((again.0.day, again.0.total, again.0.till.as_str()), (before.0.day, units(11), "1"));
+    assert_eq!((again.1.id, again.1.state), (open.id, SaleState::Paid));
+    let told = kinds(&scene).iter().any(|event| {
+        event.what == Happening::Unbooked { sale: again.0.id, day: before.0.day, units: units(11) }
+    });
+    assert!(told, "it is said plainly");
+    // A customer of the lost sale can be given something back.
+    assert!(scene.tries_to_refund(&again.0, "a", Some(5), &boss()).is_ok());
+    scene.settles();
+    scene.now = scene.now.plus_seconds(DAY_SECONDS);
+    let next = scene.closes().unwrap();
+    let report = next.unverified();
+    assert_eq!((report.number, report.prev), (2, z.digest()));
+    assert_eq!((report.reserve, report.expected), (units(53), units(53)), "nothing is missing");
+}
+
+/// Issue 4: a backup from before the last Z report: its owner says the last number, and none is used twice; sweeps that the bank
+/// has are noted, what stands in them is not swept again, and before the bank has told them nothing is swept or closed.
+#[test]
+fn an_old_backup_uses_no_number_twice() {
+    let mut scene = Scene::new();
+    let settings = Settings { sweep: true, ..Settings::default() };
+    let set = scene.shop.set(settings, &boss(), scene.now).unwrap();
+    scene.decide(set);
+    let one = scene.sells("one", 40);
+    scene.wallet.receives(1, 1, 40, one.request.unwrap());
+    scene.settles();
+    let file = backup(&scene);
+    // Closed and swept after it; all of that is lost, but not at the bank.
+    let z = scene.closes().unwrap();
+    let sweep = scene.shop.open_sweeps().next().unwrap().clone();
+    let bytes = scene.store.sweep_list(&sweep.id).unwrap();
+    let list: SalesList = protocol::wire::decode(&bytes).unwrap();
+    let theirs = TheirSweep { sweep: scene.shop.sweep_body(&sweep), list, bytes };
+    scene.now = scene.now.plus_seconds(DAY_SECONDS);
+
+    let too_low = Scene { store: opened(&file, &mine()).unwrap(), ..Scene::new() };
+    let shop = too_low.store.load(keeper()).unwrap();
+    assert!(shop.put_back((NOON, Digest([3; 32])), 0, &boss(), NOON).is_ok(), "there was none in it");
+    put_back(&mut scene, &file, 1);
+    assert!(matches!(scene.shop.put_back((NOON, Digest([3; 32])), 0, &boss(), NOON), Err(Refusal::Value(_))));
+    let two = scene.sells("two", 5);
+    scene.wallet.receives(2, 2, 5, two.request.unwrap());
+    scene.hears().unwrap();
+    assert!(scene.shop.sweep_due(scene.now).is_none());
+    let taken = || scene.store.takings().unwrap();
+    assert_eq!(taken().len(), 2, "as far as the book knows");
+    let holds = Holds { reserve: units(45), ..Holds::default() };
+    let early = scene.shop.close_day(holds, taken(), &node(), &boss(), scene.now);
+    assert!(matches!(early, Err(Refusal::State { .. })), "not before the bank has told");
+    assert_eq!(scene.shop.sweeps_unknown(), Some(1));
+    let told = scene.shop.sweeps_told(vec![theirs], &taken(), scene.now);
+    scene.decide(told);
+    scene.starts_again();
+    assert_eq!((scene.shop.sweeps_unknown(), scene.shop.next_sweep_number()), (None, 2));
+    let left: Vec<(u64, SaleKind, Units)> = scene
+        .store
+        .takings()
+        .unwrap()
+        .into_iter()
+        .map(|(_, line)| (line.number, line.kind, line.units))
+        .collect();
+    assert_eq!(left, [(2, SaleKind::Sale, units(5))], "what was swept is not swept again");
+    let takings = scene.store.takings().unwrap();
+    let next = scene.shop.close_day(holds, takings, &node(), &boss(), scene.now).unwrap();
+    let next = scene.decide(next);
+    assert_eq!((z.unverified().number, next.unverified().number), (1, 2), "no number twice");
+    assert_eq!(next.unverified().lines.iter().map(|line| line.late).collect::<Vec<_>>(), [true, false]);
+    let swept = scene.shop.open_sweeps().next().unwrap();
+    assert_eq!((swept.number, swept.units), (2, units(5)));
+}
+
+/// Issue 4: two lines that look alike are two: a sweep takes away as many as it has.
+#[test]
+fn a_sweep_takes_only_its_own_lines_away() {
+    let mut scene = Scene::new();
+    let file = backup(&scene);
+    put_back(&mut scene, &file, 0);
+    let line = |number: u64| Taking {
+        number,
+        at: NOON,
+        units: units(3),
+        kind: SaleKind::Refund,
+        till: "1".to_owned(),
+        receipt: Digest([9; 32]),
+    };
+    let list = SalesList { sales: vec![line(1)] };
+    let body = bank::Sweep {
+        bank: keeper().bank,
+        request: RequestId([4; 16]),
+        owner: keeper().key,
+        number: 1,
+        day: Day(20_500),
+        units: Units::ZERO,
+        sales: 1,
+        list: Digest([8; 32]),
+        created: NOON,
+    };
+    scene
+        .store
+        .commit(&[Change::Taking(1, line(1)), Change::Taking(2, line(1)), Change::Taking(3, line(2))])
+        .unwrap();
+    let takings = scene.store.takings().unwrap();
+    let told =
+        scene.shop.sweeps_told(vec![TheirSweep { sweep: body, list, bytes: Vec::new() }], &takings, NOON);
+    scene.decide(told);
+    let left: Vec<u64> = scene.store.takings().unwrap().iter().map(|(at, _)| *at).collect();
+    assert_eq!(left, [2, 3]);
+}
+
+/// Issue 4, X5: a backup opens with the shop's seed alone; cut, changed, or put together from two, it is refused whole.
+#[test]
+fn a_backup_is_whole_or_none() {
+    let mut scene = Scene::new();
+    let list = format!(
+        "sku,name,category,rule,price,min,max\n{}",
+        (0..3000).map(|n| format!("a{n},Article number {n},all,fixed,3,,\n")).collect::<String>()
+    );
+    let items = csv::read(&list, &keeper().currency).unwrap();
+    let imported = scene.shop.import(items, false, &boss(), NOON).unwrap();
+    scene.decide(imported);
+    let file = backup(&scene);
+    assert!(file.len() > 2 * 65_000, "more than one part: {}", file.len());
+    let whole = opened(&file, &mine()).unwrap();
+    assert_eq!(whole.load(keeper()).unwrap().items(), scene.shop.items());
+    let stranger = ViewKey::from_secret([6; 32]);
+    assert!(matches!(opened(&file, &stranger), Err(BackupFlaw::DoesNotOpen)));
+    for length in [0, 15, 16, 19, 60, 300, file.len() / 2, file.len() - 1] {
+        assert!(opened(&file[..length], &mine()).is_err(), "{length} bytes");
+    }
+    for at in [0, 17, 40, 200, 700, file.len() / 2, file.len() - 1] {
+        let mut changed = file.clone();
+        changed[at] ^= 1;
+        assert!(opened(&changed, &mine()).is_err(), "byte {at}");
+    }
+    assert!(opened(&[&file[..], b"x"].concat(), &mine()).is_err());
+    scene.sells("one", 40);
+    let other = backup(&scene);
+    let mixed = [&file[..file.len() / 2], &other[file.len() / 2..]].concat();
+    assert!(opened(&mixed, &mine()).is_err());
+    assert!(!file.windows(7).any(|part| part == b"Article"), "nobody reads it");
+}

@@ -1,0 +1,69 @@
+//! Webhooks: how far somebody was told, and when he is given up.
+
+use super::*;
+use crate::shop::hook::{Came, Hook, NewHook};
+
+fn new(url: &str) -> NewHook {
+    let (id, host) = (url.to_owned(), "https://shop.example".to_owned());
+    NewHook { id, url: url.to_owned(), host, kinds: Vec::new(), insecure: false, after: Some(0) }
+}
+
+impl Scene {
+    fn hook(&self) -> Hook {
+        self.shop.hook("one").unwrap().clone()
+    }
+
+    fn told(&mut self, by: &Hook, cursor: u64, came: Came) -> Option<Hook> {
+        let decision = self.shop.hook_went(by, cursor, &came, self.now);
+        self.decide(decision)
+    }
+}
+
+/// Issue 4: after two weeks without an answer a hook is given up; resumed, it goes on with the first event that it missed.
+#[test]
+fn who_does_not_answer_is_given_up_and_loses_nothing() {
+    let mut scene = Scene::new();
+    let added = scene.shop.add_hook(new("one"), &boss(), scene.now).unwrap();
+    scene.decide(added);
+    scene.sells("bread", 4);
+    let hook = scene.hook();
+    scene.told(&hook, 1, Came::Told);
+    for day in 0..14 {
+        scene.told(&hook, 1, Came::Failed("it answered 500".to_owned()));
+        assert_eq!((scene.hook().word(), scene.hook().failing.unwrap().tries), ("failing", day + 1));
+        scene.now = scene.now.plus_seconds(DAY_SECONDS);
+    }
+    assert_eq!(scene.shop.failing().count(), 1);
+    scene.told(&hook, 1, Came::Failed("it answered 500".to_owned()));
+    scene.starts_again();
+    assert_eq!((scene.hook().word(), scene.hook().cursor), ("off", 1));
+    assert_eq!(scene.told(&hook, 3, Came::Told), None, "what is still on its way counts for nothing");
+    let resumed = scene.shop.resume_hook("one", None, &boss(), scene.now).unwrap();
+    scene.decide(resumed);
+    assert_eq!((scene.hook().word(), scene.hook().cursor), ("on", 1));
+    assert_eq!(scene.told(&hook, 3, Came::Told), None, "nor does what was sent before it was resumed");
+    scene.told(&scene.hook(), 2, Came::Told);
+    scene.starts_again();
+    assert_eq!((scene.hook().cursor, scene.shop.failing().count()), (2, 0));
+}
+
+/// Issue 4: one address once, sixteen at most, words for kinds, no event that is not there.
+#[test]
+fn hooks_have_limits() {
+    let mut scene = Scene::new();
+    for number in 0..16 {
+        let added = scene.shop.add_hook(new(&number.to_string()), &boss(), scene.now).unwrap();
+        scene.decide(added);
+    }
+    let tries = |scene: &Scene, new| scene.shop.add_hook(new, &boss(), scene.now).map(drop);
+    assert!(matches!(tries(&scene, new("more")), Err(Refusal::TooMany(_))));
+    let removed = scene.shop.remove_hook("3", &boss(), scene.now).unwrap();
+    scene.decide(removed);
+    assert!(matches!(tries(&scene, new("4")), Err(Refusal::State { .. })));
+    for kinds in [vec!["Sale".to_owned()], vec![String::new()], vec!["x".repeat(33)], vec!["a".into(); 65]] {
+        assert!(matches!(tries(&scene, NewHook { kinds, ..new("x") }), Err(Refusal::Value(_))));
+    }
+    assert!(matches!(tries(&scene, NewHook { after: Some(999), ..new("x") }), Err(Refusal::Value(_))));
+    scene.starts_again();
+    assert_eq!(scene.shop.hooks().count(), 15);
+}
