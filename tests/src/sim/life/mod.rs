@@ -5,6 +5,7 @@ mod disks;
 mod doing;
 mod end;
 mod mail;
+mod shops;
 
 use super::act::Act;
 use super::evil::Evil;
@@ -21,6 +22,7 @@ use protocol::id::PaymentId;
 use protocol::pay::Request;
 use protocol::sign::{Signed, recall};
 use protocol::time::DAY_SECONDS;
+use shops::Shops;
 use std::collections::BTreeMap;
 
 /// Mail kept to be sent again much later.
@@ -89,6 +91,8 @@ pub struct Life {
     twins: Vec<Who>,
     /// Seconds since everybody was on line.
     away: u64,
+    /// Shops, in a world that has some.
+    shops: Option<Shops>,
 }
 
 impl Life {
@@ -126,7 +130,7 @@ impl Life {
         }
         let (cuts, old_mail, requests) = (Cuts::default(), Vec::new(), Vec::new());
         let evil = Evil::default();
-        Ok(Life {
+        let mut life = Life {
             world,
             setting,
             tally,
@@ -139,7 +143,14 @@ impl Life {
             steps: 0,
             twins: Vec::new(),
             away: 0,
-        })
+            shops: None,
+        };
+        if setting.shop {
+            life.tally.count("worlds-with-shops");
+            life.shops = Some(Shops::begin(&mut life));
+            life.own_shops();
+        }
+        Ok(life)
     }
 
     /// How much mail is on its way.

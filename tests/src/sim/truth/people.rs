@@ -4,7 +4,7 @@ use super::restored::Moves;
 use super::{Holds, Truth, broken};
 use crate::sim::tally::Tally;
 use crate::world::{Person, Who, World};
-use bank_node::ledger::EntryKind;
+use bank_node::ledger::{DEPOSITS, EntryKind, GUARANTEE, HELD};
 use daemon::store::{Page, Store};
 use daemon::wallet::change::{Event, Happening};
 use daemon::wallet::history::{Entry, Movement};
@@ -301,7 +301,7 @@ impl Truth {
         let (has, _) = self.has_and_due(world, who, seen);
         // What evil people have of him already stays with them.
         let gone = seen.out_to_evil + self.bank.judged_for(seen.account).0 + seen.missing();
-        let own = has - self.bank.paid_in(seen.account) + i128::from(gone);
+        let own = has - self.put_in(seen) + i128::from(gone);
         let Some(seen) = self.people.get_mut(who.place()) else { return };
         (seen.honest, seen.careless, seen.own) = (false, true, own);
         seen.reclaimed_before = self.bank.reclaimed_to(seen.account);
@@ -401,7 +401,7 @@ impl Truth {
         let paid = i128::from(seen.accepted_in) - i128::from(seen.accepted_out + seen.lost);
         let (charged, recovered) = self.bank.judged_for(seen.account);
         let cases = i128::from(recovered) - i128::from(charged);
-        (has, self.bank.paid_in(seen.account) + paid + cases)
+        (has, self.put_in(seen) + paid + cases)
     }
 
     /// He has what is due; a restored machine believes to have what the lost one had paid, until it knows.
@@ -456,8 +456,10 @@ impl Truth {
         }
         let evil = |seen: &&PersonTruth| !seen.honest && seen.copy_of.is_none();
         let there: i128 = self.people.iter().filter(evil).map(|seen| self.bank.balance(seen.account)).sum();
-        let guarantee = self.bank.balance(bank_node::ledger::GUARANTEE.0);
-        if honest + there + guarantee + self.bank.outstanding() != self.bank.cash() {
+        let balance = |account| self.bank.balance(account);
+        let kept = balance(GUARANTEE.0) + balance(HELD.0) + balance(DEPOSITS.0);
+        let stalls = self.bank.shops.of_stalls(balance);
+        if honest + there + kept + stalls + self.bank.outstanding() != self.bank.cash() {
             return broken("cash-in", "accounts and notes are not what was paid in".to_owned());
         }
         // Where everybody keeps the rules nobody else can have them: units that nobody has are lost.
