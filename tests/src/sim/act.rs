@@ -166,9 +166,9 @@ kinds! {
     /// Somebody orders of a shop.
     Order "order" 22 Shop;
     /// A shop's word about an order reaches its buyer.
-    ShopWord "shop-word" 22 Shop;
+    ShopWord "shop-word" 34 Shop;
     /// A buyer has what he ordered.
-    Confirm "confirm" 4 Shop;
+    Confirm "confirm" 3 Shop;
     /// Buyer or shop disagree.
     Dispute "dispute" 4 Shop;
     /// A shop tells a code: the right one, a wrong one, one after the other.
@@ -201,6 +201,14 @@ kinds! {
     EditHistory "edit-history" 0 Sabotage;
     /// A wallet takes more for free than its note ever had.
     StretchNote "stretch-note" 0 Sabotage;
+    /// The bank forgets that somebody disagrees about a hold.
+    ForgetDispute "forget-dispute" 0 Sabotage;
+    /// The bank loses a unit of a hold.
+    LoseHeld "lose-held" 0 Sabotage;
+    /// The bank forgets that a period's rent came due.
+    ForgetPeriod "forget-period" 0 Sabotage;
+    /// The bank forgets a shop's last sweep.
+    ForgetSweep "forget-sweep" 0 Sabotage;
 }
 
 /// One act.

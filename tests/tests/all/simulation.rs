@@ -127,6 +127,38 @@ fn an_edited_history_is_caught() {
     assert!(shrunk.len() <= 6, "{violation:?}: {}", shrunk.len());
 }
 
+/// C4: a bank that forgets a signed disagreement lets its calendar move the money: no word and no date allows that.
+#[test]
+fn a_timer_that_a_dispute_does_not_stop_is_caught() {
+    let (violation, shrunk) = sabotaged(Kind::ForgetDispute);
+    assert!(["hold-moves", "hold-row", "hold-word"].contains(&violation.rule), "{violation:?}");
+    assert!(shrunk.len() <= 12, "{}", shrunk.len());
+}
+
+/// C1: what was taken for an order ends to the last unit, at the shop or at the buyer.
+#[test]
+fn a_hold_that_loses_a_unit_is_caught() {
+    let (violation, shrunk) = sabotaged(Kind::LoseHeld);
+    assert!(["hold-moves", "hold-row", "bank-audit"].contains(&violation.rule), "{violation:?}");
+    assert!(shrunk.len() <= 8, "{}", shrunk.len());
+}
+
+/// N11: a period's rent is due once.
+#[test]
+fn rent_of_a_period_that_is_due_twice_is_caught() {
+    let (violation, shrunk) = sabotaged(Kind::ForgetPeriod);
+    assert!(["rent", "tenure-row", "bank-audit"].contains(&violation.rule), "{violation:?}");
+    assert!(shrunk.len() <= 12, "{}", shrunk.len());
+}
+
+/// N10: a bank that has forgotten a sweep would take its number once more.
+#[test]
+fn a_sweep_that_is_forgotten_is_caught() {
+    let (violation, shrunk) = sabotaged(Kind::ForgetSweep);
+    assert!(["sweep-gap", "tenure-row", "bank-audit"].contains(&violation.rule), "{violation:?}");
+    assert!(shrunk.len() <= 12, "{}", shrunk.len());
+}
+
 /// Lives written acts, and finds nothing broken.
 fn lived(line: &str) -> Lived {
     let Drawn { setting, acts } = read(line, Features::TODAY).unwrap();

@@ -21,7 +21,6 @@ impl Life {
             self.decides(who, Change::Reinstate);
         }
         self.tell_cuts();
-        self.shops_close();
         self.world.wait(1);
         for who in self.world.everybody() {
             if self.world.person(who).is_down() {
@@ -81,6 +80,7 @@ impl Life {
                 }
             }
             self.bulletin();
+            self.shops_close();
             self.rests()?;
             let open = |who: &Who| {
                 let wallet = self.world.person(*who).wallet();

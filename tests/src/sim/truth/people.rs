@@ -104,6 +104,26 @@ fn count_forks(events: &[Event]) -> u64 {
     u64::try_from(forks.count()).unwrap_or(u64::MAX)
 }
 
+/// What became of orders, as their buyers' workstations say it.
+fn count_orders(events: &[Event], tally: &mut Tally) {
+    for event in events {
+        if let Happening::Order { state, .. } = &event.what {
+            tally.count(match state.as_str() {
+                "placing" => "order-placed",
+                "holding" => "order-holding",
+                "held" => "order-held",
+                "disputed" => "order-disputed",
+                "closed" => "order-closed",
+                "declined" => "order-declined",
+                "refused" => "order-refused",
+                "not_held" => "order-not-held",
+                "late" => "order-late",
+                _ => "order-otherwise",
+            });
+        }
+    }
+}
+
 impl Truth {
     /// Reads the new lines of somebody's history.
     pub(super) fn read_history(&mut self, world: &World, who: Who, tally: &mut Tally) -> Holds {
@@ -117,7 +137,9 @@ impl Truth {
         let after = std::mem::replace(&mut seen.events, person.wallet().newest_event());
         if let Some(newer) = seen.events.checked_sub(after).and_then(|newer| usize::try_from(newer).ok()) {
             let told = person.store().ok().and_then(|store| store.events(after, newer).ok());
-            tally.add("fork-seen", count_forks(&told.unwrap_or_default()));
+            let told = told.unwrap_or_default();
+            tally.add("fork-seen", count_forks(&told));
+            count_orders(&told, tally);
         }
         let Some(new) = head.checked_sub(seen.lines) else {
             return broken("history", format!("{}'s history went back to line {head}", person.name));
