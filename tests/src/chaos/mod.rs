@@ -165,12 +165,7 @@ fn shop_of(town: &Community) -> Station {
 }
 
 /// What is true when all is quiet.
-fn reckon(
-    town: &Community,
-    stations: &[Station],
-    (begun, sold): (&[Begun], &Sold),
-    report: &mut Report,
-) {
+fn reckon(town: &Community, stations: &[Station], (begun, sold): (&[Begun], &Sold), report: &mut Report) {
     report.payments = begun.len();
 
     for one in stations {

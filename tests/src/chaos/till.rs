@@ -39,9 +39,8 @@ pub(super) fn is_owned(town: &Community, shop: &Station) {
     let (of_shop, company) = (town.bank().account_of(SHOP), town.bank().account_of(COMPANY));
     town.bank().cli(&["shop", "own", &of_shop, &company]).expect_ok("shop own");
     let till = till(shop);
-    let settings = wait(till.settings(Empty {})).map(|settings| {
-        wait(till.set(shop_node::rpc::api::SettingsView { sweep: true, ..settings }))
-    });
+    let settings = wait(till.settings(Empty {}))
+        .map(|settings| wait(till.set(shop_node::rpc::api::SettingsView { sweep: true, ..settings })));
     assert!(matches!(settings, Ok(Ok(_))), "the shop sweeps: {settings:?}");
 }
 

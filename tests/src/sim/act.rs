@@ -187,6 +187,18 @@ kinds! {
     Tenure "tenure" 9 Shop;
     /// What a shop has said to the bank is said again.
     ShopReplay "shop-replay" 4 Shop;
+    /// The shop opens a sale and asks for its money.
+    Sell "sell" 8 Shop;
+    /// Somebody pays a sale.
+    PaySale "pay-sale" 20 Shop;
+    /// The till hears its wallet, and hands it what is owed.
+    Till "till" 14 Shop;
+    /// The shop gives a part of a sale back.
+    GiveBack "give-back" 8 Shop;
+    /// The day is closed, or takings are sent off before.
+    CloseDay "close-day" 3 Shop;
+    /// The till's disk fails a few writes on.
+    TillFails "till-fails" 1 Shop;
     /// The bank doubts its clock: its calendar waits.
     DoubtClock "doubt-clock" 1 Shop;
     /// The bank's clock is right again.

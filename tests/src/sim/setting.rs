@@ -100,8 +100,7 @@ fn nursery(setting: &Setting) -> World {
         _ => CustomerKind::Resident,
     };
     let names = NAMES.iter().take(setting.people).enumerate();
-    let everybody: Vec<Who> =
-        names.map(|(place, name)| world.join_as(kind(place), name, PAID_IN)).collect();
+    let everybody: Vec<Who> = names.map(|(place, name)| world.join_as(kind(place), name, PAID_IN)).collect();
     for who in &everybody {
         world.withdraw(*who, 500).expect("everybody has paid in more");
     }

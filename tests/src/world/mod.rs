@@ -17,6 +17,7 @@ mod person;
 mod post;
 mod shelves;
 mod shops;
+mod till;
 mod told;
 mod truth;
 mod vault;
@@ -30,6 +31,7 @@ pub use person::{Down, Newcomer, Person};
 pub use post::{Mail, Post, Weather, Who};
 pub use shelves::Shelves;
 pub use shops::{NoOrder, Stall, Voice};
+pub use till::Till;
 
 use bank_node::desk::office::{Done, Operation};
 use bank_node::desk::standing::Change;

@@ -129,7 +129,13 @@ impl World {
     }
 
     /// A shop's word about an order reaches its buyer; `node` is the key of the shop's workstation.
-    pub fn shop_says(&mut self, who: Who, order: &RequestId, word: Word, node: &Signer) -> Result<(), Cannot> {
+    pub fn shop_says(
+        &mut self,
+        who: Who,
+        order: &RequestId,
+        word: Word,
+        node: &Signer,
+    ) -> Result<(), Cannot> {
         let (now, bank) = (self.clock(who), self.bank.keys().bank());
         let person = self.person(who);
         person.store()?;

@@ -6,6 +6,7 @@ mod doing;
 mod end;
 mod mail;
 mod shops;
+mod till;
 
 use super::act::Act;
 use super::evil::Evil;
@@ -24,6 +25,7 @@ use protocol::sign::{Signed, recall};
 use protocol::time::DAY_SECONDS;
 use shops::Shops;
 use std::collections::BTreeMap;
+use till::Counter;
 
 /// Mail kept to be sent again much later.
 const OLD_MAIL: usize = 96;
@@ -95,6 +97,8 @@ pub struct Life {
     away: u64,
     /// Shops, in a world that has some.
     shops: Option<Shops>,
+    /// The till of the shop with a workstation.
+    counter: Option<Counter>,
 }
 
 impl Life {
@@ -149,10 +153,12 @@ impl Life {
             twins: Vec::new(),
             away: 0,
             shops: None,
+            counter: None,
         };
         if setting.shop {
             life.tally.count("worlds-with-shops");
             life.shops = Some(Shops::begin(&mut life));
+            life.counter = Some(Counter::begin(&life));
             life.own_shops();
         }
         Ok(life)

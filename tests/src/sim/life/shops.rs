@@ -109,7 +109,7 @@ impl Life {
                 self.world.bank.doubts_clock = true;
             }
             Kind::TrustClock => self.trusts_clock(),
-            _ => {}
+            _ => self.counts(act)?,
         }
         Ok(())
     }
@@ -168,13 +168,8 @@ impl Life {
         };
         let wish = Wish { buyer: self.account(buyer).0, shop: account.0, units: price, ends, date };
         self.truth.bank.shops.wishes(fresh.hold, wish);
-        let placed = Placed {
-            buyer,
-            order: fresh.order,
-            hold: fresh.hold,
-            shop: account,
-            code: fresh.code.clone(),
-        };
+        let placed =
+            Placed { buyer, order: fresh.order, hold: fresh.hold, shop: account, code: fresh.code.clone() };
         if self.world.order_of_shop(buyer, new, fresh).is_ok() {
             let orders = &mut self.shops().orders;
             if orders.len() >= ORDERS {
@@ -260,7 +255,7 @@ impl Life {
     }
 
     /// Asks the bank by hand; what it says may be lost on the way.
-    fn asks_bank(&mut self, ask: BankAsk) -> Result<Option<BankAnswer>, Violation> {
+    pub(super) fn asks_bank(&mut self, ask: BankAsk) -> Result<Option<BankAnswer>, Violation> {
         if self.cuts.bank_gone {
             return Ok(None);
         }
@@ -295,12 +290,7 @@ impl Life {
     }
 
     /// The shop of an order says something of its hold.
-    fn shop_says(
-        &mut self,
-        order: &Placed,
-        said: (HoldWord, Meant),
-        voice: Voice,
-    ) -> Result<(), Violation> {
+    fn shop_says(&mut self, order: &Placed, said: (HoldWord, Meant), voice: Voice) -> Result<(), Violation> {
         let shop = Who::at(SHOP);
         if order.shop == self.account(shop) {
             self.says(shop, order, said, voice);
@@ -316,9 +306,8 @@ impl Life {
     }
 
     fn confirms(&mut self, act: &Act) {
-        let known = |order: &Placed| {
-            matches!(self.state(order), Some(PurchaseState::Held | PurchaseState::Disputed))
-        };
+        let known =
+            |order: &Placed| matches!(self.state(order), Some(PurchaseState::Held | PurchaseState::Disputed));
         let Some(order) = self.order(act.number, known) else { return };
         self.says(order.buyer, &order, (HoldWord::Confirm, Meant::Confirm), Voice::Owner);
     }
@@ -469,6 +458,12 @@ impl Life {
     }
 
     fn sweeps(&mut self, act: &Act) -> Result<(), Violation> {
+        if act.number.is_multiple_of(4) {
+            self.world.bank.fail_after(act.number % 32);
+        }
+        if act.who.is_multiple_of(2) {
+            return self.evening();
+        }
         let (shop, owner) = self.sweeper(act);
         let known = self.shops().sweeps.get(&shop.0).cloned();
         let again = known.is_some();
@@ -483,9 +478,6 @@ impl Life {
                 sent
             }
         };
-        if act.number.is_multiple_of(4) {
-            self.world.bank.fail_after(act.number % 32);
-        }
         let answer = self.asks_bank(BankAsk::Sweep(signed.clone(), list))?;
         self.swept(shop, &signed, answer, again)
     }
@@ -654,6 +646,7 @@ impl Life {
         }
         self.world.bank.turn();
         self.truth.after_step(&self.world, &mut self.tally)?;
+        self.counter_is_settled()?;
         self.truth.check_rents(&self.world)
     }
 }

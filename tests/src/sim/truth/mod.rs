@@ -166,6 +166,21 @@ impl Truth {
         Ok(())
     }
 
+    /// Who has accepted a payment, and how much it was.
+    pub fn accepted_units(&self, id: &[u8; 16]) -> Option<(usize, u64)> {
+        self.accepted.get(id).map(|accepted| (accepted.payee, accepted.units))
+    }
+
+    /// Whether this owner keeps the rules.
+    pub fn keeps_rules(&self, owner: &Key) -> bool {
+        self.place_of(owner).is_some_and(|place| self.is_honest(place))
+    }
+
+    /// Whether somebody has kept the rules, and his machine, until now.
+    pub fn is_careful(&self, place: usize) -> bool {
+        self.people.get(place).is_some_and(|person| person.honest && person.restored == 0)
+    }
+
     /// When the calendar is up to date: each rent is due once, and whoever owes some has nothing.
     pub fn check_rents(&mut self, world: &World) -> Holds {
         let balances: BTreeMap<u64, i128> = self.bank.balances();
@@ -250,8 +265,7 @@ impl Truth {
     fn check_coalition(&self) -> Holds {
         let evil = |person: &&PersonTruth| !person.honest && person.copy_of.is_none();
         let there: i128 = self.people.iter().filter(evil).map(|p| self.bank.balance(p.account)).sum();
-        let put_in: i128 =
-            self.people.iter().filter(evil).map(|p| self.put_in(p) + p.own).sum();
+        let put_in: i128 = self.people.iter().filter(evil).map(|p| self.put_in(p) + p.own).sum();
         let honest = || self.people.iter().filter(|person| person.honest);
         let paid: u64 = honest().map(PersonTruth::to_evil).sum();
         let charged: u64 = honest().map(|person| self.bank.judged_for(person.account).0).sum();

@@ -421,7 +421,9 @@ impl ShopTruth {
             }
             _ => None,
         });
-        let Some(wanted) = wanted.cloned() else { return broken("tenure", format!("nobody ordered {entry:?}")) };
+        let Some(wanted) = wanted.cloned() else {
+            return broken("tenure", format!("nobody ordered {entry:?}"));
+        };
         let tenure = self.tenures.entry(account).or_default();
         match wanted {
             ShopOrder::Own { company, .. } if tenure.lease.is_none() && tenure.owed.is_empty() => {
@@ -531,7 +533,9 @@ impl ShopTruth {
 
     /// A hold as it lies in the books.
     pub fn check_hold(&self, view: &impl View, number: u64) -> Holds {
-        let Some(row) = view.hold(number).map_err(fault)? else { return broken("hold-row", "gone".to_owned()) };
+        let Some(row) = view.hold(number).map_err(fault)? else {
+            return broken("hold-row", "gone".to_owned());
+        };
         let Some(held) = self.holds.get(&number) else {
             return broken("hold-row", format!("hold {number} has no line in the journal"));
         };
@@ -586,7 +590,10 @@ impl ShopTruth {
             let (balance, paid_in) = has(*account);
             let due = paid_in + self.net(*account);
             if balance != due {
-                return broken("wealth", format!("the stall of account {account} has {balance}, due is {due}"));
+                return broken(
+                    "wealth",
+                    format!("the stall of account {account} has {balance}, due is {due}"),
+                );
             }
         }
         Ok(())
