@@ -221,6 +221,8 @@ kinds! {
     ForgetPeriod "forget-period" 0 Sabotage;
     /// The bank forgets a shop's last sweep.
     ForgetSweep "forget-sweep" 0 Sabotage;
+    /// A shop pays a refund under two names.
+    GiveBackTwice "give-back-twice" 0 Sabotage;
 }
 
 /// One act.

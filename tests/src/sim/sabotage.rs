@@ -47,6 +47,7 @@ pub(super) fn happens(life: &mut Life, act: &Act) {
             tenure.sweeps = tenure.sweeps.saturating_sub(1);
             tenure.sweeps > 0
         }),
+        Kind::GiveBackTwice => life.gives_back_twice(),
         Kind::FreeAgain => {
             // As a wallet would that lets a date free what it has promised.
             let person = life.world.person(who);

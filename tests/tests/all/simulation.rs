@@ -6,8 +6,9 @@ use tests::sim::schedule::{Drawn, Lived, again, line, live, read, shrink};
 use tests::sim::setting::{Features, Nurseries, Setting};
 use tests::sim::truth::Violation;
 
-/// N6, B5, B7, threats X1–X3, H1, H2: whatever people, post, clocks, disks and cheats do, no unit is lost or made, each
-/// payment has one outcome, and nobody honest pays for anybody.
+/// N6, N7, N10, N11, B5, B7, C1, C2, C4, threats X1–X3, H1, H2: whatever people, shops, post, clocks, disks and cheats do,
+/// no unit is lost or made, each payment has one outcome, each hold, sweep and rent ends once, and nobody honest pays for
+/// anybody.
 #[test]
 fn worlds_keep_their_sums_after_every_act() {
     let plan = Plan { steps: 5_000, seed: 1, life: 500, threads: 2, features: Features::TODAY };
@@ -32,6 +33,12 @@ fn worlds_keep_their_sums_after_every_act() {
         "in-vault",
         "bulletin-read",
         "restored-exactly",
+        "hold-made",
+        "hold-split",
+        "swept",
+        "rent-paid",
+        "handed-over",
+        "sale-paid",
     ] {
         assert!(report.events.of(event) > 0, "no {event}:\n{}", report.events.table());
     }
@@ -157,6 +164,14 @@ fn a_sweep_that_is_forgotten_is_caught() {
     let (violation, shrunk) = sabotaged(Kind::ForgetSweep);
     assert!(["sweep-gap", "tenure-row", "bank-audit"].contains(&violation.rule), "{violation:?}");
     assert!(shrunk.len() <= 12, "{}", shrunk.len());
+}
+
+/// N7, B7: a refund has one name for ever; a shop that gave it two would pay it twice.
+#[test]
+fn a_refund_that_is_paid_twice_is_caught() {
+    let (violation, shrunk) = sabotaged(Kind::GiveBackTwice);
+    assert_eq!(violation.rule, "refunded-too-much", "{violation:?}");
+    assert!(shrunk.len() <= 30, "{}", shrunk.len());
 }
 
 /// Lives written acts, and finds nothing broken.

@@ -122,6 +122,25 @@ impl Life {
         Ok(())
     }
 
+    /// As hands would do it that give a refund another name each time they ask.
+    pub(in crate::sim) fn gives_back_twice(&mut self) {
+        let Some(mut counter) = self.counter.take() else { return };
+        if let Some((sale, price)) = counter.paid(0) {
+            let shop = Who::at(SHOP);
+            let store = counter.till.open().map(|(_, store)| store);
+            let paid = store.and_then(|store| store.sale(&sale).ok().flatten()?.paid);
+            let payer = self
+                .people()
+                .into_iter()
+                .find(|who| paid.as_ref().is_some_and(|paid| paid.payer == self.world.person(*who).key()));
+            for _ in 0..2 {
+                let id = payer.and_then(|payer| self.world.pay(shop, payer, price).ok());
+                counter.refunds.extend(id.map(|id| (id, sale)));
+            }
+        }
+        self.counter = Some(counter);
+    }
+
     fn pays_sale(&mut self, act: &Act, counter: &Counter) {
         let at = usize::try_from(act.number).unwrap_or(0).checked_rem(counter.asked.len());
         let Some((request, price)) = at.and_then(|at| counter.asked.get(at)).cloned() else { return };
