@@ -14,6 +14,7 @@ use protocol::sign::Signed;
 use protocol::wire::{BankAnswer, BankAsk, ErrorCode};
 use serde_bytes::ByteBuf;
 use shop_node::shop::Keeper;
+use shop_node::shop::refund::{Refund, Why};
 use shop_node::shop::rights::Actor;
 use shop_node::shop::sweep::{BankWord, Deposit, SweepState};
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,14 +24,30 @@ const ASKED: usize = 24;
 /// Steps of an evening in one go.
 const STEPS: usize = 6;
 
+/// What a payment gives back.
+#[derive(Clone, Copy)]
+struct Back {
+    refund: RequestId,
+    units: u64,
+    /// The sale that it counts against; none for what was paid for nothing.
+    sale: Option<RequestId>,
+}
+
+impl Back {
+    fn of(refund: &Refund) -> Back {
+        let sale = (refund.why == Why::Customer).then_some(refund.sale);
+        Back { refund: refund.id, units: refund.units.get(), sale }
+    }
+}
+
 /// What is known of the till.
 pub(super) struct Counter {
     till: Till,
     asked: Vec<(Signed<Request>, u64)>,
     /// Every sale, and its price.
     sales: BTreeMap<RequestId, u64>,
-    /// Every payment that was begun for a refund: of which sale.
-    refunds: BTreeMap<PaymentId, RequestId>,
+    /// Every payment that was begun for a refund.
+    refunds: BTreeMap<PaymentId, Back>,
     /// Sweeps that were signed.
     signed: BTreeSet<RequestId>,
 }
@@ -111,7 +128,7 @@ impl Life {
             _ => {
                 let _holds = self.world.is_heard(shop, &mut counter.till);
                 for refund in self.world.pays_back(shop, &mut counter.till) {
-                    counter.refunds.insert(refund.payment, refund.sale);
+                    counter.refunds.insert(refund.payment, Back::of(&refund));
                     self.tally.count("refund-begun");
                 }
                 if act.other.is_multiple_of(3) {
@@ -135,7 +152,8 @@ impl Life {
                 .find(|who| paid.as_ref().is_some_and(|paid| paid.payer == self.world.person(*who).key()));
             for _ in 0..2 {
                 let id = payer.and_then(|payer| self.world.pay(shop, payer, price).ok());
-                counter.refunds.extend(id.map(|id| (id, sale)));
+                let back = Back { refund: sale, units: price, sale: Some(sale) };
+                counter.refunds.extend(id.map(|id| (id, back)));
             }
         }
         self.counter = Some(counter);
@@ -247,17 +265,24 @@ impl Life {
             // What a lost machine has paid may be paid once more: the customer is asked.
             return Ok(());
         }
-        let mut back: BTreeMap<RequestId, u64> = BTreeMap::new();
-        for (payment, sale) in &counter.refunds {
-            let units = self.truth.accepted_units(&payment.0).map_or(0, |(_, units)| units);
-            *back.entry(*sale).or_default() += units;
+        let (mut of_sale, mut of_refund) = (BTreeMap::new(), BTreeMap::new());
+        for (payment, back) in &counter.refunds {
+            // What was refused after all, or that nobody had answered, came back: another payment goes out for it.
+            let units = self.truth.given_for_good(SHOP, &payment.0);
+            let sum: &mut u64 = of_refund.entry(back.refund).or_default();
+            *sum += units;
+            if *sum > back.units {
+                return broken("refunded-too-much", format!("{sum} for a refund of {}", back.units));
+            }
+            if let Some((sale, price)) = back.sale.and_then(|sale| counter.sales.get_key_value(&sale)) {
+                let sum: &mut u64 = of_sale.entry(*sale).or_default();
+                *sum += units;
+                if *sum > *price {
+                    return broken("refunded-too-much", format!("{sum} of a sale of {price}: {sale}"));
+                }
+            }
         }
-        let over =
-            back.iter().find(|(sale, units)| counter.sales.get(*sale).is_none_or(|paid| paid < *units));
-        match over {
-            Some((sale, units)) => broken("refunded-too-much", format!("{units} of sale {sale}")),
-            None => Ok(()),
-        }
+        Ok(())
     }
 
     /// At the end the till hears the rest: its reports follow on each other, and what they say was received is what its

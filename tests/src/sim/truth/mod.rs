@@ -171,6 +171,12 @@ impl Truth {
         self.accepted.get(id).map(|accepted| (accepted.payee, accepted.units))
     }
 
+    /// What somebody's payment has brought its payee for good: accepted, and not come back.
+    pub fn given_for_good(&self, payer: usize, id: &[u8; 16]) -> u64 {
+        let back = self.people.get(payer).and_then(|payer| payer.back.get(id)).copied().unwrap_or(0);
+        self.accepted.get(id).map_or(0, |accepted| accepted.units).saturating_sub(back)
+    }
+
     /// Whether this owner keeps the rules.
     pub fn keeps_rules(&self, owner: &Key) -> bool {
         self.place_of(owner).is_some_and(|place| self.is_honest(place))
