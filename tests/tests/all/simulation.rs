@@ -208,6 +208,19 @@ fn what_nobody_knows_of_was_never_paid() {
     assert_eq!((lived.tally.of("restored"), lived.tally.of("never-was")), (1, 107));
 }
 
+/// Threats X1, X6: who goes back to an older disk takes to the bank what he had paid before that. He has it until those he
+/// paid have claimed it, and no longer: nobody honest is blamed, and in the end all sums are right.
+#[test]
+fn an_older_disk_deposits_what_was_paid() {
+    let lived = lived(
+        "20119 backup.145.79.3.5853d5cf17e57f83 pay.124.14.5.903824a6b28cc2cf \
+         deliver.88.223.2.3e7cc750dc87ee0c deliver.82.173.60.b631f579cf835d45 \
+         overtake.163.96.7.d1fd340ac4f78939 roll-back.124.105.9.baea9dbf39c9ff0b \
+         deposit.208.169.30.c853ccb9be205f78",
+    );
+    assert_eq!((lived.tally.of("rolled-back"), lived.tally.of("received")), (1, 1));
+}
+
 /// Threats X6: somebody whose machine is gone gets everything back that was his; nobody is blamed.
 #[test]
 fn a_lost_machine_costs_nobody_anything() {

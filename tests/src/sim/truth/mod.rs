@@ -256,9 +256,9 @@ impl Truth {
         u64::try_from(self.bank.judged.values().filter(honest).count()).unwrap_or(u64::MAX)
     }
 
-    fn reclaimed_again(&self, person: &PersonTruth) -> u64 {
-        let since = self.bank.reclaimed_to(person.account).saturating_sub(person.reclaimed_before);
-        since.min(person.moves.signed_in_all())
+    fn brought_again(&self, person: &PersonTruth) -> u64 {
+        let (_, brought) = self.bank.moved(person.account);
+        brought.saturating_sub(person.brought_before).min(person.moves.signed_in_all())
     }
 
     /// What came to somebody's account over the counter and by shops, less what left it so.
@@ -276,9 +276,10 @@ impl Truth {
         let paid: u64 = honest().map(PersonTruth::to_evil).sum();
         let charged: u64 = honest().map(|person| self.bank.judged_for(person.account).0).sum();
         let guaranteed: u64 = self.bank.judged.values().map(|case| case.guaranteed).sum();
-        // Who went back to an older disk may reclaim what he had paid before that, until those he paid have claimed it.
+        // Who went back to an older disk may deposit or reclaim what he had paid before that, until those he paid have
+        // claimed it.
         let again: u64 =
-            self.people.iter().filter(|person| person.careless).map(|p| self.reclaimed_again(p)).sum();
+            self.people.iter().filter(|person| person.careless).map(|p| self.brought_again(p)).sum();
         let most = put_in + i128::from(paid + charged + guaranteed + again);
         if there > most {
             return broken("coalition", format!("evil people have {there}, and may have {most} at most"));

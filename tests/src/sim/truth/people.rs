@@ -69,8 +69,8 @@ pub struct PersonTruth {
     pub(super) rereading: bool,
     /// What he had when he ceased to be careful: his own, like what was paid in.
     pub(super) own: i128,
-    /// What reclaims had brought him until then.
-    pub(super) reclaimed_before: u64,
+    /// What deposits and reclaims had brought him until then.
+    pub(super) brought_before: u64,
     /// Units he lost to evil payers.
     pub lost: u64,
 }
@@ -326,7 +326,7 @@ impl Truth {
         let own = has - self.put_in(seen) + i128::from(gone);
         let Some(seen) = self.people.get_mut(who.place()) else { return };
         (seen.honest, seen.careless, seen.own) = (false, true, own);
-        seen.reclaimed_before = self.bank.reclaimed_to(seen.account);
+        seen.brought_before = self.bank.moved(seen.account).1;
         let (key, free) = (seen.key, std::mem::take(&mut seen.free));
         for (serial, range) in free {
             self.holders.forget(serial, range, who.place());
