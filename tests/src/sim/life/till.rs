@@ -166,10 +166,12 @@ impl Life {
         let now = self.world.clock(who);
         let runs = !now.is_past(body.expires) && !now.is_before(body.created);
         // A request of a machine that is gone is paid by nobody: the directory names another one.
-        if runs && who != shop && self.world.person(shop).node.key() == body.node {
-            if self.world.pay_request(who, &request, price).is_ok() {
-                self.tally.count("sale-paying");
-            }
+        if runs
+            && who != shop
+            && self.world.person(shop).node.key() == body.node
+            && self.world.pay_request(who, &request, price).is_ok()
+        {
+            self.tally.count("sale-paying");
         }
     }
 
