@@ -10,26 +10,24 @@ use crate::backup::look_of;
 pub use crate::carrying::HandsFault;
 use crate::carrying::key;
 use crate::evening::Evening;
+use crate::listening::{arrival, events, lines, outcome};
 use crate::room::{Room, RoomFault};
-use crate::shop::back::Lost;
 use crate::shop::change::Decision;
 use crate::shop::day::Holds;
-use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, PaidFor, What};
-use crate::shop::refund::{Held, Refund, RefundState, Why, back_of};
+use crate::shop::hearing::{Cursor, Heard, Outcome};
+use crate::shop::refund::{Held, Refund, RefundState, Why};
 use crate::shop::sale::{Sale, SaleState};
 use crate::store::ShopStore;
 use daemon::engine::link::BankLink;
 use daemon::engine::{CallFault, Engine, RequestOrder};
-use daemon::store::{Page, RedbStore, Store as _, StoreFault};
-use daemon::wallet::change::{Event, Happening};
-use daemon::wallet::history::{Entry, Movement};
-use daemon::wallet::paying::{NewPayment, Outgoing, PayRefusal, PaymentOutcome};
-use daemon::wallet::receiving::{Closing, Incoming};
+use daemon::store::{Store as _, StoreFault};
+use daemon::wallet::paying::{NewPayment, PayRefusal};
+use daemon::wallet::receiving::Closing;
 use protocol::bank::ADDRESS_MAX;
 use protocol::body::Text;
 use protocol::id::{Key, PaymentId, RequestId};
 use protocol::node::net::Net;
-use protocol::pay::{AmountRule, MEMO_MAX, Mode};
+use protocol::pay::{AmountRule, MEMO_MAX};
 use protocol::shop::DayReport;
 use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
@@ -144,6 +142,7 @@ impl Hands {
             self.room
                 .decide(move |shop, store| {
                     let wallet = &engine.shared.store;
+                    let wallet = wallet.as_ref();
                     let (events, lines) = (events(wallet, store, from, to)?, lines(wallet, store, from, to)?);
                     Ok(shop.hear(Heard { events, lines, papers }, &node, now)?)
                 })
@@ -343,126 +342,4 @@ impl Hands {
         let short = || Text::new(&of, MEMO_MAX).unwrap_or_default();
         Ok(Text::new(&whole, MEMO_MAX).unwrap_or_else(|_| short()))
     }
-}
-
-fn count(from: u64, to: u64) -> usize {
-    usize::try_from(to.saturating_sub(from)).unwrap_or(0)
-}
-
-fn events(
-    wallet: &RedbStore,
-    store: &ShopStore,
-    from: Cursor,
-    to: Cursor,
-) -> Result<Vec<HeardEvent>, StoreFault> {
-    let found = wallet.events(from.event, count(from.event, to.event))?;
-    found.into_iter().map(|event| heard(wallet, store, event)).collect()
-}
-
-fn heard(wallet: &RedbStore, store: &ShopStore, event: Event) -> Result<HeardEvent, StoreFault> {
-    let what = match event.what {
-        Happening::Received { payment, payer, units, request } => {
-            let Some(incoming) = wallet.incoming(&payer, &payment)? else {
-                return Err(StoreFault::Unreadable("incoming"));
-            };
-            let sale = store.sale_of_request(&request)?;
-            let lost = match (&sale, store.back()?) {
-                (None, Some(_)) => lost(wallet, request)?,
-                _ => None,
-            };
-            What::Received(Arrival { units, lost, ..arrival(&incoming, sale) })
-        }
-        Happening::Confirmed { payment, payer, .. } => What::Confirmed(paid_for(store, &payer, &payment)?),
-        Happening::Payment { payment, .. } => outgoing(wallet, store, &payment)?,
-        _ => What::Other,
-    };
-    Ok(HeardEvent { seq: event.seq, what })
-}
-
-/// What a request of the shop says about its sale: see [`Hands::ask`].
-fn lost(wallet: &RedbStore, request: RequestId) -> Result<Option<Lost>, StoreFault> {
-    let Some(record) = wallet.request(&request)? else { return Ok(None) };
-    let memo = &record.request.unverified().memo;
-    let till = memo.as_str().rsplit_once(", till ").map(|(_, till)| till.to_owned());
-    Ok(till.map(|till| Lost { till, request }))
-}
-
-fn paid_for(store: &ShopStore, payer: &Key, payment: &PaymentId) -> Result<PaidFor, StoreFault> {
-    let (sale, back) = (store.sale_of_payment(payer, payment)?, store.refund(&back_of(payer, payment))?);
-    Ok(PaidFor { payer: *payer, payment: *payment, sale, back })
-}
-
-fn arrival(incoming: &Incoming, sale: Option<Sale>) -> Arrival {
-    Arrival {
-        payer: incoming.payer,
-        name: incoming.name.clone(),
-        payment: incoming.payment,
-        units: incoming.amount,
-        at: incoming.at,
-        request: incoming.order.unverified().request,
-        order: incoming.order.digest(),
-        receipt: incoming.receipt.digest(),
-        certified: incoming.order.unverified().mode == Mode::Certified,
-        sale,
-        lost: None,
-    }
-}
-
-fn outcome(payment: &Outgoing) -> Outcome {
-    match payment.state.outcome() {
-        PaymentOutcome::Done => {
-            Outcome::Done(payment.order.as_ref().map(|order| order.digest()).unwrap_or_default())
-        }
-        PaymentOutcome::NotDone => Outcome::NotDone,
-        PaymentOutcome::Asking | PaymentOutcome::InDoubt => Outcome::Open,
-    }
-}
-
-fn outgoing(wallet: &RedbStore, store: &ShopStore, id: &PaymentId) -> Result<What, StoreFault> {
-    // A payment of an earlier attempt has had its outcome.
-    let refund = store.refund_of_payment(id)?.filter(|refund| refund.payment == *id);
-    let (Some(refund), Some(payment)) = (refund, wallet.outgoing(id)?) else { return Ok(What::Other) };
-    let sale = store.sale(&refund.sale)?;
-    Ok(What::Outgoing(refund, sale, outcome(&payment)))
-}
-
-fn lines(
-    wallet: &RedbStore,
-    store: &ShopStore,
-    from: Cursor,
-    to: Cursor,
-) -> Result<Vec<HeardLine>, StoreFault> {
-    let limit = count(from.line, to.line);
-    if limit == 0 {
-        return Ok(Vec::new());
-    }
-    let mut found = wallet.history(Page { before: Some(to.line + 1), limit })?;
-    found.reverse();
-    found.into_iter().map(|entry| line(wallet, store, &entry)).collect()
-}
-
-fn is_told(wallet: &RedbStore, payer: &Key, payment: &PaymentId) -> Result<bool, StoreFault> {
-    let Some(incoming) = wallet.incoming(payer, payment)? else { return Ok(true) };
-    Ok(wallet.request(&incoming.request)?.is_none_or(|record| record.paid.is_some()))
-}
-
-fn line(wallet: &RedbStore, store: &ShopStore, entry: &Entry) -> Result<HeardLine, StoreFault> {
-    let refund = || store.refund_of_payment(&PaymentId(entry.id));
-    let moved = match entry.movement {
-        Movement::Withdrawal => Moved::Withdrawn,
-        Movement::Deposit => Moved::Deposited,
-        Movement::Sent => Moved::Sent(refund()?),
-        Movement::Returned => Moved::Returned(refund()?),
-        Movement::Lost => Moved::Lost(paid_for(store, &entry.party, &PaymentId(entry.id))?),
-        Movement::Passed => Moved::Passed,
-        Movement::Reclaimed => Moved::Reclaimed(refund()?),
-        // Told by its event, which says by whom its request is paid from now on; or by none.
-        Movement::Received => match is_told(wallet, &entry.party, &PaymentId(entry.id))? {
-            true => Moved::Elsewhere,
-            false => Moved::ShownAgain(entry.party, PaymentId(entry.id)),
-        },
-        // Between the bank and the account.
-        Movement::Recovered | Movement::Charged | Movement::Held => Moved::Elsewhere,
-    };
-    Ok(HeardLine { seq: entry.seq, moved, units: entry.units })
 }

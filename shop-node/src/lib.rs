@@ -5,7 +5,7 @@
 //!                       └─▶ daemon: engine, wallet, network (all about money)
 //! ```
 //! `hands` carry what the shop decided to the wallet, under names that make it happen once, and bring back what the
-//! wallet's numbered events tell (ADR 0006); `evening` is the hand that carries takings to the company.
+//! wallet's numbered events tell (ADR 0006), looked up by `listening`; `evening` is the hand that carries takings to the company.
 
 pub mod backup;
 pub mod carrying;
@@ -13,6 +13,7 @@ pub mod cli;
 pub mod evening;
 pub mod hands;
 pub mod hooks;
+pub mod listening;
 pub mod notice;
 pub mod orders;
 pub mod room;

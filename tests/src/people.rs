@@ -118,6 +118,16 @@ impl Community {
         Resident::with(name, &self.folder.path().join(name), letter, setting)
     }
 
+    /// A shop whose workstation has a till: it joins and is called like everybody's, and sells besides.
+    #[track_caller]
+    pub fn till_at(&self, name: &str, balance: u64, setting: Setting) -> Resident {
+        let letter = self.bank.opens_account(name, "shop", balance);
+        let home = self.folder.path().join(name);
+        let shop = Resident::with(name, &home, letter, setting);
+        let daemon = Program::new(name, &built().shop_node, &["run"], &home, "shop.status");
+        Resident { daemon, ..shop }
+    }
+
     /// Everybody's books agree: the audit passes, and what the residents hold is what the bank owes.
     #[track_caller]
     pub fn is_sound(&self, residents: &[&Resident]) {

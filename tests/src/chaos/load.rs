@@ -65,7 +65,7 @@ fn moves(who: &Station, key: &str, out: bool, units: u64) {
 }
 
 /// An answer to keep; none if the call has to be made again.
-fn passed<T>(answer: Result<T, CallError>) -> Option<T> {
+pub(super) fn passed<T>(answer: Result<T, CallError>) -> Option<T> {
     match answer {
         Ok(answer) => Some(answer),
         Err(CallError::Unreachable { .. } | CallError::Lost { .. }) => None,

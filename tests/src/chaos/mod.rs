@@ -1,15 +1,18 @@
 //! Chaos: a bank and workstations as real processes, under load, while everything happens that happens to machines.
 //!
 //! ```text
-//! load    everybody pays everybody, withdraws and deposits, each call with a key of its own until it is answered
+//! load    everybody pays everybody, withdraws and deposits, each call with a key of its own until it is answered;
+//!         a shop sells to them, gives back, and sends what it has taken to its company
 //! storm   SIGKILL · SIGSTOP · connections cut · a disk filled to the last byte, to anybody, the bank among them
-//! end     all is well again; then: one outcome a payment, the same on both sides; not a unit lost or made
+//! end     all is well again; then: one outcome a payment, the same on both sides; not a unit lost or made; one booking
+//!         a sale, and its takings with the company once
 //! ```
 //! The moments and victims follow from a seed; the machine's speed does not, so the same seed is a similar storm.
 
 mod disk;
 mod load;
 mod storm;
+mod till;
 mod wire;
 
 use std::collections::HashMap;
@@ -25,6 +28,7 @@ use crate::people::{Community, Resident};
 use crate::world::Chance;
 use disk::SmallDisk;
 use storm::{Storm, Toll};
+use till::Sold;
 use wire::Wire;
 
 /// What everybody's account is opened with, and what he has of it in his reserve at first.
@@ -63,6 +67,12 @@ pub struct Report {
     pub not_done: usize,
     /// What happened to the machines.
     pub toll: Toll,
+    /// Sales of the shop that were paid.
+    pub sales: u64,
+    /// Times in the storm at which its takings were sent off.
+    pub evenings: u64,
+    /// What its company has of them.
+    pub company: u64,
     /// Whether the bank's audit passed.
     pub audited: bool,
     /// Whether reserves and accounts hold what was paid in, to the unit.
@@ -79,6 +89,7 @@ struct Station {
 }
 
 /// A payment as its payer began it.
+#[derive(Clone, Copy)]
 struct Begun {
     payer: usize,
     id: PaymentId,
@@ -88,7 +99,11 @@ struct Begun {
 pub fn play(plan: Plan) -> Report {
     let bank_wire = Wire::new();
     let town = Community::open_at("Naxos", &bank_wire.setting());
-    let stations: Vec<Station> = (0..plan.residents).map(|at| station(&town, at)).collect();
+    let mut stations: Vec<Station> = (0..plan.residents).map(|at| station(&town, at)).collect();
+    // The last one is the shop.
+    let shop = stations.len();
+    stations.push(shop_of(&town));
+    let stations = stations;
     for one in &stations {
         one.resident.withdraws(WITHDRAWN);
         one.resident.takes_directly_at_most(100);
@@ -98,11 +113,16 @@ pub fn play(plan: Plan) -> Report {
             let _code = one.resident.finds(other.resident.name());
         }
     }
+    stations.iter().skip(shop).for_each(|shop| till::is_owned(&town, shop));
     say("Everybody is there. The storm begins.");
     let over = AtomicBool::new(false);
     let storm = Storm { town: &town, bank_wire: &bank_wire, stations: &stations };
-    let (toll, begun) = std::thread::scope(|threads| {
-        let payers: Vec<_> = (0..stations.len())
+    let (toll, begun, sold) = std::thread::scope(|threads| {
+        let clerk = {
+            let (over, stations, chance) = (&over, &stations, Chance::of(plan.seed ^ 0x5a1e));
+            threads.spawn(move || till::goes_on(stations, shop, chance, over))
+        };
+        let payers: Vec<_> = (0..shop)
             .map(|at| {
                 let (over, stations) = (&over, &stations);
                 let chance = Chance::of(plan.seed ^ u64::try_from(at + 1).expect("few stations"));
@@ -112,14 +132,18 @@ pub fn play(plan: Plan) -> Report {
         let toll = storm.rages(Chance::of(plan.seed), plan.storm);
         over.store(true, Ordering::Relaxed);
         let begun = payers.into_iter().flat_map(|payer| payer.join().expect("a payer's calls are answered"));
-        (toll, begun.collect::<Vec<Begun>>())
+        let mut begun = begun.collect::<Vec<Begun>>();
+        let sold = clerk.join().expect("the clerk's calls are answered");
+        begun.extend(sold.begun.iter().copied());
+        (toll, begun, sold)
     });
-    say(&format!("{} payments, {toll:?}. Everything is mended now.", begun.len()));
+    let (payments, sales) = (begun.len(), sold.sales.len());
+    say(&format!("{payments} payments, {sales} sales, {toll:?}. Everything is mended now."));
     storm.clears();
     let seconds = plan.storm.as_secs();
     let mut report =
         Report { seed: plan.seed, seconds, residents: plan.residents, toll, ..Report::default() };
-    reckon(&town, &stations, &begun, &mut report);
+    reckon(&town, &stations, (&begun, &sold), &mut report);
     report.ok = report.audited && report.conserved && report.wrong.is_empty();
     report
 }
@@ -134,9 +158,16 @@ fn station(town: &Community, at: usize) -> Station {
     Station { resident, wire, disk }
 }
 
+fn shop_of(town: &Community) -> Station {
+    let wire = Wire::new();
+    let resident = town.till_at(till::SHOP, OPENED, wire.setting()).joined().started().unlocked();
+    Station { resident, wire, disk: None }
+}
+
 /// What is true when all is quiet.
-fn reckon(town: &Community, stations: &[Station], begun: &[Begun], report: &mut Report) {
+fn reckon(town: &Community, stations: &[Station], (begun, sold): (&[Begun], &Sold), report: &mut Report) {
     report.payments = begun.len();
+
     for one in stations {
         let (name, resident) = (one.resident.name(), &one.resident);
         let open =
@@ -147,6 +178,10 @@ fn reckon(town: &Community, stations: &[Station], begun: &[Begun], report: &mut 
         }
         resident.has_refreshed();
     }
+    // Everybody's payment has an outcome: nothing comes to the shop any more.
+    stations.iter().filter(|one| one.resident.name() == till::SHOP).for_each(|shop| {
+        till::reckon(town, shop, sold, report);
+    });
     let moved = histories(stations);
     for Begun { payer, id } in begun {
         let Some(payer) = stations.get(*payer) else { continue };
@@ -166,6 +201,7 @@ fn reckon(town: &Community, stations: &[Station], begun: &[Begun], report: &mut 
         }
         held += reserve + account;
     }
+    held += report.company;
     let paid_in = OPENED * u64::try_from(stations.len()).expect("few stations");
     report.conserved = held == paid_in;
     if held != paid_in {

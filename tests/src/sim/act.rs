@@ -3,6 +3,7 @@
 //! An act that can't be done in the present state does nothing, and all its chance comes from its own number.
 //! So acts can be left out of a schedule, and what is left still means the same.
 
+use super::setting::Setting;
 use crate::world::Chance;
 
 /// What an act needs to be drawn at all.
@@ -14,6 +15,8 @@ pub enum Need {
     Evil,
     /// The rules for restoring a workstation.
     Restore,
+    /// Shops in the world.
+    Shop,
     /// Somebody who breaks the world on purpose: never drawn, only put in by tests.
     Sabotage,
 }
@@ -160,6 +163,46 @@ kinds! {
     Twin "twin" 1 Restore;
     /// The second workstation pays.
     TwinPays "twin-pays" 2 Restore;
+    /// Somebody orders of a shop.
+    Order "order" 22 Shop;
+    /// A shop's word about an order reaches its buyer.
+    ShopWord "shop-word" 34 Shop;
+    /// A buyer has what he ordered.
+    Confirm "confirm" 3 Shop;
+    /// Buyer or shop disagree.
+    Dispute "dispute" 4 Shop;
+    /// A shop tells a code: the right one, a wrong one, one after the other.
+    Code "code" 7 Shop;
+    /// A shop gives money of an order back.
+    HoldRefund "hold-refund" 4 Shop;
+    /// Somebody says about a hold what is not his to say.
+    Meddle "meddle" 3 Shop;
+    /// Operators decide what is disputed.
+    Split "split" 3 Shop;
+    /// Takings go to the company, or are sent once more.
+    Sweep "sweep" 8 Shop;
+    /// Other takings under the same number.
+    SweepOther "sweep-other" 2 Shop;
+    /// Lease, end of a lease, hand-over, cash, standing.
+    Tenure "tenure" 9 Shop;
+    /// What a shop has said to the bank is said again.
+    ShopReplay "shop-replay" 4 Shop;
+    /// The shop opens a sale and asks for its money.
+    Sell "sell" 8 Shop;
+    /// Somebody pays a sale.
+    PaySale "pay-sale" 20 Shop;
+    /// The till hears its wallet, and hands it what is owed.
+    Till "till" 14 Shop;
+    /// The shop gives a part of a sale back.
+    GiveBack "give-back" 8 Shop;
+    /// The day is closed, or takings are sent off before.
+    CloseDay "close-day" 3 Shop;
+    /// The till's disk fails a few writes on.
+    TillFails "till-fails" 1 Shop;
+    /// The bank doubts its clock: its calendar waits.
+    DoubtClock "doubt-clock" 1 Shop;
+    /// The bank's clock is right again.
+    TrustClock "trust-clock" 4 Shop;
     /// The bank forgets what it has redeemed.
     ForgetRedeemed "forget-redeemed" 0 Sabotage;
     /// The bank credits an account with nothing behind it.
@@ -170,6 +213,16 @@ kinds! {
     EditHistory "edit-history" 0 Sabotage;
     /// A wallet takes more for free than its note ever had.
     StretchNote "stretch-note" 0 Sabotage;
+    /// The bank forgets that somebody disagrees about a hold.
+    ForgetDispute "forget-dispute" 0 Sabotage;
+    /// The bank loses a unit of a hold.
+    LoseHeld "lose-held" 0 Sabotage;
+    /// The bank forgets that a period's rent came due.
+    ForgetPeriod "forget-period" 0 Sabotage;
+    /// The bank forgets a shop's last sweep.
+    ForgetSweep "forget-sweep" 0 Sabotage;
+    /// A shop pays a refund under two names.
+    GiveBackTwice "give-back-twice" 0 Sabotage;
 }
 
 /// One act.
@@ -189,7 +242,7 @@ pub struct Act {
 
 impl Act {
     /// Draws the next act; `waiting` is how much mail is on its way.
-    pub fn draw(chance: &mut Chance, evil: bool, restore: bool, waiting: usize) -> Act {
+    pub fn draw(chance: &mut Chance, setting: &Setting, waiting: usize) -> Act {
         let mail = match waiting {
             0 => 0,
             1..=20 => 62,
@@ -204,7 +257,7 @@ impl Act {
                 _ => Kind::Repeat,
             }
         } else {
-            by_weight(chance, evil, restore)
+            by_weight(chance, setting)
         };
         let small = |chance: &mut Chance| u8::try_from(chance.below(240)).unwrap_or(0);
         let much = match chance.below(6) {
@@ -217,10 +270,11 @@ impl Act {
     }
 }
 
-fn by_weight(chance: &mut Chance, evil: bool, restore: bool) -> Kind {
+fn by_weight(chance: &mut Chance, setting: &Setting) -> Kind {
     let weight = |kind: &Kind| match kind.need() {
-        Need::Evil if !evil => 0,
-        Need::Restore if !restore => 0,
+        Need::Evil if setting.evil == 0 => 0,
+        Need::Restore if !setting.features.restore => 0,
+        Need::Shop if !setting.shop => 0,
         Need::Sabotage => 0,
         _ => kind.weight(),
     };

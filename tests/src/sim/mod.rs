@@ -7,7 +7,7 @@
 //! | file | what it holds |
 //! |---|---|
 //! | [`act`] | the table of acts: one line each |
-//! | [`life`] | how an act happens; `evil` and `sabotage` hold those that break rules |
+//! | [`life`] | how an act happens, `shops` and `till` in a world that has some; `evil` and `sabotage` hold those that break rules |
 //! | [`truth`] | what must be true |
 //! | [`setting`] | what a life begins with, and which rules exist ([`setting::Features`]) |
 //! | [`schedule`] | living, replaying, shrinking |

@@ -3,7 +3,10 @@
 use super::act::{Act, Kind};
 use super::life::Life;
 use crate::world::Who;
+use bank_node::ledger::AccountNumber;
 use bank_node::ledger::books::View;
+use bank_node::ledger::holds::{Held, HoldView as _};
+use bank_node::ledger::tenure::{Tenure, TenureView as _};
 use bank_node::store::shelf::{Shelf, Table};
 use daemon::store::Store;
 use daemon::wallet::change::Change;
@@ -24,13 +27,27 @@ pub(super) fn happens(life: &mut Life, act: &Act) {
         Kind::CreditNothing => {
             let number = life.world.person(who).wallet().owner().account;
             let view = &life.world.bank.shelves;
-            let found = view.account(bank_node::ledger::AccountNumber(number)).ok().flatten();
+            let found = view.account(AccountNumber(number)).ok().flatten();
             if let Some(mut account) = found {
                 account.credits += u128::from(act.much);
                 let bytes = rmp(&account);
                 view.tamper(Table::Accounts, &number.to_be_bytes(), Some(bytes));
             }
         }
+        Kind::ForgetDispute => change_hold(life, |held| held.dispute.take().is_some()),
+        Kind::LoseHeld => change_hold(life, |held| {
+            let less = held.left.minus(Units::new(1).unwrap_or_default());
+            less.map(|left| held.left = left).is_ok()
+        }),
+        Kind::ForgetPeriod => change_tenure(life, |tenure| {
+            let lease = tenure.lease.as_mut().filter(|lease| lease.periods > 0);
+            lease.map(|lease| lease.periods -= 1).is_some()
+        }),
+        Kind::ForgetSweep => change_tenure(life, |tenure| {
+            tenure.sweeps = tenure.sweeps.saturating_sub(1);
+            tenure.sweeps > 0
+        }),
+        Kind::GiveBackTwice => life.gives_back_twice(),
         Kind::FreeAgain => {
             // As a wallet would that lets a date free what it has promised.
             let person = life.world.person(who);
@@ -68,8 +85,34 @@ pub(super) fn happens(life: &mut Life, act: &Act) {
     }
 }
 
-fn rmp(account: &bank_node::ledger::Account) -> Vec<u8> {
-    rmp_serde::to_vec(account).unwrap_or_default()
+fn rmp<T: serde::Serialize>(record: &T) -> Vec<u8> {
+    rmp_serde::to_vec(record).unwrap_or_default()
+}
+
+/// Changes the first open hold that can be changed so.
+fn change_hold(life: &Life, change: impl Fn(&mut Held) -> bool) {
+    let view = &life.world.bank.shelves;
+    let holds = view.holds_after(0, usize::MAX).unwrap_or_default();
+    let changed = holds.into_iter().filter(Held::is_open).find_map(|mut held| {
+        let number = held.number.to_be_bytes();
+        change(&mut held).then(|| (number, rmp(&held)))
+    });
+    if let Some((key, row)) = changed {
+        view.tamper(Table::Holds, &key, Some(row));
+    }
+}
+
+/// The same of whose a shop is.
+fn change_tenure(life: &Life, change: impl Fn(&mut Tenure) -> bool) {
+    let view = &life.world.bank.shelves;
+    let tenures = view.tenures_after(AccountNumber(0), usize::MAX).unwrap_or_default();
+    let changed = tenures.into_iter().find_map(|mut tenure| {
+        let key = [&b"t"[..], &tenure.shop.0.to_be_bytes()].concat();
+        change(&mut tenure).then(|| (key, rmp(&tenure)))
+    });
+    if let Some((key, row)) = changed {
+        view.tamper(Table::Tenures, &key, Some(row));
+    }
 }
 
 fn commit(life: &mut Life, who: Who, changes: &[Change]) {

@@ -39,7 +39,7 @@ pub fn live(setting: Setting, steps: usize, nurseries: &mut Nurseries) -> (Vec<A
         let mut life = Life::begin(setting, nurseries)?;
         let done = (0..steps).try_for_each(|_| {
             let waiting = life.waiting();
-            let act = Act::draw(&mut chance, setting.evil > 0, setting.features.restore, waiting);
+            let act = Act::draw(&mut chance, &setting, waiting);
             acts.push(act);
             life.step(&act)
         });

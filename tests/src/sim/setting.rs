@@ -1,6 +1,7 @@
 //! What a life begins with: its people, their stores, who keeps no rules, which rules exist at all.
 
 use crate::world::{Chance, Paper, Who, World, units};
+use bank_node::ledger::CustomerKind;
 use daemon::wallet::policy::Policy;
 use std::collections::HashMap;
 
@@ -22,12 +23,19 @@ pub struct Features {
     pub reclaim: bool,
     /// The bank tells everybody what changed, and keys end early.
     pub bulletins: bool,
+    /// Shops take orders, sweep, are leased and handed over.
+    pub shops: bool,
 }
+
+/// Whose account is a shop's, in a world with shops.
+pub const SHOP: usize = 2;
+/// Whose account is a company's.
+pub const COMPANY: usize = 3;
 
 impl Features {
     /// What the product can do today.
     pub const TODAY: Features =
-        Features { restore: true, mailbox: true, claims: true, reclaim: true, bulletins: true };
+        Features { restore: true, mailbox: true, claims: true, reclaim: true, bulletins: true, shops: true };
 }
 
 /// What a life begins with; follows from its seed.
@@ -41,18 +49,23 @@ pub struct Setting {
     pub evil: usize,
     /// What their stores are.
     pub paper: Paper,
+    /// Whether there are shops: the third of them is one, and the fourth a company.
+    pub shop: bool,
     /// Which rules exist.
     pub features: Features,
 }
 
 impl Setting {
-    /// The setting of a seed. One world in 24 has real stores, two in three have somebody evil.
+    /// The setting of a seed. One world in 24 has real stores, two in three have somebody evil,
+    /// every other one has shops.
     pub fn of(seed: u64, features: Features) -> Setting {
         let mut chance = Chance::of(seed ^ 0x5e77);
         let people = 6 + chance.place(3);
         let evil = chance.place(3);
         let paper = if chance.below(24) == 0 { Paper::Redb } else { Paper::Memory };
-        Setting { seed, people, evil, paper, features }
+        // Drawn apart: a world without shops lives as it did before there were any.
+        let shop = features.shops && Chance::of(seed ^ 0x5409).below(2) == 0;
+        Setting { seed, people, evil, paper, shop, features }
     }
 
     /// In one world of seven nobody goes to the bank of himself: chains grow long.
@@ -68,20 +81,26 @@ impl Setting {
 
 /// Worlds in which everybody has just joined; copied for each life.
 #[derive(Default)]
-pub struct Nurseries(HashMap<(usize, Paper), World>);
+pub struct Nurseries(HashMap<(usize, Paper, bool), World>);
 
 impl Nurseries {
     /// A new world for a setting.
     pub fn world(&mut self, setting: &Setting) -> World {
-        let key = (setting.people, setting.paper);
-        self.0.entry(key).or_insert_with(|| nursery(setting.people, setting.paper)).copy()
+        let key = (setting.people, setting.paper, setting.shop);
+        self.0.entry(key).or_insert_with(|| nursery(setting)).copy()
     }
 }
 
-fn nursery(people: usize, paper: Paper) -> World {
+fn nursery(setting: &Setting) -> World {
     const NAMES: [&str; 8] = ["Alice", "Bob", "Carol", "Dora", "Emil", "Fritz", "Greta", "Hans"];
-    let mut world = World::on(paper, 99, DAYS);
-    let everybody: Vec<Who> = NAMES.iter().take(people).map(|name| world.join(name, PAID_IN)).collect();
+    let mut world = World::on(setting.paper, 99, DAYS);
+    let kind = |place| match place {
+        SHOP if setting.shop => CustomerKind::Shop,
+        COMPANY if setting.shop => CustomerKind::Company,
+        _ => CustomerKind::Resident,
+    };
+    let names = NAMES.iter().take(setting.people).enumerate();
+    let everybody: Vec<Who> = names.map(|(place, name)| world.join_as(kind(place), name, PAID_IN)).collect();
     for who in &everybody {
         world.withdraw(*who, 500).expect("everybody has paid in more");
     }

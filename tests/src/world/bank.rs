@@ -142,6 +142,8 @@ pub struct Bank {
     deaths: u64,
     /// Deadlines and caps.
     pub rules: Rules,
+    /// Whether it doubts its clock: then the calendar waits.
+    pub doubts_clock: bool,
 }
 
 impl Bank {
@@ -168,6 +170,7 @@ impl Bank {
             now: Cell::new(now),
             deaths: 0,
             rules: Rules::default(),
+            doubts_clock: false,
         }
     }
 
@@ -192,8 +195,16 @@ impl Bank {
         self.now.set(now);
     }
 
+    /// What its clock says.
+    pub fn now(&self) -> Timestamp {
+        self.now.get()
+    }
+
     /// What is due: reclaims to close, answers that did not come, debts to collect.
     pub fn turn(&mut self) {
+        if self.doubts_clock {
+            return;
+        }
         loop {
             let desk = Desk { keys: &self.keys, now: self.now.get(), rules: self.rules };
             match self.ledger.in_one_commit(|tx| desk.turn(tx)) {
@@ -252,7 +263,8 @@ impl Bank {
         self.deaths += 1;
         let (deaths, shelves, rules) = (self.deaths, self.shelves.clone(), self.rules);
         let keys = (Rc::clone(&self.safe), Rc::clone(&self.keys));
-        *self = Bank { deaths, rules, ..Bank::on(shelves, keys, self.now.get()) };
+        let doubts_clock = self.doubts_clock;
+        *self = Bank { deaths, rules, doubts_clock, ..Bank::on(shelves, keys, self.now.get()) };
     }
 
     /// Answers, or dies over it and is opened again.

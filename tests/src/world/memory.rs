@@ -11,6 +11,7 @@ use daemon::wallet::change::{Answered, Change, Event};
 use daemon::wallet::claiming::{CaseRecord, Claiming, Papers};
 use daemon::wallet::forks::ForkRecord;
 use daemon::wallet::history::{Entry, HistoryFlaw, HistoryHead};
+use daemon::wallet::ordering::Purchase;
 use daemon::wallet::paying::{Outgoing, State};
 use daemon::wallet::policy::Policy;
 use daemon::wallet::receiving::{Incoming, RequestRecord};
@@ -74,6 +75,7 @@ struct Records {
     incoming: BTreeMap<(Key, PaymentId), Incoming>,
     requests: BTreeMap<RequestId, RequestRecord>,
     ops: BTreeMap<RequestId, BankOp>,
+    purchases: BTreeMap<RequestId, Purchase>,
     notes: BTreeMap<u64, OwnNote>,
     by_root: BTreeMap<Digest, Vec<u64>>,
     history: Vec<Entry>,
@@ -100,6 +102,7 @@ impl Memory {
             incoming: BTreeMap::new(),
             requests: BTreeMap::new(),
             ops: BTreeMap::new(),
+            purchases: BTreeMap::new(),
             notes: BTreeMap::new(),
             by_root: BTreeMap::new(),
             history: Vec::new(),
@@ -161,6 +164,7 @@ impl Records {
                 self.requests.insert(record.request.unverified().id, record.clone());
             }
             Change::BankOp(op) => drop(self.ops.insert(op.id, op.clone())),
+            Change::Purchase(purchase) => drop(self.purchases.insert(purchase.id, purchase.clone())),
             Change::History(entry) => self.history.push(entry.clone()),
             Change::Event(event) => self.events.push(event.clone()),
             Change::Answered(answered) => {
@@ -190,8 +194,7 @@ impl Records {
             | Change::Account(_)
             | Change::Policy(_)
             | Change::Token(_)
-            | Change::TokenRevoked(_)
-            | Change::Purchase(_) => {}
+            | Change::TokenRevoked(_) => {}
         }
     }
 }
@@ -329,6 +332,7 @@ impl Records {
         all.extend(self.incoming.values().cloned().map(Change::Incoming));
         all.extend(self.requests.values().cloned().map(Change::Request));
         all.extend(self.ops.values().cloned().map(Change::BankOp));
+        all.extend(self.purchases.values().cloned().map(Change::Purchase));
         all.extend(self.claims.values().cloned().map(Change::Claim));
         all.extend(self.letters.values().cloned().map(Change::Letter));
         all.extend(self.history.iter().cloned().map(Change::History));

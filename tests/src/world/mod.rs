@@ -16,6 +16,8 @@ mod memory;
 mod person;
 mod post;
 mod shelves;
+mod shops;
+mod till;
 mod told;
 mod truth;
 mod vault;
@@ -28,6 +30,8 @@ pub use memory::forget_vaults;
 pub use person::{Down, Newcomer, Person};
 pub use post::{Mail, Post, Weather, Who};
 pub use shelves::Shelves;
+pub use shops::{NoOrder, Stall, Voice};
+pub use till::Till;
 
 use bank_node::desk::office::{Done, Operation};
 use bank_node::desk::standing::Change;
@@ -397,7 +401,7 @@ impl World {
                 Effect::Cases => self.person_mut(who).slow_due = true,
                 Effect::Seal(id) => self.seal(who, &id)?,
                 Effect::MailBack(id) => self.mail_back(who, &id)?,
-                // Nobody orders anything in this world.
+                // A shop's word comes when it comes.
                 Effect::Refresh | Effect::Order(_) => {}
             }
         }
@@ -464,6 +468,7 @@ impl World {
         let ops: Vec<BankOp> = ops.iter().filter(asked).cloned().collect();
         ops.iter().for_each(|op| self.send_to_bank(who, op));
         self.look_after_cases(who)?;
+        self.look_after_orders(who)?;
         self.reclaim_what_was_had(who)?;
         self.tell_what_is_safe(who)?;
         self.go_to_the_bank(who)

@@ -6,8 +6,9 @@ use tests::sim::schedule::{Drawn, Lived, again, line, live, read, shrink};
 use tests::sim::setting::{Features, Nurseries, Setting};
 use tests::sim::truth::Violation;
 
-/// N6, B5, B7, threats X1–X3, H1, H2: whatever people, post, clocks, disks and cheats do, no unit is lost or made, each
-/// payment has one outcome, and nobody honest pays for anybody.
+/// N6, N7, N10, N11, B5, B7, C1, C2, C4, threats X1–X3, H1, H2: whatever people, shops, post, clocks, disks and cheats do,
+/// no unit is lost or made, each payment has one outcome, each hold, sweep and rent ends once, and nobody honest pays for
+/// anybody.
 #[test]
 fn worlds_keep_their_sums_after_every_act() {
     let plan = Plan { steps: 5_000, seed: 1, life: 500, threads: 2, features: Features::TODAY };
@@ -32,6 +33,12 @@ fn worlds_keep_their_sums_after_every_act() {
         "in-vault",
         "bulletin-read",
         "restored-exactly",
+        "hold-made",
+        "hold-split",
+        "swept",
+        "rent-paid",
+        "handed-over",
+        "sale-paid",
     ] {
         assert!(report.events.of(event) > 0, "no {event}:\n{}", report.events.table());
     }
@@ -127,6 +134,46 @@ fn an_edited_history_is_caught() {
     assert!(shrunk.len() <= 6, "{violation:?}: {}", shrunk.len());
 }
 
+/// C4: a bank that forgets a signed disagreement lets its calendar move the money: no word and no date allows that.
+#[test]
+fn a_timer_that_a_dispute_does_not_stop_is_caught() {
+    let (violation, shrunk) = sabotaged(Kind::ForgetDispute);
+    assert!(["hold-moves", "hold-row", "hold-word"].contains(&violation.rule), "{violation:?}");
+    assert!(shrunk.len() <= 12, "{}", shrunk.len());
+}
+
+/// C1: what was taken for an order ends to the last unit, at the shop or at the buyer.
+#[test]
+fn a_hold_that_loses_a_unit_is_caught() {
+    let (violation, shrunk) = sabotaged(Kind::LoseHeld);
+    assert!(["hold-moves", "hold-row", "bank-audit"].contains(&violation.rule), "{violation:?}");
+    assert!(shrunk.len() <= 8, "{}", shrunk.len());
+}
+
+/// N11: a period's rent is due once.
+#[test]
+fn rent_of_a_period_that_is_due_twice_is_caught() {
+    let (violation, shrunk) = sabotaged(Kind::ForgetPeriod);
+    assert!(["rent", "tenure-row", "bank-audit"].contains(&violation.rule), "{violation:?}");
+    assert!(shrunk.len() <= 12, "{}", shrunk.len());
+}
+
+/// N10: a bank that has forgotten a sweep would take its number once more.
+#[test]
+fn a_sweep_that_is_forgotten_is_caught() {
+    let (violation, shrunk) = sabotaged(Kind::ForgetSweep);
+    assert!(["sweep-gap", "tenure-row", "bank-audit"].contains(&violation.rule), "{violation:?}");
+    assert!(shrunk.len() <= 12, "{}", shrunk.len());
+}
+
+/// N7, B7: a refund has one name for ever; a shop that gave it two would pay it twice.
+#[test]
+fn a_refund_that_is_paid_twice_is_caught() {
+    let (violation, shrunk) = sabotaged(Kind::GiveBackTwice);
+    assert_eq!(violation.rule, "refunded-too-much", "{violation:?}");
+    assert!(shrunk.len() <= 30, "{}", shrunk.len());
+}
+
 /// Lives written acts, and finds nothing broken.
 fn lived(line: &str) -> Lived {
     let Drawn { setting, acts } = read(line, Features::TODAY).unwrap();
@@ -159,6 +206,19 @@ fn what_nobody_knows_of_was_never_paid() {
          days.89.184.45.fa18e255fec12baf",
     );
     assert_eq!((lived.tally.of("restored"), lived.tally.of("never-was")), (1, 107));
+}
+
+/// Threats X1, X6: who goes back to an older disk takes to the bank what he had paid before that. He has it until those he
+/// paid have claimed it, and no longer: nobody honest is blamed, and in the end all sums are right.
+#[test]
+fn an_older_disk_deposits_what_was_paid() {
+    let lived = lived(
+        "20119 backup.145.79.3.5853d5cf17e57f83 pay.124.14.5.903824a6b28cc2cf \
+         deliver.88.223.2.3e7cc750dc87ee0c deliver.82.173.60.b631f579cf835d45 \
+         overtake.163.96.7.d1fd340ac4f78939 roll-back.124.105.9.baea9dbf39c9ff0b \
+         deposit.208.169.30.c853ccb9be205f78",
+    );
+    assert_eq!((lived.tally.of("rolled-back"), lived.tally.of("received")), (1, 1));
 }
 
 /// Threats X6: somebody whose machine is gone gets everything back that was his; nobody is blamed.

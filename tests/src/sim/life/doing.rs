@@ -115,6 +115,7 @@ impl Life {
             }
             Kind::FailBank => self.world.bank.fail_after(act.number % 40),
             kind if kind.need() == Need::Evil => self.does_evil(act),
+            kind if kind.need() == Need::Shop => self.goes_shopping(act)?,
             kind if kind.need() == Need::Sabotage => sabotage::happens(self, act),
             _ => self.disk_comes_back(who, act),
         }

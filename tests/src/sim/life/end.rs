@@ -37,6 +37,7 @@ impl Life {
             }
         }
         self.last_days()?;
+        self.shops_are_settled()?;
         self.truth.check_settled(&self.world, &mut Tally::default())?;
         self.truth.audit(&self.world, &mut self.tally)?;
         for _ in 0..12 {
@@ -79,20 +80,22 @@ impl Life {
                 }
             }
             self.bulletin();
+            self.shops_close();
             self.rests()?;
             let open = |who: &Who| {
                 let wallet = self.world.person(*who).wallet();
                 wallet.open_payments().count() + wallet.open_bank_ops().count() > 0
             };
             let honest = self.people().into_iter().take(self.setting.honest());
-            if day > 9 && !honest.into_iter().any(|who| open(&who)) && !self.truth.bank.has_open_cases() {
+            let done = !honest.into_iter().any(|who| open(&who)) && !self.truth.bank.has_open_cases();
+            if day > 9 && done && !self.shops_wait() {
                 return Ok(());
             }
             // Days on which nothing happens are not looked at one by one; nobody is away for longer than he may be.
             let now = self.changes();
             step = if before == Some(now) { (step + 1).min(AWAY_MAX / DAY_SECONDS) } else { 1 };
             before = Some(now);
-            if day > 9 || self.people().iter().any(open) || away.is_some() {
+            if day > 9 || self.people().iter().any(open) || away.is_some() || self.shops_wait() {
                 self.passes(step * DAY_SECONDS);
             }
             day += step;

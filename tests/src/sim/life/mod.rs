@@ -5,6 +5,8 @@ mod disks;
 mod doing;
 mod end;
 mod mail;
+mod shops;
+mod till;
 
 use super::act::Act;
 use super::evil::Evil;
@@ -21,7 +23,9 @@ use protocol::id::PaymentId;
 use protocol::pay::Request;
 use protocol::sign::{Signed, recall};
 use protocol::time::DAY_SECONDS;
+use shops::Shops;
 use std::collections::BTreeMap;
+use till::Counter;
 
 /// Mail kept to be sent again much later.
 const OLD_MAIL: usize = 96;
@@ -91,6 +95,10 @@ pub struct Life {
     twins: Vec<Who>,
     /// Seconds since everybody was on line.
     away: u64,
+    /// Shops, in a world that has some.
+    shops: Option<Shops>,
+    /// The till of the shop with a workstation.
+    counter: Option<Counter>,
 }
 
 impl Life {
@@ -131,7 +139,7 @@ impl Life {
         }
         let (cuts, old_mail, requests) = (Cuts::default(), Vec::new(), Vec::new());
         let evil = Evil::default();
-        Ok(Life {
+        let mut life = Life {
             world,
             setting,
             tally,
@@ -144,7 +152,16 @@ impl Life {
             steps: 0,
             twins: Vec::new(),
             away: 0,
-        })
+            shops: None,
+            counter: None,
+        };
+        if setting.shop {
+            life.tally.count("worlds-with-shops");
+            life.shops = Some(Shops::begin(&mut life));
+            life.counter = Some(Counter::begin(&life));
+            life.own_shops();
+        }
+        Ok(life)
     }
 
     /// How much mail is on its way.

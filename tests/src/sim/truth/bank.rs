@@ -1,6 +1,7 @@
 //! The bank's books as the simulation keeps them: each new row is read once.
 
 use super::restored::last_signer;
+use super::shops::ShopTruth;
 use super::{Holds, Violation, broken};
 use crate::world::Bank;
 use bank_node::ledger::books::{Fault, View};
@@ -61,6 +62,8 @@ pub struct BankTruth {
     reclaimed: Vec<(u64, Range, Key)>,
     /// Judged cases.
     pub judged: BTreeMap<u64, Judged>,
+    /// What shops move.
+    pub shops: ShopTruth,
     /// What happened at the bank since somebody asked.
     pub happened: Vec<&'static str>,
 }
@@ -120,6 +123,7 @@ impl BankTruth {
                     let entry = view.entries_after(number(key) - 1, 1).map_err(fault)?;
                     for entry in entry {
                         self.entry(&entry, &mut news)?;
+                        self.shops.entry(&entry, view)?;
                     }
                 }
                 Table::Roots => {
@@ -153,12 +157,21 @@ impl BankTruth {
             }
         }
         for (table, key) in &rows {
-            if *table == Table::Accounts {
-                self.check_account(view, number(key))?;
+            match table {
+                Table::Accounts => self.check_account(view, number(key))?,
+                Table::Holds => self.shops.check_hold(view, number(key))?,
+                Table::Tenures => {
+                    let shop = number(key.get(1..).unwrap_or_default());
+                    self.shops.check_tenure(view, shop, bank.now())?;
+                }
+                _ => {}
             }
         }
+        self.shops.orders_are_told();
         if !rows.is_empty() {
             self.check_sums()?;
+            self.shops.check_sums(|account| self.balance(account))?;
+            self.shops.check_stalls(|account| (self.balance(account), self.paid_in(account)))?;
         }
         Ok(news)
     }
@@ -298,6 +311,11 @@ impl BankTruth {
     /// What an account holds.
     pub fn balance(&self, account: u64) -> i128 {
         self.balances.get(&account).copied().unwrap_or_default()
+    }
+
+    /// What all accounts hold.
+    pub fn balances(&self) -> BTreeMap<u64, i128> {
+        self.balances.clone()
     }
 
     /// What is owed to notes.

@@ -8,11 +8,13 @@
 //! | [`bank`] | debits = credits, outstanding = roots − intervals, no unit redeemed twice |
 //! | [`people`] | wealth = paid in + accepted in − accepted out, histories, one outcome a payment |
 //! | [`restored`] | what lost machines had signed and taken |
+//! | [`shops`] | each hold ends once, each rent and sweep is paid once, each line has somebody's word behind it |
 //! | [`units`] | no unit is free twice, what is free is owed, who signed twice when it is not so |
 
 pub mod bank;
 pub mod people;
 pub mod restored;
+pub mod shops;
 pub mod units;
 
 use crate::sim::tally::Tally;
@@ -74,6 +76,9 @@ impl Truth {
             lost_to: BTreeMap::new(),
             cap: world.bank.rules.guarantee_cap.get(),
         };
+        for person in &truth.people {
+            truth.bank.shops.owner(person.account, person.key);
+        }
         truth.after_step(world, tally)?;
         Ok(truth)
     }
@@ -107,7 +112,7 @@ impl Truth {
     /// True after every step.
     pub fn after_step(&mut self, world: &World, tally: &mut Tally) -> Holds {
         let news = self.bank.absorb(&world.bank)?;
-        for event in self.bank.happened.drain(..) {
+        for event in self.bank.happened.drain(..).chain(self.bank.shops.happened.drain(..)) {
             tally.count(event);
         }
         let changed: Vec<Who> = world
@@ -159,6 +164,34 @@ impl Truth {
             self.check_person(world, who, tally)?;
         }
         Ok(())
+    }
+
+    /// Who has accepted a payment, and how much it was.
+    pub fn accepted_units(&self, id: &[u8; 16]) -> Option<(usize, u64)> {
+        self.accepted.get(id).map(|accepted| (accepted.payee, accepted.units))
+    }
+
+    /// What somebody's payment has brought its payee for good: accepted, and not come back.
+    pub fn given_for_good(&self, payer: usize, id: &[u8; 16]) -> u64 {
+        let back = self.people.get(payer).and_then(|payer| payer.back.get(id)).copied().unwrap_or(0);
+        self.accepted.get(id).map_or(0, |accepted| accepted.units).saturating_sub(back)
+    }
+
+    /// Whether this owner keeps the rules.
+    pub fn keeps_rules(&self, owner: &Key) -> bool {
+        self.place_of(owner).is_some_and(|place| self.is_honest(place))
+    }
+
+    /// Whether somebody has kept the rules, and his machine, until now.
+    pub fn is_careful(&self, place: usize) -> bool {
+        self.people.get(place).is_some_and(|person| person.honest && person.restored == 0)
+    }
+
+    /// When the calendar is up to date: each rent is due once, and whoever owes some has nothing.
+    pub fn check_rents(&mut self, world: &World) -> Holds {
+        let balances: BTreeMap<u64, i128> = self.bank.balances();
+        let balance = |account: u64| balances.get(&account).copied().unwrap_or_default();
+        self.bank.shops.check_rents(&world.bank.shelves, world.bank.now(), balance)
     }
 
     /// Nobody honest is named an offender, nor owes more than he took back; the guarantee keeps to its cap.
@@ -223,9 +256,14 @@ impl Truth {
         u64::try_from(self.bank.judged.values().filter(honest).count()).unwrap_or(u64::MAX)
     }
 
-    fn reclaimed_again(&self, person: &PersonTruth) -> u64 {
-        let since = self.bank.reclaimed_to(person.account).saturating_sub(person.reclaimed_before);
-        since.min(person.moves.signed_in_all())
+    fn brought_again(&self, person: &PersonTruth) -> u64 {
+        let (_, brought) = self.bank.moved(person.account);
+        brought.saturating_sub(person.brought_before).min(person.moves.signed_in_all())
+    }
+
+    /// What came to somebody's account over the counter and by shops, less what left it so.
+    fn put_in(&self, person: &PersonTruth) -> i128 {
+        self.bank.paid_in(person.account) + self.bank.shops.net(person.account)
     }
 
     /// Those who keep no rules have no more on their accounts than they paid in, what honest people paid them, what
@@ -233,15 +271,15 @@ impl Truth {
     fn check_coalition(&self) -> Holds {
         let evil = |person: &&PersonTruth| !person.honest && person.copy_of.is_none();
         let there: i128 = self.people.iter().filter(evil).map(|p| self.bank.balance(p.account)).sum();
-        let put_in: i128 =
-            self.people.iter().filter(evil).map(|p| self.bank.paid_in(p.account) + p.own).sum();
+        let put_in: i128 = self.people.iter().filter(evil).map(|p| self.put_in(p) + p.own).sum();
         let honest = || self.people.iter().filter(|person| person.honest);
         let paid: u64 = honest().map(PersonTruth::to_evil).sum();
         let charged: u64 = honest().map(|person| self.bank.judged_for(person.account).0).sum();
         let guaranteed: u64 = self.bank.judged.values().map(|case| case.guaranteed).sum();
-        // Who went back to an older disk may reclaim what he had paid before that, until those he paid have claimed it.
+        // Who went back to an older disk may deposit or reclaim what he had paid before that, until those he paid have
+        // claimed it.
         let again: u64 =
-            self.people.iter().filter(|person| person.careless).map(|p| self.reclaimed_again(p)).sum();
+            self.people.iter().filter(|person| person.careless).map(|p| self.brought_again(p)).sum();
         let most = put_in + i128::from(paid + charged + guaranteed + again);
         if there > most {
             return broken("coalition", format!("evil people have {there}, and may have {most} at most"));

@@ -4,7 +4,7 @@ use super::restored::Moves;
 use super::{Holds, Truth, broken};
 use crate::sim::tally::Tally;
 use crate::world::{Person, Who, World};
-use bank_node::ledger::EntryKind;
+use bank_node::ledger::{DEPOSITS, EntryKind, GUARANTEE, HELD};
 use daemon::store::{Page, Store};
 use daemon::wallet::change::{Event, Happening};
 use daemon::wallet::history::{Entry, Movement};
@@ -69,8 +69,8 @@ pub struct PersonTruth {
     pub(super) rereading: bool,
     /// What he had when he ceased to be careful: his own, like what was paid in.
     pub(super) own: i128,
-    /// What reclaims had brought him until then.
-    pub(super) reclaimed_before: u64,
+    /// What deposits and reclaims had brought him until then.
+    pub(super) brought_before: u64,
     /// Units he lost to evil payers.
     pub lost: u64,
 }
@@ -104,6 +104,26 @@ fn count_forks(events: &[Event]) -> u64 {
     u64::try_from(forks.count()).unwrap_or(u64::MAX)
 }
 
+/// What became of orders, as their buyers' workstations say it.
+fn count_orders(events: &[Event], tally: &mut Tally) {
+    for event in events {
+        if let Happening::Order { state, .. } = &event.what {
+            tally.count(match state.as_str() {
+                "placing" => "order-placed",
+                "holding" => "order-holding",
+                "held" => "order-held",
+                "disputed" => "order-disputed",
+                "closed" => "order-closed",
+                "declined" => "order-declined",
+                "refused" => "order-refused",
+                "not_held" => "order-not-held",
+                "late" => "order-late",
+                _ => "order-otherwise",
+            });
+        }
+    }
+}
+
 impl Truth {
     /// Reads the new lines of somebody's history.
     pub(super) fn read_history(&mut self, world: &World, who: Who, tally: &mut Tally) -> Holds {
@@ -117,7 +137,9 @@ impl Truth {
         let after = std::mem::replace(&mut seen.events, person.wallet().newest_event());
         if let Some(newer) = seen.events.checked_sub(after).and_then(|newer| usize::try_from(newer).ok()) {
             let told = person.store().ok().and_then(|store| store.events(after, newer).ok());
-            tally.add("fork-seen", count_forks(&told.unwrap_or_default()));
+            let told = told.unwrap_or_default();
+            tally.add("fork-seen", count_forks(&told));
+            count_orders(&told, tally);
         }
         let Some(new) = head.checked_sub(seen.lines) else {
             return broken("history", format!("{}'s history went back to line {head}", person.name));
@@ -301,10 +323,10 @@ impl Truth {
         let (has, _) = self.has_and_due(world, who, seen);
         // What evil people have of him already stays with them.
         let gone = seen.out_to_evil + self.bank.judged_for(seen.account).0 + seen.missing();
-        let own = has - self.bank.paid_in(seen.account) + i128::from(gone);
+        let own = has - self.put_in(seen) + i128::from(gone);
         let Some(seen) = self.people.get_mut(who.place()) else { return };
         (seen.honest, seen.careless, seen.own) = (false, true, own);
-        seen.reclaimed_before = self.bank.reclaimed_to(seen.account);
+        seen.brought_before = self.bank.moved(seen.account).1;
         let (key, free) = (seen.key, std::mem::take(&mut seen.free));
         for (serial, range) in free {
             self.holders.forget(serial, range, who.place());
@@ -401,7 +423,7 @@ impl Truth {
         let paid = i128::from(seen.accepted_in) - i128::from(seen.accepted_out + seen.lost);
         let (charged, recovered) = self.bank.judged_for(seen.account);
         let cases = i128::from(recovered) - i128::from(charged);
-        (has, self.bank.paid_in(seen.account) + paid + cases)
+        (has, self.put_in(seen) + paid + cases)
     }
 
     /// He has what is due; a restored machine believes to have what the lost one had paid, until it knows.
@@ -456,8 +478,10 @@ impl Truth {
         }
         let evil = |seen: &&PersonTruth| !seen.honest && seen.copy_of.is_none();
         let there: i128 = self.people.iter().filter(evil).map(|seen| self.bank.balance(seen.account)).sum();
-        let guarantee = self.bank.balance(bank_node::ledger::GUARANTEE.0);
-        if honest + there + guarantee + self.bank.outstanding() != self.bank.cash() {
+        let balance = |account| self.bank.balance(account);
+        let kept = balance(GUARANTEE.0) + balance(HELD.0) + balance(DEPOSITS.0);
+        let stalls = self.bank.shops.of_stalls(balance);
+        if honest + there + kept + stalls + self.bank.outstanding() != self.bank.cash() {
             return broken("cash-in", "accounts and notes are not what was paid in".to_owned());
         }
         // Where everybody keeps the rules nobody else can have them: units that nobody has are lost.
