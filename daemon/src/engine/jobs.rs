@@ -126,10 +126,13 @@ impl Jobs {
         }
         wallet.to_concede().for_each(|payment| self.concede(payment));
         let waiting: Vec<(Flight, Job)> = {
-            let traffic = self.traffic();
+            let (traffic, now) = (self.traffic(), self.clock.monotonic());
             let by_mail =
                 |flight| traffic.retries.get(flight).is_some_and(|retry| retry.tries >= BY_MAIL_AFTER);
-            traffic.kept.iter().map(|(f, job)| (*f, job.clone().by_mail(by_mail(f)))).collect()
+            let due = |flight: &Flight| traffic.retries.get(flight).is_none_or(|retry| retry.due <= now);
+            // A till that was alone for a day has a confirmation for each of its payers.
+            let starts = |(flight, _): &(&Flight, &Job)| due(flight) && !traffic.flying.contains(*flight);
+            traffic.kept.iter().filter(starts).map(|(f, job)| (*f, job.clone().by_mail(by_mail(f)))).collect()
         };
         for (flight, job) in waiting {
             self.launch(flight, || job);

@@ -9,7 +9,7 @@
 //!
 //! | file | what it decides |
 //! |---|---|
-//! | [`reserve`] | which units are free, which to take for an amount |
+//! | [`reserve`] | which units are free, which to take for an amount; `sorted`: in which order they lie |
 //! | [`paying`] | a payment going out, from its first record to its end |
 //! | [`posting`] | the way by the mailbox: posted, asked back, collected; requests left for payers |
 //! | [`receiving`] | when a payee says yes |
@@ -47,6 +47,7 @@ mod proof;
 pub mod receiving;
 pub mod reclaiming;
 pub mod reserve;
+mod sorted;
 mod tickets;
 pub mod token;
 pub mod vault;
@@ -67,6 +68,7 @@ use protocol::pay::Request;
 use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
 use reserve::OwnNote;
+use sorted::Sorted;
 use std::collections::{BTreeMap, HashMap};
 use token::Token;
 use vault::{Fence, Quarantine};
@@ -146,6 +148,8 @@ pub struct Wallet {
     purchases: BTreeMap<RequestId, Purchase>,
     /// Requests that lie at the bank for payers who come while we are off.
     stock: Vec<Signed<Request>>,
+    /// The notes in order of size, kept beside them.
+    sorted: Sorted,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
     unconfirmed: HashMap<Key, Units>,
 }
@@ -176,6 +180,7 @@ impl Wallet {
             cases: BTreeMap::new(),
             purchases: BTreeMap::new(),
             stock: Vec::new(),
+            sorted: Sorted::default(),
             unconfirmed: HashMap::new(),
         }
     }
@@ -259,9 +264,11 @@ impl Wallet {
     fn put_note(&mut self, note: OwnNote) {
         self.next_note = self.next_note.max(note.number + 1);
         if let Some(before) = self.notes.remove(&note.number) {
+            self.sorted.take(&before);
             self.count_unconfirmed(&before, false);
         }
         if note.is_live() {
+            self.sorted.put(&note);
             self.count_unconfirmed(&note, true);
             self.notes.insert(note.number, note);
         }
