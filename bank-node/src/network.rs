@@ -159,7 +159,8 @@ fn points_of(code: ErrorCode) -> u32 {
         | ErrorCode::RequestClosed
         | ErrorCode::OtherCatalogue
         | ErrorCode::ShopClosed
-        | ErrorCode::NoAddress => 0,
+        | ErrorCode::NoAddress
+        | ErrorCode::ShopFull => 0,
     }
 }
 

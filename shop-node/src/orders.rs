@@ -94,7 +94,8 @@ impl Orders {
         let Some(states) = holds_after(&self.engine.shared, &self.link, after).await else { return Ok(()) };
         *pulled = Some(clock);
         let now = self.now();
-        self.room.decide(move |shop, _| Ok(shop.holds_told(states, now))).await?;
+        let (node, papers) = (self.node(), self.engine.shared.papers());
+        self.room.decide(move |shop, _| Ok(shop.holds_told(states, (&node, &papers), now))).await?;
         drop(pulled);
         self.notices().await
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Holds     number → hold               HoldsOf   account ‖ entry that changed it last → its number
-//! Letters   account ‖ entry → letter
+//! Letters   account ‖ entry → letter    account ‖ 0 → how many
 //! Tenures   t shop → tenure             a shop → nothing: it has arrears
 //! Sweeps    s shop ‖ number → sweep     l shop ‖ number → its list         e entry → shop ‖ number
 //! ```
@@ -17,6 +17,11 @@ use crate::ledger::sweeps::{SweepTx, SweepView, Swept};
 use crate::ledger::tenure::{Tenure, TenureTx, TenureView};
 use protocol::bank::Letter;
 use protocol::sign::Signed;
+
+/// The newest letters of an account that are kept.
+const LETTERS_KEPT: u64 = 1024;
+/// So many older ones are taken away at a time.
+const LETTERS_AT_ONCE: u64 = 256;
 
 /// An account's pairs behind a second number, in order.
 fn of_account<S: Shelf>(
@@ -83,7 +88,18 @@ impl<S: Shelf> LetterView for S {
 
 impl<S: ShelfMut> LetterTx for S {
     fn keep_letter(&mut self, account: AccountNumber, letter: &Signed<Letter>) -> Result<(), Fault> {
-        self.put(Table::Letters, &pair_key(account.0, letter.unverified().number), &write(letter)?)
+        self.put(Table::Letters, &pair_key(account.0, letter.unverified().number), &write(letter)?)?;
+        // Entries are numbered from 1: at 0 stands how many there are.
+        let counted = pair_key(account.0, 0);
+        let mut kept = record::<S, u64>(self, Table::Letters, &counted)?.unwrap_or_default() + 1;
+        if kept > LETTERS_KEPT + LETTERS_AT_ONCE {
+            let some = usize::try_from(LETTERS_AT_ONCE).unwrap_or(usize::MAX);
+            for (old, _) in of_account(self, Table::Letters, account, 0, some)? {
+                self.remove(Table::Letters, &old)?;
+                kept -= 1;
+            }
+        }
+        self.put(Table::Letters, &counted, &write(&kept)?)
     }
 }
 

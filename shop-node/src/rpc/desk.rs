@@ -2,7 +2,6 @@
 
 use super::api::{self, Till};
 use super::gate::{StaffGate, digest_of};
-use super::page::Paper;
 use super::{code, view};
 use crate::hands::Hands;
 use crate::orders::Orders;
@@ -16,12 +15,10 @@ use daemon::store::{Page, Store as _, StoreFault};
 use protocol::body;
 use protocol::code::{PublicCode, request_uri};
 use protocol::id::{Digest, RequestId};
-use protocol::key::bank::Usage;
 use protocol::money::{Currency, Units};
 use protocol::node::chance::chance_bytes;
 use protocol::node::rpc::{Caller, Empty, RpcError};
-use protocol::shop::{ReceiptFile, Word};
-use protocol::wire;
+use protocol::shop::Word;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -96,10 +93,13 @@ impl Desk {
         code::hands(fault, &self.currency)
     }
 
-    /// A sale by its id, or by its receipt's number.
+    /// A sale by its id, by its order's, or by its receipt's number.
     fn find(&self, which: &str) -> Result<Sale, RpcError> {
         let found = match which.parse::<RequestId>() {
-            Ok(id) => self.room.store.sale(&id),
+            Ok(id) => match self.room.store.order(&id).map_err(store)? {
+                Some(order) => order.sale.map_or(Ok(None), |sale| self.room.store.sale(&sale)),
+                None => self.room.store.sale(&id),
+            },
             Err(_) => match which.parse::<u64>() {
                 Ok(number) => self.room.store.sale_of_number(number),
                 Err(_) => Ok(None),
@@ -125,40 +125,6 @@ impl Desk {
     fn refund_again(&self, id: &RequestId) -> Result<api::Refund, RpcError> {
         let found = self.room.store.refund(id).map_err(store)?;
         found.as_ref().map(view::refund).ok_or_else(|| not_found("refund"))
-    }
-
-    fn file(&self, sale: &Sale) -> Result<(ReceiptFile, u64, String), RpcError> {
-        let Some(paid) = &sale.paid else {
-            return Err(code::reason_of("wrong_state", "a sale has a receipt when it is paid"));
-        };
-        let wallet = &self.engine.shared.store;
-        let incoming = wallet.incoming(&paid.payer, &paid.payment).map_err(store)?;
-        let incoming = incoming.ok_or_else(|| not_found("payment"))?;
-        let refunds = self.room.store.refunds_of(&sale.id).map_err(store)?;
-        let refunds: Vec<_> = refunds.into_iter().filter_map(|refund| refund.note).collect();
-        // Only papers that something in the file needs: a shop that was restored has signed with several keys.
-        let needed = |node: &protocol::id::Key| {
-            paid.receipt.check_by(node).is_ok()
-                || incoming.receipt.check_by(node).is_ok()
-                || refunds.iter().any(|note| note.check_by(node).is_ok())
-        };
-        let mut introductions = self.room.store.papers().map_err(store)?;
-        introductions.push(self.engine.shared.papers());
-        introductions.retain(|papers| needed(&papers.identity.unverified().node));
-        introductions.dedup();
-        introductions.truncate(16);
-        let keys = self.engine.shared.keys();
-        let attest = keys.certificates().filter(|certificate| certificate.usage == Usage::Attest);
-        let file = ReceiptFile {
-            keys: attest.map(|certificate| certificate.signed().clone()).take(16).collect(),
-            introductions,
-            order: incoming.order.clone(),
-            receipt: incoming.receipt.clone(),
-            sale: paid.receipt.clone(),
-            refunds,
-        };
-        let paper = Paper { bank: &self.bank, shop: &self.name, currency: &self.currency };
-        Ok((file, paid.number, paper.receipt(sale, paid)))
     }
 }
 
@@ -370,8 +336,7 @@ impl Till for Desk {
     }
 
     async fn sale_receipt(&self, _: &Caller, asked: api::BySale) -> Result<api::ReceiptDocument, RpcError> {
-        let (file, number, text) = self.file(&self.find(&asked.sale)?)?;
-        Ok(api::ReceiptDocument { number, text, file: hex::encode(wire::encode(&file)) })
+        self.document(&self.find(&asked.sale)?)
     }
 
     async fn refund_make(&self, caller: &Caller, asked: api::NewRefund) -> Result<api::Refund, RpcError> {

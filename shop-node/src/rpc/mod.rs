@@ -4,6 +4,7 @@ pub mod api;
 mod code;
 mod days;
 mod desk;
+mod documents;
 mod events;
 mod gate;
 mod orderdesk;

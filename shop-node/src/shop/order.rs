@@ -13,6 +13,7 @@ use super::catalogue::{Item, Price};
 use super::change::{Change, Decision, Draft, Happening};
 use super::rights::Actor;
 use super::{Refusal, Shop};
+use protocol::bank::Introduction;
 use protocol::body::Text;
 use protocol::id::{Digest, Key, RequestId};
 use protocol::money::Units;
@@ -99,6 +100,8 @@ pub struct Order {
     pub placed: Timestamp,
     /// When it ended.
     pub ended: Option<Timestamp>,
+    /// Receipt and refunds are this sale's, once the bank has released money for it.
+    pub sale: Option<RequestId>,
 }
 
 impl Order {
@@ -131,7 +134,7 @@ impl Order {
             (_, state) => Err(Refusal::State {
                 what: "order",
                 state: state.word(),
-                why: "the bank holds no money for it",
+                why: "the bank holds no money for it; what it released is given back out of the till, with «shop-node refund make»",
             }),
         }
     }
@@ -321,6 +324,7 @@ impl Shop {
             delivered: false,
             placed: now,
             ended: None,
+            sale: None,
         })))
     }
 
@@ -374,7 +378,12 @@ impl Shop {
     }
 
     /// How holds stand, as the bank tells. One that is not on the order's terms counts for nothing.
-    pub fn holds_told(&self, states: Vec<HoldState>, now: Timestamp) -> Decision<()> {
+    pub fn holds_told(
+        &self,
+        states: Vec<HoldState>,
+        (node, papers): (&Signer, &Introduction),
+        now: Timestamp,
+    ) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         let mut read = self.holds_read;
         for state in states {
@@ -390,7 +399,9 @@ impl Shop {
                 tracing::warn!(order = %order.id(), "a hold is not on the order's terms");
                 continue;
             }
-            draft.put_order(order.clone().with(state, now));
+            let mut order = order.clone().with(state, now);
+            draft.sell(self, &mut order, node, papers);
+            draft.put_order(order);
         }
         if read > self.holds_read {
             draft.put(Change::HoldsRead(read));

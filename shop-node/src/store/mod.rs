@@ -77,7 +77,7 @@ const ORDER_SETTINGS: &[u8] = b"order_settings";
 const HOLDS_READ: &[u8] = b"holds_read";
 const VERSION: &[u8] = b"version";
 /// The form of the records in this file.
-const VERSION_NOW: u32 = 2;
+const VERSION_NOW: u32 = 3;
 /// Cache of the database.
 const CACHE_BYTES: usize = 8 << 20;
 

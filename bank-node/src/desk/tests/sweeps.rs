@@ -33,6 +33,7 @@ pub(crate) fn sweep<S: Store>(bank: &Bank<S>, shop: &Customer, number: u64, list
         number,
         day: Day(20_500),
         units: sales.units().unwrap_or_default(),
+        ordered: sales.ordered().unwrap_or_default(),
         sales: u32::try_from(sales.sales.len()).unwrap(),
         list: sales_digest(list),
         created: bank.now.get(),
