@@ -438,7 +438,7 @@ fn line(wallet: &RedbStore, store: &ShopStore, entry: &Entry) -> Result<HeardLin
             false => Moved::ShownAgain(entry.party, PaymentId(entry.id)),
         },
         // Between the bank and the account.
-        Movement::Recovered | Movement::Charged | Movement::Held => Moved::Elsewhere,
+        Movement::Recovered | Movement::Charged | Movement::Held | Movement::HeldBack => Moved::Elsewhere,
     };
     Ok(HeardLine { seq: entry.seq, moved, units: entry.units })
 }

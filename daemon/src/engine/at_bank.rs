@@ -61,6 +61,7 @@ impl Core {
             self.jobs.bank_is_back();
             self.rounds.ask_for_cases();
             self.holds = HoldRound::default();
+            self.letters.are_due();
             self.refresh_due = true;
         }
         self.bank_reachable = reachable;
@@ -76,6 +77,7 @@ impl Core {
         let committed = self.flush()?;
         self.jobs.start_open(&self.wallet, &committed);
         self.mind_orders();
+        self.fetch_letters();
         self.go_round()?;
         self.renew_identity();
         self.reclaim_what_was_had();

@@ -63,6 +63,8 @@ pub enum Flight {
     Order(RequestId),
     /// The bank is asked how our holds stand.
     Holds,
+    /// What the bank has written about the account is fetched.
+    Letters,
 }
 
 #[derive(Clone, Copy)]
@@ -176,7 +178,7 @@ impl Jobs {
                     self.launch(Flight::Order(id), || Job::Order(Box::new(purchase)));
                 }
             }
-            Effect::Refresh | Effect::Cases => {}
+            Effect::Refresh | Effect::Cases | Effect::Letters => {}
         }
     }
 
@@ -195,6 +197,21 @@ impl Jobs {
     pub fn ask_for_holds(&self, after: u64) {
         self.release(&Flight::Holds);
         self.launch(Flight::Holds, || Job::Holds(after));
+    }
+
+    /// Fetches what the bank has written about the account after a journal entry; not while that is under way, or shortly
+    /// after it came to nothing.
+    pub fn ask_for_letters(&self, after: u64) -> bool {
+        let now = self.clock.monotonic();
+        let rests = {
+            let traffic = self.traffic();
+            let waits = traffic.retries.get(&Flight::Letters).is_some_and(|retry| retry.due > now);
+            waits || traffic.flying.contains(&Flight::Letters)
+        };
+        if !rests {
+            self.launch(Flight::Letters, || Job::Letters(after));
+        }
+        !rests
     }
 
     /// Asks how our cases stand.

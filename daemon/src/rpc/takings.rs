@@ -255,6 +255,7 @@ mod tests {
             number: 7,
             day: Day(20_500),
             units: Units::new(26).unwrap(),
+            ordered: Units::ZERO,
             sales: 2,
             list: sales_digest(&bytes),
             created: Timestamp(10),

@@ -13,7 +13,7 @@
 //! | [`paying`] | a payment going out, from its first record to its end |
 //! | [`posting`] | the way by the mailbox: posted, asked back, collected; requests left for payers |
 //! | [`receiving`] | when a payee says yes |
-//! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take |
+//! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take; `unasked`: what it writes by itself |
 //! | [`reclaiming`] | payments in doubt that their owner wants back |
 //! | [`ordering`] | orders from afar: what is ordered, what the bank holds for it |
 //! | [`claiming`] | units that somebody else signed twice: the claim; [`defending`]: what others' claims ask of us |
@@ -50,6 +50,7 @@ pub mod reserve;
 mod sorted;
 mod tickets;
 pub mod token;
+mod unasked;
 pub mod vault;
 
 use banking::BankOp;

@@ -252,9 +252,10 @@ impl Wallet {
         let (confirmed, unconfirmed) = (of(&self.sorted.confirmed), || of(&self.sorted.unconfirmed));
         match taker {
             Taker::Payee(_) => confirmed.or_else(unconfirmed),
-            Taker::Bank => {
-                confirmed.into_iter().chain(unconfirmed()).min_by_key(|piece| (piece.range.units(), piece.note))
-            }
+            Taker::Bank => confirmed
+                .into_iter()
+                .chain(unconfirmed())
+                .min_by_key(|piece| (piece.range.units(), piece.note)),
         }
     }
 

@@ -52,6 +52,17 @@ impl Body for Sweep {
         let units = Units::new(from.u64()?).map_err(|_| from.flaw("2^53 units or more"))?;
         let ordered = Units::new(from.u64()?).map_err(|_| from.flaw("2^53 units or more"))?;
         let (sales, list) = (from.u32()?, Digest(from.array()?));
-        Ok(Sweep { bank, request, owner, number, day, units, ordered, sales, list, created: Timestamp(from.u64()?) })
+        Ok(Sweep {
+            bank,
+            request,
+            owner,
+            number,
+            day,
+            units,
+            ordered,
+            sales,
+            list,
+            created: Timestamp(from.u64()?),
+        })
     }
 }

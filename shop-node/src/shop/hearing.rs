@@ -350,7 +350,17 @@ impl Hearing<'_> {
             receipt: receipt.digest(),
         });
         let Arrival { payer, name, payment, at, certified: confirmed, .. } = arrival;
-        let paid = Paid { number, payer, name, payment, at, confirmed, lost: Units::ZERO, late, receipt: SalePaper::Counter(receipt) };
+        let paid = Paid {
+            number,
+            payer,
+            name,
+            payment,
+            at,
+            confirmed,
+            lost: Units::ZERO,
+            late,
+            receipt: SalePaper::Counter(receipt),
+        };
         let sale = Sale { state: SaleState::Paid, paid: Some(paid), ..sale };
         self.sales.insert(sale.id, sale.clone());
         self.draft.put_sale(sale);

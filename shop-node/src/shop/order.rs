@@ -22,8 +22,8 @@ use protocol::shop::{OrderWord, Release, SaleLine, ShopOrder, Word, delivery_dig
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{
-    CATALOGUE_PAGE, CatalogueItem, CataloguePage, ErrorCode, HoldState, HoldStep, HoldTerm, PlacedOrder,
-    PriceTag,
+    CATALOGUE_PAGE, CatalogueItem, CatalogueNews, CataloguePage, Changed, ErrorCode, HoldState, HoldStep,
+    HoldTerm, PlacedOrder, PriceTag,
 };
 use serde::{Deserialize, Serialize};
 
@@ -326,6 +326,19 @@ impl Shop {
             ended: None,
             sale: None,
         })))
+    }
+
+    /// What has changed since the catalogue by which this was ordered; nothing if that is the one of now.
+    pub fn news_for(&self, order: &ShopOrder) -> Option<CatalogueNews> {
+        if order.version == self.version() {
+            return None;
+        }
+        let other = order.lines.iter().filter(|line| self.sold_like_this(line).is_err());
+        let changed = other.map(|line| Changed {
+            sku: line.sku.to_string(),
+            now: self.items().get(line.sku.as_str()).filter(|item| item.active).map(on_page),
+        });
+        Some(CatalogueNews { version: self.version(), changed: changed.collect() })
     }
 
     fn sold_like_this(&self, line: &SaleLine) -> Result<&Item, ErrorCode> {

@@ -3,11 +3,11 @@
 //! It has a number and a receipt document, a line in the next sweep and in the day's report, and refunds against it. Its
 //! money is on the account and never was in the till.
 
+use super::Shop;
 use super::change::{Change, Draft};
 use super::order::Order;
 use super::refund::short;
 use super::sale::{Line, Paid, Sale, SalePaper, SaleState};
-use super::Shop;
 use protocol::bank::Introduction;
 use protocol::id::{Digest, PaymentId, RequestId};
 use protocol::money::Units;

@@ -42,7 +42,8 @@ pub(super) fn measure(effort: Effort) -> Vec<Figure> {
     let name = |what: &str| format!("till.{count}.{what}");
     let speed = day.sells(count);
     figures.push(
-        Figure::new(name("sales"), speed, "1/s").note("sale opened, paid, received; all of it, the bank away"),
+        Figure::new(name("sales"), speed, "1/s")
+            .note("sale opened, paid, received; all of it, the bank away"),
     );
     figures.push(day.one_at_a_time(name("payment"), effort.of(100)));
     day.shop.program().stop();
@@ -119,7 +120,10 @@ impl Day {
         for _ in 0..count {
             times.time(&self.clock, || wait(counter.sells()));
         }
-        let note = format!("p50 of a sale, opened and paid, with all those notes in the till; p99 {:.1} ms", times.percentile(99));
+        let note = format!(
+            "p50 of a sale, opened and paid, with all those notes in the till; p99 {:.1} ms",
+            times.percentile(99)
+        );
         Figure::new(name, times.median(), "ms").note(note)
     }
 
@@ -145,9 +149,11 @@ impl Day {
         let bank = format!("{} deposits and {} renewals at the bank", of("deposit"), of("refresh"));
         let close = z.median() / 1e3 + swept.as_secs_f64();
         vec![
-            Figure::new(name("z"), z.median(), "ms").note("the Z report, with the list of all sales for the company"),
+            Figure::new(name("z"), z.median(), "ms")
+                .note("the Z report, with the list of all sales for the company"),
             Figure::new(name("sweep"), swept.as_secs_f64(), "s").note(bank),
-            Figure::new(name("close"), close, "s").note("Z report and sweep, from the bank's return to the company's letter"),
+            Figure::new(name("close"), close, "s")
+                .note("Z report and sweep, from the bank's return to the company's letter"),
             Figure::new(name("memory.most"), largest, "MB").note("resident, the most while it swept"),
         ]
     }
@@ -180,7 +186,8 @@ struct Counter {
 
 impl Counter {
     async fn sells(&self) {
-        let line = CartLine { sku: None, name: Some("roll".to_owned()), quantity: None, price: Some(amount(1)) };
+        let line =
+            CartLine { sku: None, name: Some("roll".to_owned()), quantity: None, price: Some(amount(1)) };
         let sale = NewSale { till: None, lines: vec![line], seconds: None, ask: None, key: key("till") };
         let sale = self.till.sale_open(sale).await.unwrap_or_else(|why| panic!("sale.open: {why:?}"));
         let to = sale.uri.unwrap_or_else(|| panic!("no code for {}", sale.sale));
