@@ -191,3 +191,48 @@ impl<S: ShelfMut> SweepTx for S {
         self.put(Table::Sweeps, &sweep_key(b's', swept), &write(swept)?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Memory;
+    use crate::store::shelf::Store as _;
+    use protocol::bank::LetterKind;
+    use protocol::id::{BankId, Digest, Key};
+    use protocol::money::Units;
+    use protocol::sign::Signer;
+    use protocol::time::Timestamp;
+
+    /// M5: an account that the bank writes to for years keeps the newest letters, and no more than there is room for.
+    #[test]
+    fn the_newest_letters_stay() {
+        let (store, signer) = (Memory::new(), Signer::from_secret(&[3; 32]));
+        let (his, other) = (AccountNumber(7), AccountNumber(8));
+        let letter = |number| Letter {
+            bank: BankId([1; 8]),
+            number,
+            kind: LetterKind::SweepIn,
+            owner: Key([2; 32]),
+            request: Digest::default(),
+            units: Units::ZERO,
+            balance: Units::ZERO,
+            at: Timestamp(number),
+        };
+        let last = LETTERS_KEPT + LETTERS_AT_ONCE + 1;
+        store
+            .write(|shelf| {
+                shelf.keep_letter(other, &signer.sign(letter(1)))?;
+                (1..=last).try_for_each(|number| shelf.keep_letter(his, &signer.sign(letter(number))))
+            })
+            .unwrap();
+        let shelf = store.read().unwrap();
+        let numbers: Vec<u64> = shelf
+            .letters_after(his, 0, 5_000)
+            .unwrap()
+            .iter()
+            .map(|letter| letter.unverified().number)
+            .collect();
+        assert_eq!(numbers, (LETTERS_AT_ONCE + 1..=last).collect::<Vec<u64>>());
+        assert_eq!(shelf.letters_after(other, 0, 10).unwrap().len(), 1);
+    }
+}

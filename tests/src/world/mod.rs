@@ -398,7 +398,7 @@ impl World {
                 Effect::Seal(id) => self.seal(who, &id)?,
                 Effect::MailBack(id) => self.mail_back(who, &id)?,
                 // Nobody orders anything in this world.
-                Effect::Refresh | Effect::Order(_) => {}
+                Effect::Refresh | Effect::Letters | Effect::Order(_) => {}
             }
         }
         Ok(())
