@@ -110,3 +110,73 @@ impl Sorted {
 fn place(note: &OwnNote, range: Range) -> Place {
     (range.units(), note.number, range.start())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::id::{BankId, Digest, Hint, Key, RequestId};
+    use protocol::note::{Note, Root, RootKind};
+    use protocol::range::RangeSet;
+    use protocol::sign::Signer;
+    use protocol::time::Day;
+
+    fn note(number: u64, pieces: &[(u64, u64)], confirmed: bool) -> OwnNote {
+        let root = Root {
+            kind: RootKind::Plain,
+            bank: BankId([1; 8]),
+            serial: number,
+            id: Root::id_of(&Digest([1; 32]), 0),
+            units: Units::new(1000).unwrap(),
+            to: Key([2; 32]),
+            epoch: 1,
+            issued_day: Day(1),
+            direct_until_day: Day(60),
+        };
+        OwnNote {
+            number,
+            note: Note::fresh(Signer::from_secret(&[3; 32]).sign(root)),
+            hint: Hint([0; 16]),
+            confirmed,
+            free: pieces.iter().map(|(from, to)| Range::new(*from, *to).unwrap()).collect::<RangeSet>(),
+            held: Vec::new(),
+            redeemed: RangeSet::empty(),
+            from: None,
+            disputed: None,
+        }
+    }
+
+    /// Equal pieces come oldest first from both ends, and what was put in comes out without a rest.
+    #[test]
+    fn pieces_lie_in_order_of_size() {
+        let notes = [
+            note(1, &[(0, 5), (10, 12)], false),
+            note(2, &[(0, 5)], false),
+            note(3, &[(0, 9)], false),
+            note(4, &[(0, 1)], true),
+        ];
+        let mut sorted = Sorted::default();
+        notes.iter().for_each(|note| sorted.put(note));
+        let sizes = |pieces: Vec<Piece>| -> Vec<(u64, u64)> {
+            pieces.iter().map(|piece| (piece.range.units().get(), piece.note)).collect()
+        };
+        let all = &sorted.unconfirmed;
+        assert_eq!(sizes(all.largest_first().collect()), [(9, 3), (5, 1), (5, 2), (2, 1)]);
+        assert_eq!(sizes(all.smallest_first().collect()), [(2, 1), (5, 1), (5, 2), (9, 3)]);
+        assert_eq!(sizes(all.from(Units::new(5).unwrap()).take(1).collect()), [(5, 1)]);
+        assert_eq!((all.units().get(), sorted.confirmed.units().get(), sorted.spendable()), (21, 1, 4));
+        let by = Holder::Bank(RequestId([7; 16]));
+        let [first, ..] = &notes;
+        let mut promised = first.clone();
+        promised.hold(Range::new(10, 12).unwrap(), by);
+        sorted.take(first);
+        sorted.put(&promised);
+        assert_eq!((sorted.held_by(by).collect::<Vec<u64>>(), sorted.at_bank().get()), (vec![1], 2));
+        sorted.take(&promised);
+        notes.iter().skip(1).for_each(|note| sorted.take(note));
+        assert!(sorted.held.is_empty() && sorted.unconfirmed.places.is_empty());
+        assert_eq!(
+            (sorted.unconfirmed.units(), sorted.at_bank(), sorted.spendable()),
+            (Units::ZERO, Units::ZERO, 0)
+        );
+    }
+}
