@@ -1,12 +1,11 @@
 //! `receipt verify` of an order from afar: what was ordered, what the bank released for it, what went back (SPEC §3.10).
 
 use super::show;
-use super::verify::{line_table, line_values, refund_values};
 use protocol::code::PublicCode;
 use protocol::id::Key;
 use protocol::key::bank::bank_id;
 use protocol::money::{Currency, Units};
-use protocol::shop::{FileFlaw, OrderFile, ProvedOrder};
+use protocol::shop::{FileFlaw, OrderFile, ProvedOrder, RefundNote, SaleLine};
 use serde_json::{Value, json};
 
 type Checked = Result<ProvedOrder, FileFlaw>;
@@ -64,4 +63,28 @@ pub(super) fn page(checked: &Checked, currency: Option<&Currency>) -> String {
         "Genuine: the buyer signed this order, the shop signed that it got the money for it.\n\n{facts}\n{lines}\n\
          What was given back since stands here as far as the shop had noted it in this file.\n"
     )
+}
+
+pub(super) fn line_values(lines: &[SaleLine]) -> Vec<Value> {
+    let value = |line: &SaleLine| json!({ "sku": line.sku.as_str(), "name": line.name.as_str(), "quantity": line.quantity, "price": line.price });
+    lines.iter().map(value).collect()
+}
+
+pub(super) fn refund_values(notes: &[RefundNote]) -> Vec<Value> {
+    let value = |note: &RefundNote| json!({ "refund": note.refund, "units": note.units, "at": note.at, "reason": note.reason.as_str(), "payment": note.payment });
+    notes.iter().map(value).collect()
+}
+
+pub(super) fn line_table(lines: &[SaleLine], money: impl Fn(Units) -> String) -> String {
+    let row = |line: &SaleLine| {
+        let sum = line.price.times(line.quantity).unwrap_or_default();
+        [
+            line.quantity.to_string(),
+            line.name.to_string(),
+            line.sku.to_string(),
+            money(line.price),
+            money(sum),
+        ]
+    };
+    show::table(["n", "what", "article", "each", "sum"], &[0, 3, 4], lines.iter().map(row).collect())
 }

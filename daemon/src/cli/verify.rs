@@ -1,7 +1,7 @@
 //! `receipt verify`: a shop's receipt document, checked without asking anybody (SPEC §3.9).
 
 use super::fault::Fault;
-use super::ordered;
+use super::ordered::{self, line_table, line_values, refund_values};
 use super::session::Session;
 use super::show;
 use crate::profile::Profile;
@@ -10,7 +10,7 @@ use protocol::id::Key;
 use protocol::key::bank::bank_id;
 use protocol::money::{Currency, Units};
 use protocol::node::host::exit::Exit;
-use protocol::shop::{OrderFile, Proved, ReceiptFile, RefundNote, SaleLine};
+use protocol::shop::{OrderFile, Proved, ReceiptFile};
 use protocol::wire::{self, Message as _};
 use serde_json::{Value, json};
 use std::io::Read;
@@ -124,28 +124,4 @@ fn page(checked: &Checked, currency: Option<&Currency>) -> String {
     format!(
         "Genuine: the shop signed for these goods and for this payment, the payer signed the payment.\n\n{facts}\n{lines}\n         What was given back stands here as far as the shop had noted it in this file.\n"
     )
-}
-
-pub(super) fn line_values(lines: &[SaleLine]) -> Vec<Value> {
-    let value = |line: &SaleLine| json!({ "sku": line.sku.as_str(), "name": line.name.as_str(), "quantity": line.quantity, "price": line.price });
-    lines.iter().map(value).collect()
-}
-
-pub(super) fn refund_values(notes: &[RefundNote]) -> Vec<Value> {
-    let value = |note: &RefundNote| json!({ "refund": note.refund, "units": note.units, "at": note.at, "reason": note.reason.as_str(), "payment": note.payment });
-    notes.iter().map(value).collect()
-}
-
-pub(super) fn line_table(lines: &[SaleLine], money: impl Fn(Units) -> String) -> String {
-    let row = |line: &SaleLine| {
-        let sum = line.price.times(line.quantity).unwrap_or_default();
-        [
-            line.quantity.to_string(),
-            line.name.to_string(),
-            line.sku.to_string(),
-            money(line.price),
-            money(sum),
-        ]
-    };
-    show::table(["n", "what", "article", "each", "sum"], &[0, 3, 4], lines.iter().map(row).collect())
 }

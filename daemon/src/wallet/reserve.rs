@@ -2,7 +2,6 @@
 
 use super::Wallet;
 use super::claiming::Claiming;
-use super::sorted::Sizes;
 use protocol::id::{Hint, Key, PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::note::{LINKS_MAX, LINKS_PER_MESSAGE_MAX, NOTES_MAX, Note};
@@ -166,18 +165,18 @@ impl Wallet {
         let sum = |units: Vec<Units>| Units::sum(units).expect("all units of a bank are below 2^53");
         Holdings {
             fenced: self.fenced(),
-            confirmed: self.free_of(&self.sorted.confirmed, true),
-            unconfirmed: self.free_of(&self.sorted.unconfirmed, false),
+            confirmed: self.free_of(self.sorted.confirmed.units(), true),
+            unconfirmed: self.free_of(self.sorted.unconfirmed.units(), false),
             in_doubt: sum(self.outgoing.values().filter(|p| p.holds_money()).map(|p| p.amount).collect()),
             at_bank: self.sorted.at_bank(),
             claimed: sum(self.claims.values().map(Claiming::open_units).collect()),
         }
     }
 
-    /// Units of one kind that are free and not behind the fence.
-    fn free_of(&self, sizes: &Sizes, confirmed: bool) -> Units {
+    /// Of these free units of one kind, what is not behind the fence.
+    fn free_of(&self, units: Units, confirmed: bool) -> Units {
         if self.fence().is_none() {
-            return sizes.units();
+            return units;
         }
         let open = |n: &&OwnNote| n.confirmed == confirmed && !self.is_fenced(n);
         let units = self.notes.values().filter(open).map(|n| n.free.units());
@@ -186,8 +185,8 @@ impl Wallet {
 
     /// Units that may be spent now.
     pub fn free(&self) -> Units {
-        let confirmed = self.free_of(&self.sorted.confirmed, true);
-        let unconfirmed = self.free_of(&self.sorted.unconfirmed, false);
+        let confirmed = self.free_of(self.sorted.confirmed.units(), true);
+        let unconfirmed = self.free_of(self.sorted.unconfirmed.units(), false);
         confirmed.plus(unconfirmed).expect("all units of a bank are below 2^53")
     }
 
@@ -248,8 +247,9 @@ impl Wallet {
 
     /// The smallest piece that covers it alone. A payee gets an unconfirmed one only if no other does.
     fn single(&self, amount: Units, taker: Taker) -> Option<Piece> {
-        let of = |sizes: &Sizes| sizes.from(amount).find(|piece| self.is_usable(piece, taker));
-        let (confirmed, unconfirmed) = (of(&self.sorted.confirmed), || of(&self.sorted.unconfirmed));
+        let fits = |piece: &Piece| self.is_usable(piece, taker);
+        let confirmed = self.sorted.confirmed.from(amount).find(fits);
+        let unconfirmed = || self.sorted.unconfirmed.from(amount).find(fits);
         match taker {
             Taker::Payee(_) => confirmed.or_else(unconfirmed),
             Taker::Bank => confirmed
