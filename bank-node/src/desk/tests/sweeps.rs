@@ -324,7 +324,7 @@ fn letters_are_fetched_in_pages() {
 /// N10: what came by orders counts, and is told apart from what came through the till; one said for the other is no sum.
 #[test]
 fn orders_count_beside_what_the_till_took() {
-    let street = street();
+    let street = street(100);
     let sales = vec![sale(1, SaleKind::Sale, 30), sale(2, SaleKind::Order, 25), sale(1, SaleKind::Refund, 5)];
     let list = ByteBuf::from(encode(&SalesList { sales }));
     let asked = sweep(&street.bank, &street.shop, 1, &list);
