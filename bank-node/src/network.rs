@@ -160,7 +160,8 @@ fn points_of(code: ErrorCode) -> u32 {
         | ErrorCode::RequestClosed
         | ErrorCode::OtherCatalogue
         | ErrorCode::ShopClosed
-        | ErrorCode::NoAddress => 0,
+        | ErrorCode::NoAddress
+        | ErrorCode::ShopFull => 0,
     }
 }
 

@@ -76,6 +76,7 @@ codes! {
     41 OtherCatalogue "other_catalogue" "The shop does not sell this, or not at this price: look at its catalogue again.";
     42 ShopClosed "shop_closed" "The shop takes no orders just now.";
     43 NoAddress "no_address" "These goods have to be brought somewhere: an address is needed.";
+    48 ShopFull "shop_full" "The bank holds money for so many orders of this shop that it takes no more just now.";
 }
 
 impl ErrorCode {

@@ -38,6 +38,16 @@ impl Evening {
         Evening { room, engine, link }
     }
 
+    /// Goes on if the wallet has just told something that a deposit may have waited for.
+    pub async fn goes_on(&self) -> Result<(), HandsFault> {
+        let now = self.engine.shared.now();
+        let due = self.room.look(move |shop| shop.sweep_due(now)).await?;
+        match due.is_some_and(|sweep| sweep.state == SweepState::Depositing) && self.link.is_there() {
+            true => self.carry_on().await,
+            false => Ok(()),
+        }
+    }
+
     /// Goes on as far as it goes now.
     pub async fn carry_on(&self) -> Result<(), HandsFault> {
         for _ in 0..STEPS_MAX {

@@ -91,7 +91,9 @@ impl Hands {
                     return;
                 }
             }
-            if tick && let Err(fault) = self.carry_on().await {
+            // A deposit of a sweep that the bank has answered is followed by the next at once.
+            let carried = if tick { self.carry_on().await } else { self.evening.goes_on().await };
+            if let Err(fault) = carried {
                 tracing::warn!(%fault, "what is open could not be carried on");
             }
         }

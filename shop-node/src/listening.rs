@@ -134,7 +134,7 @@ fn line(wallet: &impl Store, store: &ShopStore, entry: &Entry) -> Result<HeardLi
             false => Moved::ShownAgain(entry.party, PaymentId(entry.id)),
         },
         // Between the bank and the account.
-        Movement::Recovered | Movement::Charged | Movement::Held => Moved::Elsewhere,
+        Movement::Recovered | Movement::Charged | Movement::Held | Movement::HeldBack => Moved::Elsewhere,
     };
     Ok(HeardLine { seq: entry.seq, moved, units: entry.units })
 }

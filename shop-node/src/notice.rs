@@ -310,6 +310,7 @@ mod tests {
             placed: Timestamp(100),
             ended: None,
             told: Noticed::default(),
+            sale: None,
         }
     }
 

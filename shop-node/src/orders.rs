@@ -7,7 +7,7 @@ use crate::shop::rights::Actor;
 use daemon::engine::inbound::{Answering, Counter};
 use daemon::engine::link::BankLink;
 use daemon::engine::ordering::holds_after;
-use daemon::engine::{CallFault, Engine};
+use daemon::engine::{CallFault, Engine, Input, OrderInput};
 use daemon::store::Store as _;
 use daemon::wallet::banking::{CallKey, OpState};
 use protocol::bank::{Act, Party};
@@ -91,7 +91,12 @@ impl Orders {
         let Some(states) = holds_after(&self.engine.shared, &self.link, after).await else { return Ok(()) };
         *pulled = Some(clock);
         let now = self.now();
-        self.room.decide(move |shop, _| Ok(shop.holds_told(states, now))).await?;
+        if states.iter().any(|state| state.left < state.units) {
+            // What was released is on the account: the wallet hears it from the bank's letters.
+            self.engine.tell(Input::Order(OrderInput::FetchLetters)).await;
+        }
+        let (node, papers) = (self.node(), self.engine.shared.papers());
+        self.room.decide(move |shop, _| Ok(shop.holds_told(states, (&node, &papers), now))).await?;
         Ok(())
     }
 
@@ -164,11 +169,20 @@ impl Orders {
 
     async fn place(&self, placed: PlacedOrder, buyer: Key, name: String) -> Result<ShopAnswer, ErrorCode> {
         let (node, now) = (self.node(), self.now());
+        let asked = placed.order.clone();
         let placing = self.room.decide(move |shop, store| {
             let earlier = store.order(&placed.order.unverified().id)?;
             Ok(shop.place(placed, (&buyer, &name), earlier, &node, now))
         });
-        let order = placing.await.map_err(|_| ErrorCode::Unavailable)??;
+        let order = match placing.await.map_err(|_| ErrorCode::Unavailable)? {
+            // Whoever ordered by an older catalogue is told what has changed.
+            Err(ErrorCode::OtherCatalogue) => {
+                let news = self.room.look(move |shop| shop.news_for(asked.unverified())).await;
+                let news = news.map_err(|_| ErrorCode::Unavailable)?.ok_or(ErrorCode::OtherCatalogue)?;
+                return Ok(ShopAnswer::Changed(news));
+            }
+            placed => placed?,
+        };
         Ok(ShopAnswer::Order(told(&order, Vec::new())))
     }
 

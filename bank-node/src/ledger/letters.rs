@@ -18,6 +18,6 @@ pub trait LetterView {
 
 /// Writing letters.
 pub trait LetterTx: LetterView {
-    /// Keeps a letter for its owner, under its journal entry.
+    /// Keeps a letter for its owner, under its journal entry. Of very many the oldest go: their entries stand in the statement.
     fn keep_letter(&mut self, account: AccountNumber, letter: &Signed<Letter>) -> Result<(), Fault>;
 }

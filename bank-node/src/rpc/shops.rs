@@ -359,7 +359,7 @@ pub struct SaleShown {
     pub at: Timestamp,
     /// How much.
     pub units: Units,
-    /// `sale`, `refund` or `late`.
+    /// `sale`, `refund`, `late`, or `order` (the bank had it already: it never was in the till).
     pub kind: String,
     /// The till's name.
     pub till: String,
@@ -374,6 +374,7 @@ impl SaleShown {
                 SaleKind::Sale => "sale",
                 SaleKind::Refund => "refund",
                 SaleKind::Late => "late",
+                SaleKind::Order => "order",
             };
             SaleShown {
                 number: sale.number,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! Holds     number → hold               HoldsOf   account ‖ entry that changed it last → its number
-//! Letters   account ‖ entry → letter
+//! Letters   account ‖ entry → letter    account ‖ 0 → how many
 //! Tenures   t shop → tenure             a shop → nothing: it has arrears
 //! Sweeps    s shop ‖ number → sweep     l shop ‖ number → its list         e entry → shop ‖ number
 //! ```
@@ -17,6 +17,11 @@ use crate::ledger::sweeps::{SweepTx, SweepView, Swept};
 use crate::ledger::tenure::{Tenure, TenureTx, TenureView};
 use protocol::bank::Letter;
 use protocol::sign::Signed;
+
+/// The newest letters of an account that are kept.
+const LETTERS_KEPT: u64 = 1024;
+/// So many older ones are taken away at a time.
+const LETTERS_AT_ONCE: u64 = 256;
 
 /// An account's pairs behind a second number, in order.
 fn of_account<S: Shelf>(
@@ -83,7 +88,18 @@ impl<S: Shelf> LetterView for S {
 
 impl<S: ShelfMut> LetterTx for S {
     fn keep_letter(&mut self, account: AccountNumber, letter: &Signed<Letter>) -> Result<(), Fault> {
-        self.put(Table::Letters, &pair_key(account.0, letter.unverified().number), &write(letter)?)
+        self.put(Table::Letters, &pair_key(account.0, letter.unverified().number), &write(letter)?)?;
+        // Entries are numbered from 1: at 0 stands how many there are.
+        let counted = pair_key(account.0, 0);
+        let mut kept = record::<S, u64>(self, Table::Letters, &counted)?.unwrap_or_default() + 1;
+        if kept > LETTERS_KEPT + LETTERS_AT_ONCE {
+            let some = usize::try_from(LETTERS_AT_ONCE).unwrap_or(usize::MAX);
+            for (old, _) in of_account(self, Table::Letters, account, 0, some)? {
+                self.remove(Table::Letters, &old)?;
+                kept -= 1;
+            }
+        }
+        self.put(Table::Letters, &counted, &write(&kept)?)
     }
 }
 
@@ -173,5 +189,50 @@ impl<S: ShelfMut> SweepTx for S {
         }
         self.put(Table::Sweeps, &sweep_key(b'l', swept), list)?;
         self.put(Table::Sweeps, &sweep_key(b's', swept), &write(swept)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Memory;
+    use crate::store::shelf::Store as _;
+    use protocol::bank::LetterKind;
+    use protocol::id::{BankId, Digest, Key};
+    use protocol::money::Units;
+    use protocol::sign::Signer;
+    use protocol::time::Timestamp;
+
+    /// M5: an account that the bank writes to for years keeps the newest letters, and no more than there is room for.
+    #[test]
+    fn the_newest_letters_stay() {
+        let (store, signer) = (Memory::new(), Signer::from_secret(&[3; 32]));
+        let (his, other) = (AccountNumber(7), AccountNumber(8));
+        let letter = |number| Letter {
+            bank: BankId([1; 8]),
+            number,
+            kind: LetterKind::SweepIn,
+            owner: Key([2; 32]),
+            request: Digest::default(),
+            units: Units::ZERO,
+            balance: Units::ZERO,
+            at: Timestamp(number),
+        };
+        let last = LETTERS_KEPT + LETTERS_AT_ONCE + 1;
+        store
+            .write(|shelf| {
+                shelf.keep_letter(other, &signer.sign(letter(1)))?;
+                (1..=last).try_for_each(|number| shelf.keep_letter(his, &signer.sign(letter(number))))
+            })
+            .unwrap();
+        let shelf = store.read().unwrap();
+        let numbers: Vec<u64> = shelf
+            .letters_after(his, 0, 5_000)
+            .unwrap()
+            .iter()
+            .map(|letter| letter.unverified().number)
+            .collect();
+        assert_eq!(numbers, (LETTERS_AT_ONCE + 1..=last).collect::<Vec<u64>>());
+        assert_eq!(shelf.letters_after(other, 0, 10).unwrap().len(), 1);
     }
 }

@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 /// The version of this layout.
-const FORMAT: u8 = 4;
+const FORMAT: u8 = 5;
 /// Where books say which one they have.
 const FORMAT_KEY: &[u8] = b"format";
 /// Above every key.

@@ -12,6 +12,7 @@ mod history;
 mod join;
 mod mail;
 mod node;
+mod ordered;
 mod pay;
 mod policy;
 mod receive;

@@ -134,6 +134,7 @@ fn takings_page(takings: &Takings, currency: &Currency) -> String {
         ("public code", takings.shop.to_string()),
         ("sweep", format!("{} for {}", takings.number, takings.day)),
         ("came to", currency.show_full(takings.units)),
+        ("of it by orders", currency.show_full(takings.ordered)),
         ("signed by the shop", "yes: list and sum are its own".to_owned()),
     ]);
     let row = |line: &TakingsLine| {

@@ -1,6 +1,7 @@
 //! `receipt verify`: a shop's receipt document, checked without asking anybody (SPEC §3.9).
 
 use super::fault::Fault;
+use super::ordered::{self, line_table, line_values, refund_values};
 use super::session::Session;
 use super::show;
 use crate::profile::Profile;
@@ -9,7 +10,7 @@ use protocol::id::Key;
 use protocol::key::bank::bank_id;
 use protocol::money::{Currency, Units};
 use protocol::node::host::exit::Exit;
-use protocol::shop::{Proved, ReceiptFile};
+use protocol::shop::{OrderFile, Proved, ReceiptFile};
 use protocol::wire::{self, Message as _};
 use serde_json::{Value, json};
 use std::io::Read;
@@ -48,21 +49,29 @@ impl VerifyWords {
                 (profile.bank_keys().master(), Some(profile.owner().currency))
             }
         };
-        let file = self.read()?;
+        let bytes = self.read()?;
+        // The two kinds have other fields, so a file can be read as one of them only.
+        if let Ok(file) = wire::decode::<OrderFile>(&bytes) {
+            let checked = file.verify(master);
+            let document = ordered::document(&checked, &file, &master);
+            session.show.answer(&document, || ordered::page(&checked, currency.as_ref()))?;
+            return Ok(if checked.is_ok() { Exit::Done } else { Exit::Refused });
+        }
+        let file: ReceiptFile = wire::decode(&bytes)
+            .map_err(|flaw| Fault::Usage(format!("{}: no receipt document: {flaw}", self.file.display())))?;
         let checked = file.verify(master);
         let document = document(&checked, &file, &master);
         session.show.answer(&document, || page(&checked, currency.as_ref()))?;
         Ok(if checked.is_ok() { Exit::Done } else { Exit::Refused })
     }
 
-    fn read(&self) -> Result<ReceiptFile, Fault> {
+    fn read(&self) -> Result<Vec<u8>, Fault> {
         let mut bytes = Vec::new();
         let open = std::fs::File::open(&self.file)
             .map_err(|why| Fault::Usage(format!("{}: {why}", self.file.display())))?;
         let most = u64::try_from(ReceiptFile::MAX).unwrap_or(u64::MAX);
         open.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-        wire::decode(&bytes)
-            .map_err(|flaw| Fault::Usage(format!("{}: no receipt document: {flaw}", self.file.display())))
+        Ok(bytes)
     }
 }
 
@@ -74,20 +83,6 @@ fn document(checked: &Checked, file: &ReceiptFile, master: &Key) -> Value {
         Err(flaw) => return json!({ "genuine": false, "why": flaw.to_string() }),
     };
     let sale = &proved.sale;
-    let lines: Vec<Value> = sale
-        .lines
-        .iter()
-        .map(|line| {
-            json!({ "sku": line.sku.as_str(), "name": line.name.as_str(), "quantity": line.quantity, "price": line.price })
-        })
-        .collect();
-    let refunds: Vec<Value> = proved
-        .refunds
-        .iter()
-        .map(|note| {
-            json!({ "refund": note.refund, "units": note.units, "at": note.at, "reason": note.reason.as_str(), "payment": note.payment })
-        })
-        .collect();
     json!({
         "genuine": true,
         "bank": bank_id(master),
@@ -98,8 +93,8 @@ fn document(checked: &Checked, file: &ReceiptFile, master: &Key) -> Value {
         "payment": sale.payment,
         "at": sale.at,
         "total": sale.total,
-        "lines": lines,
-        "refunds": refunds,
+        "lines": line_values(&sale.lines),
+        "refunds": refund_values(&proved.refunds),
         "refunded": proved.refunded,
         "document": file.sale.digest(),
     })
@@ -125,21 +120,7 @@ fn page(checked: &Checked, currency: Option<&Currency>) -> String {
         ("payment", sale.payment.to_string()),
         ("given back", if proved.refunds.is_empty() { String::new() } else { money(proved.refunded) }),
     ]);
-    let row = |line: &protocol::shop::SaleLine| {
-        let sum = line.price.times(line.quantity).unwrap_or_default();
-        [
-            line.quantity.to_string(),
-            line.name.to_string(),
-            line.sku.to_string(),
-            money(line.price),
-            money(sum),
-        ]
-    };
-    let lines = show::table(
-        ["n", "what", "article", "each", "sum"],
-        &[0, 3, 4],
-        sale.lines.iter().map(row).collect(),
-    );
+    let lines = line_table(&sale.lines, money);
     format!(
         "Genuine: the shop signed for these goods and for this payment, the payer signed the payment.\n\n{facts}\n{lines}\n         What was given back stands here as far as the shop had noted it in this file.\n"
     )

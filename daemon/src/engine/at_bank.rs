@@ -4,11 +4,14 @@ use super::jobs::Flight;
 use super::ordering::HoldRound;
 use super::{BANK_REST, Core, fresh};
 use crate::store::{Store, StoreFault};
-use crate::wallet::banking::Operation;
+use crate::wallet::banking::{BankOp, Operation};
 use crate::wallet::change::Touched;
 use protocol::id::{Key, PaymentId, RequestId};
 use protocol::wire::{BankAnswer, ErrorCode};
 use std::collections::HashSet;
+
+/// Requests at once that renew notes, while there are very many.
+const REFRESHES_MAX: usize = 4;
 
 impl Core {
     pub(super) fn bank_answered(&mut self, id: &RequestId, answer: BankAnswer) -> Result<(), StoreFault> {
@@ -58,6 +61,7 @@ impl Core {
             self.jobs.bank_is_back();
             self.rounds.ask_for_cases();
             self.holds = HoldRound::default();
+            self.letters.are_due();
             self.refresh_due = true;
         }
         self.bank_reachable = reachable;
@@ -73,13 +77,14 @@ impl Core {
         let committed = self.flush()?;
         self.jobs.start_open(&self.wallet, &committed);
         self.mind_orders();
+        self.fetch_letters();
         self.go_round()?;
         self.renew_identity();
         self.reclaim_what_was_had();
         self.go_to_the_bank()
     }
 
-    /// Refused payments first, then what is worth refreshing: one request at a time.
+    /// Refused payments first, then what is worth refreshing: one request at a time, and a few where notes are heaped.
     pub(super) fn go_to_the_bank(&mut self) -> Result<(), StoreFault> {
         let now = self.now();
         let resting = self.shared.clock.monotonic() < self.bank_rests_until;
@@ -94,16 +99,20 @@ impl Core {
             self.pending.extend(decision.touches());
             let _ = self.batch.take(&mut self.wallet, decision);
         }
-        let refreshing = self.wallet.open_bank_ops().any(|op| op.what == Operation::Refresh);
         // What a vault misses can't be restored: money that it has is not turned by ourselves into roots that only this
         // disk would know. (Refresh stays due: it goes on when the vault does.)
-        if refreshing || !self.wallet.policy().refresh || self.gate.is_refused() {
+        if !self.wallet.policy().refresh || self.gate.is_refused() {
             return Ok(());
         }
-        self.refresh_due = false;
-        if let Some(decision) = self.wallet.refresh(keys, fresh(), now) {
-            let _ = self.take(decision);
+        let is_refresh = |op: &&BankOp| op.what == Operation::Refresh;
+        let mut refreshing = self.wallet.open_bank_ops().filter(is_refresh).count();
+        while refreshing < if self.wallet.is_heaped() { REFRESHES_MAX } else { 1 } {
+            self.refresh_due = false;
+            let Some(decision) = self.wallet.refresh(keys, fresh(), now) else { break };
+            self.pending.extend(decision.touches());
+            let _ = self.batch.take(&mut self.wallet, decision);
             self.refresh_due = true;
+            refreshing += 1;
         }
         Ok(())
     }

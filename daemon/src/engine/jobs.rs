@@ -63,6 +63,8 @@ pub enum Flight {
     Order(RequestId),
     /// The bank is asked how our holds stand.
     Holds,
+    /// What the bank has written about the account is fetched.
+    Letters,
 }
 
 #[derive(Clone, Copy)]
@@ -126,10 +128,13 @@ impl Jobs {
         }
         wallet.to_concede().for_each(|payment| self.concede(payment));
         let waiting: Vec<(Flight, Job)> = {
-            let traffic = self.traffic();
+            let (traffic, now) = (self.traffic(), self.clock.monotonic());
             let by_mail =
                 |flight| traffic.retries.get(flight).is_some_and(|retry| retry.tries >= BY_MAIL_AFTER);
-            traffic.kept.iter().map(|(f, job)| (*f, job.clone().by_mail(by_mail(f)))).collect()
+            let due = |flight: &Flight| traffic.retries.get(flight).is_none_or(|retry| retry.due <= now);
+            // A till that was alone for a day has a confirmation for each of its payers.
+            let starts = |(flight, _): &(&Flight, &Job)| due(flight) && !traffic.flying.contains(*flight);
+            traffic.kept.iter().filter(starts).map(|(f, job)| (*f, job.clone().by_mail(by_mail(f)))).collect()
         };
         for (flight, job) in waiting {
             self.launch(flight, || job);
@@ -173,7 +178,7 @@ impl Jobs {
                     self.launch(Flight::Order(id), || Job::Order(Box::new(purchase)));
                 }
             }
-            Effect::Refresh | Effect::Cases => {}
+            Effect::Refresh | Effect::Cases | Effect::Letters => {}
         }
     }
 
@@ -192,6 +197,21 @@ impl Jobs {
     pub fn ask_for_holds(&self, after: u64) {
         self.release(&Flight::Holds);
         self.launch(Flight::Holds, || Job::Holds(after));
+    }
+
+    /// Fetches what the bank has written about the account after a journal entry; not while that is under way, or shortly
+    /// after it came to nothing.
+    pub fn ask_for_letters(&self, after: u64) -> bool {
+        let now = self.clock.monotonic();
+        let rests = {
+            let traffic = self.traffic();
+            let waits = traffic.retries.get(&Flight::Letters).is_some_and(|retry| retry.due > now);
+            waits || traffic.flying.contains(&Flight::Letters)
+        };
+        if !rests {
+            self.launch(Flight::Letters, || Job::Letters(after));
+        }
+        !rests
     }
 
     /// Asks how our cases stand.

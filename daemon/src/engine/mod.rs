@@ -24,6 +24,7 @@ pub mod mailroom;
 pub mod ordering;
 pub mod outbox;
 mod renewal;
+mod unasked;
 pub mod upload;
 pub mod vault;
 pub mod waiting;
@@ -88,6 +89,7 @@ pub struct Core {
     gate: vault::Gate,
     rounds: cases::Rounds,
     holds: ordering::HoldRound,
+    letters: unasked::LetterRound,
     leaving: mailing::Leaving,
 }
 
@@ -114,6 +116,7 @@ impl Core {
             bank_rests_until: Duration::ZERO,
             rounds: cases::Rounds::default(),
             holds: ordering::HoldRound::default(),
+            letters: unasked::LetterRound::default(),
         }
     }
 
@@ -276,6 +279,7 @@ impl Core {
             match effect {
                 Effect::Refresh => self.refresh_due = true,
                 Effect::Cases => self.rounds.ask_for_cases(),
+                Effect::Letters => self.letters.are_due(),
                 effect => {
                     let keys = self.keyring.open(self.shared.now());
                     self.jobs.start(effect, &self.wallet, &self.store, keys);

@@ -8,13 +8,14 @@ use crate::store::StoreFault;
 use crate::wallet::banking::CallKey;
 use crate::wallet::change::{Effect, Started};
 use crate::wallet::ordering::{FreshOrder, NewPurchase, Purchase, PurchaseState};
-use protocol::bank::{Act, NodeQuery, Purpose};
+use protocol::bank::{Act, Letter, NodeQuery, Purpose};
 use protocol::id::{Digest, Key, RequestId};
 use protocol::money::Units;
 use protocol::node::chance::chance_bytes;
 use protocol::sign::Signed;
 use protocol::wire::{
-    BankAnswer, BankAsk, ErrorCode, HoldState, OrderState, PayAnswer, PayAsk, ShopAnswer, ShopAsk,
+    BankAnswer, BankAsk, CatalogueNews, ErrorCode, HoldState, OrderState, PayAnswer, PayAsk, ShopAnswer,
+    ShopAsk,
 };
 use std::time::Duration;
 
@@ -39,6 +40,12 @@ pub enum OrderInput {
     OfHold(RequestId, Units, Act, CallKey, Reply<Result<RequestId, CallFault>>),
     /// How our holds stand.
     Holds(Vec<HoldState>),
+    /// The shop has other prices now.
+    Outdated(RequestId, CatalogueNews),
+    /// What the bank has written about the account; nothing if it did not answer.
+    Letters(Option<Vec<Signed<Letter>>>),
+    /// The bank may have written about the account.
+    FetchLetters,
     /// Somebody looks: ask bank and shops how our orders stand.
     Look,
 }
@@ -69,6 +76,16 @@ impl Core {
                 let decision = self.wallet.holds_told(states, now);
                 let _ = self.take(decision);
                 self.jobs.done(&Flight::Holds);
+            }
+            OrderInput::Outdated(id, news) => {
+                let decision = self.wallet.order_outdated(&id, news, now);
+                let _ = self.take(decision);
+                self.jobs.done(&Flight::Order(id));
+            }
+            OrderInput::Letters(letters) => self.letters_came(letters)?,
+            OrderInput::FetchLetters => {
+                self.letters.are_due();
+                self.fetch_letters();
             }
             OrderInput::Look => {
                 let clock = self.shared.clock.monotonic();
@@ -216,7 +233,8 @@ impl Outbox {
         match self.contacts.speak(&party, None, PayAsk::Shop(Box::new(ask))).await {
             Ok(PayAnswer::Shop(answer)) => match *answer {
                 ShopAnswer::Order(state) => Input::Order(OrderInput::Told(id, state, party.identity.node)),
-                ShopAnswer::Catalogue(_) => Input::Unanswered(flight),
+                ShopAnswer::Changed(news) if placing => Input::Order(OrderInput::Outdated(id, news)),
+                ShopAnswer::Changed(_) | ShopAnswer::Catalogue(_) => Input::Unanswered(flight),
             },
             Ok(PayAnswer::Error(code)) if placing && !code.is_passing() => {
                 Input::Order(OrderInput::NotTaken(id, code))
@@ -250,7 +268,8 @@ pub async fn holds_after(
 ) -> Option<Vec<HoldState>> {
     let mut all = Vec::new();
     for _ in 0..PAGES_MAX {
-        let BankAnswer::Holds(page, more) = link.ask(&BankAsk::Holds(query(shared, after))).await.ok()?
+        let BankAnswer::Holds(page, more) =
+            link.ask(&BankAsk::Holds(query(shared, Purpose::Holds, after))).await.ok()?
         else {
             return None;
         };
@@ -264,14 +283,14 @@ pub async fn holds_after(
     Some(all)
 }
 
-fn query(shared: &super::Shared, number: u64) -> Signed<NodeQuery> {
+pub(super) fn query(shared: &super::Shared, purpose: Purpose, number: u64) -> Signed<NodeQuery> {
     let node = &shared.persona.node;
     node.sign(NodeQuery {
         bank: shared.keys().bank(),
         request: RequestId(chance_bytes()),
         owner: shared.persona.owner,
         node: node.key(),
-        purpose: Purpose::Holds,
+        purpose,
         number,
         subject: Digest::default(),
         created: shared.now(),

@@ -49,6 +49,8 @@ pub enum Job {
     },
     /// Ask the bank how our cases stand.
     Cases,
+    /// Fetch what the bank has written about the account after this journal entry.
+    Letters(u64),
     /// Say something in a case.
     Defend(u64, Vec<Defence>),
     /// Show the bank chains that go on from reclaimed keys.
@@ -109,6 +111,7 @@ impl Outbox {
                 Job::MailBack(payment) => this.mail_back(&payment).await,
                 Job::Order(purchase) => this.order(&purchase).await,
                 Job::Holds(after) => this.holds(after).await,
+                Job::Letters(after) => this.letters(after).await,
             };
             this.engine.tell(answer).await;
         });

@@ -171,6 +171,19 @@ results! {
         /// What was handed over, in hex.
         content: String,
     }
+    /// An article that the shop sells otherwise than it was ordered.
+    OtherArticle {
+        /// Its number.
+        sku: String,
+        /// What it was called.
+        name: String,
+        /// What one was to cost.
+        was: Units,
+        /// What it is called now; nothing, when it is not sold any more.
+        name_now: Option<String>,
+        /// What one costs now; nothing, when it is not sold any more or its price is free.
+        now: Option<Units>,
+    }
     /// An order of ours.
     Order {
         /// Its id.
@@ -209,6 +222,8 @@ results! {
         created: Timestamp,
         /// When it last changed.
         changed: Timestamp,
+        /// Articles that the shop sells otherwise now, if it refused the order for that.
+        other_articles: Vec<OtherArticle>,
         /// What it means: a sentence.
         meaning: String,
         /// What can be done: a sentence.

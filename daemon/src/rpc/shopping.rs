@@ -72,7 +72,9 @@ impl Desk {
         match answer.map_err(|fault| unreachable(format!("the shop: {fault}")))? {
             PayAnswer::Shop(answer) => match *answer {
                 ShopAnswer::Catalogue(page) => Ok(page),
-                ShopAnswer::Order(_) => Err(unreachable("the shop answered something else".to_owned())),
+                ShopAnswer::Order(_) | ShopAnswer::Changed(_) => {
+                    Err(unreachable("the shop answered something else".to_owned()))
+                }
             },
             PayAnswer::Error(code) => Err(code::reason_of("no_shop", code.text())),
             _ => Err(unreachable("the shop answered something else".to_owned())),
@@ -312,9 +314,43 @@ fn view(purchase: &Purchase, caller: &Caller, currency: &Currency) -> Order {
             .collect(),
         created: purchase.created,
         changed: purchase.changed,
+        other_articles: others(purchase),
         meaning,
         can_do,
     }
+}
+
+/// What the shop sells otherwise now.
+fn others(purchase: &Purchase) -> Vec<orders::OtherArticle> {
+    let lines = &purchase.order().lines;
+    let other = |changed: &protocol::wire::Changed| {
+        let line = lines.iter().find(|line| line.sku.as_str() == changed.sku)?;
+        let text = |item: &CatalogueItem| {
+            Text::new(&item.name, 255).map(|name| name.to_string()).unwrap_or_default()
+        };
+        Some(orders::OtherArticle {
+            sku: line.sku.to_string(),
+            name: line.name.to_string(),
+            was: line.price,
+            name_now: changed.now.as_ref().map(text),
+            now: changed.now.as_ref().and_then(|item| match item.price {
+                PriceTag::Fixed(price) | PriceTag::Suggested(price) => Some(price),
+                PriceTag::Free(..) => None,
+            }),
+        })
+    };
+    purchase.news.iter().flat_map(|news| news.changed.iter().filter_map(other)).collect()
+}
+
+fn other_text(purchase: &Purchase, currency: &Currency) -> String {
+    let one = |other: orders::OtherArticle| match (other.name_now, other.now) {
+        (None, _) => format!("{} is not sold any more", other.name),
+        (Some(name), Some(now)) => {
+            format!("{name} costs {} ({} when you looked)", currency.show(now), currency.show(other.was))
+        }
+        (Some(name), None) => format!("{name} has other bounds"),
+    };
+    others(purchase).into_iter().map(one).collect::<Vec<_>>().join("; ")
 }
 
 fn line_view(line: &SaleLine) -> orders::OrderedLine {
@@ -409,6 +445,11 @@ pub(super) fn words(purchase: &Purchase, currency: &Currency) -> (String, String
             (format!("your account does not hold that much; {nothing}"), "stermina balance".to_owned())
         }
         PurchaseState::Refused => (format!("the shop will not carry it out; {nothing}"), String::new()),
+        PurchaseState::NotTaken(_) if purchase.news.is_some() => {
+            let meaning =
+                format!("the shop's catalogue has changed: {}; {nothing}", other_text(purchase, currency));
+            (meaning, "look at the catalogue again, and order anew".to_owned())
+        }
         PurchaseState::NotTaken(code) => {
             (format!("the shop says no: {} {nothing}", code.text()), String::new())
         }

@@ -83,6 +83,8 @@ pub struct Takings {
     pub day: String,
     /// What came.
     pub units: Units,
+    /// Of what was taken, what the bank had released to the shop's account for orders from afar.
+    pub ordered: Units,
     /// When the shop asked for it.
     pub at: Timestamp,
     /// The sales.
@@ -96,7 +98,8 @@ pub struct TakingsLine {
     pub number: u64,
     /// When.
     pub at: Timestamp,
-    /// `sale`, `late` (paid after its day's report), or `refund`, which counts against the sum.
+    /// `sale`, `late` (paid after its day's report), `order` (released by the bank), or `refund`, which counts against the
+    /// sum.
     pub kind: String,
     /// How much.
     pub units: Units,
@@ -124,6 +127,7 @@ fn sales(list: SalesList) -> Vec<TakingsLine> {
             SaleKind::Sale => "sale",
             SaleKind::Refund => "refund",
             SaleKind::Late => "late",
+            SaleKind::Order => "order",
         }
         .to_owned(),
         units: sale.units,
@@ -144,7 +148,7 @@ fn checked(
     let read: SalesList = decode(list).ok()?;
     let fits = sweep.bank == bank
         && sales_digest(list) == sweep.list
-        && read.units() == Ok(sweep.units)
+        && (read.units(), read.ordered()) == (Ok(sweep.units), Ok(sweep.ordered))
         && u32::try_from(read.sales.len()) == Ok(sweep.sales);
     fits.then(|| (owner, sweep.signed().unverified().clone(), sales(read)))
 }
@@ -218,6 +222,7 @@ impl Desk {
             number: sweep.number,
             day: sweep.day.to_string(),
             units: sweep.units,
+            ordered: sweep.ordered,
             at: sweep.created,
             sales,
         })
@@ -250,6 +255,7 @@ mod tests {
             number: 7,
             day: Day(20_500),
             units: Units::new(26).unwrap(),
+            ordered: Units::ZERO,
             sales: 2,
             list: sales_digest(&bytes),
             created: Timestamp(10),

@@ -61,7 +61,7 @@ const QUARANTINE: &[u8] = b"quarantine";
 const VERSION: &[u8] = b"version";
 /// The form of the records in this file. A file with another one is not opened. Form 1 had no mailboxes and no vault; it
 /// was never released.
-const VERSION_NOW: u32 = 2;
+const VERSION_NOW: u32 = 3;
 
 /// Cache of the database: a workstation's whole working set fits, and an idle one stays small.
 const CACHE_BYTES: usize = 8 << 20;
@@ -547,6 +547,7 @@ mod tests {
             Happening::Forked { payer, payment, units },
             Happening::KeyElsewhere { units, request: Some(request) },
             Happening::KeyElsewhere { units, request: None },
+            Happening::Account { letter: 4, kind: "returned".to_owned(), units, balance: units },
         ];
         let store = RedbStore::in_memory().unwrap();
         let events: Vec<Event> =
@@ -557,14 +558,14 @@ mod tests {
         assert_eq!(store.events(3, 1).unwrap(), events[3..4]);
         let owner = Owner { key: payer, name: "Alice".to_owned(), account: 1, currency: Currency::default() };
         let wallet = store.load(owner, BankKeys::pinned(payer), Policy::of(&Currency::default())).unwrap();
-        assert_eq!(wallet.newest_event(), 12);
+        assert_eq!(wallet.newest_event(), 13);
     }
 
     /// A wallet of another version is told from a damaged one, with what to do, and is not touched.
     #[test]
     fn a_wallet_of_another_version_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        for (form, whose) in [(1_u32, "an earlier version"), (3, "a later version")] {
+        for (form, whose) in [(2_u32, "an earlier version"), (4, "a later version")] {
             let path = folder.path().join(form.to_string());
             let store = RedbStore::open(&path).unwrap();
             let tx = store.db.begin_write().unwrap();
@@ -572,7 +573,7 @@ mod tests {
             tx.commit().unwrap();
             drop(store);
             let refused = RedbStore::open(&path).unwrap_err();
-            assert!(matches!(refused, StoreFault::Version { found, ours: 2 } if found == form));
+            assert!(matches!(refused, StoreFault::Version { found, ours: 3 } if found == form));
             assert!(refused.to_string().contains(whose), "{refused}");
         }
     }

@@ -226,6 +226,17 @@ pub enum Happening {
         /// The request to the bank that showed it, if one did.
         request: Option<RequestId>,
     },
+    /// The bank has written about the account, without being asked by us.
+    Account {
+        /// The letter's number.
+        letter: u64,
+        /// What it is about: released, returned, sweep_in, rent_out…
+        kind: String,
+        /// How much.
+        units: Units,
+        /// The balance after it.
+        balance: Units,
+    },
     /// An order of ours changed its state.
     Order {
         /// Which.
@@ -263,6 +274,8 @@ pub enum Effect {
     Concede(PaymentId),
     /// Ask the bank how our cases stand.
     Cases,
+    /// Fetch what the bank has written about the account.
+    Letters,
     /// Tell the shop of an order, or ask how it stands.
     Order(RequestId),
 }

@@ -32,11 +32,13 @@ pub enum Movement {
     Passed = 10,
     /// From the account: the bank holds it for an order.
     Held = 11,
+    /// To the account: what the bank held for an order, and gave back.
+    HeldBack = 12,
 }
 
 impl Movement {
     /// All kinds.
-    pub const ALL: [Movement; 11] = [
+    pub const ALL: [Movement; 12] = [
         Movement::Withdrawal,
         Movement::Deposit,
         Movement::Sent,
@@ -48,6 +50,7 @@ impl Movement {
         Movement::Charged,
         Movement::Passed,
         Movement::Held,
+        Movement::HeldBack,
     ];
 
     /// Its word for programs.
@@ -64,6 +67,7 @@ impl Movement {
             Movement::Charged => "charged",
             Movement::Passed => "passed",
             Movement::Held => "held",
+            Movement::HeldBack => "held_back",
         }
     }
 
@@ -75,7 +79,11 @@ impl Movement {
                 reserve.minus(units).ok()
             }
             // Between the bank and the account: the reserve has nothing to do with it.
-            Movement::Reclaimed | Movement::Recovered | Movement::Charged | Movement::Held => Some(reserve),
+            Movement::Reclaimed
+            | Movement::Recovered
+            | Movement::Charged
+            | Movement::Held
+            | Movement::HeldBack => Some(reserve),
         }
     }
 }

@@ -9,11 +9,11 @@
 //!
 //! | file | what it decides |
 //! |---|---|
-//! | [`reserve`] | which units are free, which to take for an amount |
+//! | [`reserve`] | which units are free, which to take for an amount; `sorted`: in which order they lie |
 //! | [`paying`] | a payment going out, from its first record to its end |
 //! | [`posting`] | the way by the mailbox: posted, asked back, collected; requests left for payers |
 //! | [`receiving`] | when a payee says yes |
-//! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take |
+//! | [`banking`] | what is asked of the bank: withdraw, deposit, refresh; `answers`: what comes of it; `losing`: what the bank did not take; `unasked`: what it writes by itself |
 //! | [`reclaiming`] | payments in doubt that their owner wants back |
 //! | [`ordering`] | orders from afar: what is ordered, what the bank holds for it |
 //! | [`claiming`] | units that somebody else signed twice: the claim; [`defending`]: what others' claims ask of us |
@@ -47,8 +47,10 @@ mod proof;
 pub mod receiving;
 pub mod reclaiming;
 pub mod reserve;
+mod sorted;
 mod tickets;
 pub mod token;
+mod unasked;
 pub mod vault;
 
 use banking::BankOp;
@@ -67,6 +69,7 @@ use protocol::pay::Request;
 use protocol::sign::{Signed, Signer};
 use protocol::time::Timestamp;
 use reserve::OwnNote;
+use sorted::Sorted;
 use std::collections::{BTreeMap, HashMap};
 use token::Token;
 use vault::{Fence, Quarantine};
@@ -146,6 +149,8 @@ pub struct Wallet {
     purchases: BTreeMap<RequestId, Purchase>,
     /// Requests that lie at the bank for payers who come while we are off.
     stock: Vec<Signed<Request>>,
+    /// The notes in order of size, kept beside them.
+    sorted: Sorted,
     /// Free units per payer that no bank has confirmed, kept beside the notes so that policy is quick.
     unconfirmed: HashMap<Key, Units>,
 }
@@ -176,6 +181,7 @@ impl Wallet {
             cases: BTreeMap::new(),
             purchases: BTreeMap::new(),
             stock: Vec::new(),
+            sorted: Sorted::default(),
             unconfirmed: HashMap::new(),
         }
     }
@@ -259,9 +265,11 @@ impl Wallet {
     fn put_note(&mut self, note: OwnNote) {
         self.next_note = self.next_note.max(note.number + 1);
         if let Some(before) = self.notes.remove(&note.number) {
+            self.sorted.take(&before);
             self.count_unconfirmed(&before, false);
         }
         if note.is_live() {
+            self.sorted.put(&note);
             self.count_unconfirmed(&note, true);
             self.notes.insert(note.number, note);
         }

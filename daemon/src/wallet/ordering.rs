@@ -23,7 +23,8 @@ use protocol::shop::{
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{
-    self, BankAsk, ErrorCode, GOODS_MAX, Goods, HoldState, HoldStep, HoldTerm, OrderState, PlacedOrder,
+    self, BankAsk, CatalogueNews, ErrorCode, GOODS_MAX, Goods, HoldState, HoldStep, HoldTerm, OrderState,
+    PlacedOrder,
 };
 use serde::{Deserialize, Serialize};
 
@@ -64,6 +65,9 @@ pub struct Purchase {
     pub created: Timestamp,
     /// When it last changed.
     pub changed: Timestamp,
+    /// What its articles are now, if the shop refused it for older prices.
+    #[serde(default)]
+    pub news: Option<CatalogueNews>,
 }
 
 /// Where an order stands.
@@ -295,6 +299,7 @@ impl Wallet {
             state: PurchaseState::Placing,
             created: now,
             changed: now,
+            news: None,
         };
         let (id, mut draft) = (purchase.id, Draft::at(self, now));
         if let Some((method, key, params)) = call {
@@ -354,6 +359,16 @@ impl Wallet {
         let mut draft = Draft::at(self, now);
         if let Some(purchase) = self.open_purchase(id).filter(|p| p.state == PurchaseState::Placing) {
             draft.put_purchase(purchase.clone(), PurchaseState::NotTaken(code));
+        }
+        Decision::new(draft, ())
+    }
+
+    /// The shop has other prices now, and says which.
+    pub fn order_outdated(&self, id: &RequestId, news: CatalogueNews, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        if let Some(purchase) = self.open_purchase(id).filter(|p| p.state == PurchaseState::Placing) {
+            let purchase = Purchase { news: Some(news), ..purchase.clone() };
+            draft.put_purchase(purchase, PurchaseState::NotTaken(ErrorCode::OtherCatalogue));
         }
         Decision::new(draft, ())
     }
@@ -538,6 +553,9 @@ impl Draft {
             HoldStep::Disputed(..) => PurchaseState::Disputed,
             HoldStep::Closed(released, returned, _) => PurchaseState::Closed(released, returned),
         };
+        if purchase.held.as_ref().is_some_and(|known| known.left != told.left) {
+            self.then(Effect::Letters);
+        }
         self.put_purchase(Purchase { held: Some(told), ..purchase.clone() }, state);
     }
 }

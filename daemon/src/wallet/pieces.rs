@@ -2,7 +2,7 @@
 
 use super::banking::{BankOp, OpState, Operation};
 use super::change::{Change, Draft};
-use super::reserve::{Holder, Piece};
+use super::reserve::{Holder, OwnNote, Piece};
 use super::{OpenKeys, Wallet};
 use protocol::bank::{Outcome, RedeemKind, Redemption};
 use protocol::body::Body;
@@ -16,11 +16,16 @@ use protocol::wire::{self, BankAsk};
 impl Wallet {
     /// The pieces that are promised to `by`.
     pub(super) fn held_by(&self, by: Holder) -> Vec<Piece> {
-        self.notes()
+        self.holding(by)
             .flat_map(|n| {
                 n.held.iter().filter(move |h| h.by == by).map(|h| Piece { note: n.number, range: h.range })
             })
             .collect()
+    }
+
+    /// The notes of which something is promised to `by`.
+    fn holding(&self, by: Holder) -> impl Iterator<Item = &OwnNote> {
+        self.sorted.held_by(by).filter_map(|number| self.note(number))
     }
 
     /// The pieces' notes, each handed on over exactly its range.
@@ -51,8 +56,10 @@ impl Wallet {
 
     /// Units promised to `by` are gone for good.
     pub(super) fn let_go(&self, draft: &mut Draft, by: &[Holder]) {
-        for note in self.notes().filter(|n| n.held.iter().any(|h| by.contains(&h.by))) {
-            let mut note = note.clone();
+        let mut numbers: Vec<u64> = by.iter().flat_map(|by| self.sorted.held_by(*by)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        for mut note in numbers.iter().filter_map(|number| self.note(*number).cloned()) {
             by.iter().for_each(|by| drop(note.release(*by)));
             draft.put(Change::Note(note));
         }
@@ -83,7 +90,7 @@ impl Wallet {
         kept: &[(Piece, Holder)],
         handed_on: &[Piece],
     ) {
-        for note in self.notes().filter(|n| n.held.iter().any(|h| h.by == by)) {
+        for note in self.holding(by) {
             let mut note = note.clone();
             let number = note.number;
             let rest = free.iter().chain(handed_on).copied().chain(kept.iter().map(|(piece, _)| *piece));

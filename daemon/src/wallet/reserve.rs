@@ -8,6 +8,7 @@ use protocol::note::{LINKS_MAX, LINKS_PER_MESSAGE_MAX, NOTES_MAX, Note};
 use protocol::range::{Range, RangeSet};
 use protocol::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::cmp::Reverse;
 
 /// A note of ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -138,6 +139,9 @@ pub const MERGE_NOTES: usize = 32;
 /// See [`MERGE_NOTES`].
 pub const MERGE_LINKS: usize = 8;
 
+/// More notes than this are a heap: they are renewed by several requests at once.
+pub const HEAP_NOTES: usize = 256;
+
 /// What the reserve holds, in the three kinds that differ for its owner.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Holdings {
@@ -159,24 +163,31 @@ impl Wallet {
     /// The reserve in its kinds.
     pub fn holdings(&self) -> Holdings {
         let sum = |units: Vec<Units>| Units::sum(units).expect("all units of a bank are below 2^53");
-        let free = |confirmed: bool| {
-            let kind = |n: &&OwnNote| n.confirmed == confirmed && !self.is_fenced(n);
-            sum(self.notes.values().filter(kind).map(|n| n.free.units()).collect())
-        };
         Holdings {
             fenced: self.fenced(),
-            confirmed: free(true),
-            unconfirmed: free(false),
+            confirmed: self.free_of(self.sorted.confirmed.units(), true),
+            unconfirmed: self.free_of(self.sorted.unconfirmed.units(), false),
             in_doubt: sum(self.outgoing.values().filter(|p| p.holds_money()).map(|p| p.amount).collect()),
-            at_bank: sum(self.notes.values().map(OwnNote::held_at_bank).collect()),
+            at_bank: self.sorted.at_bank(),
             claimed: sum(self.claims.values().map(Claiming::open_units).collect()),
         }
     }
 
+    /// Of these free units of one kind, what is not behind the fence.
+    fn free_of(&self, units: Units, confirmed: bool) -> Units {
+        if self.fence().is_none() {
+            return units;
+        }
+        let open = |n: &&OwnNote| n.confirmed == confirmed && !self.is_fenced(n);
+        let units = self.notes.values().filter(open).map(|n| n.free.units());
+        Units::sum(units).expect("all units of a bank are below 2^53")
+    }
+
     /// Units that may be spent now.
     pub fn free(&self) -> Units {
-        let holdings = self.holdings();
-        holdings.confirmed.plus(holdings.unconfirmed).expect("all units of a bank are below 2^53")
+        let confirmed = self.free_of(self.sorted.confirmed.units(), true);
+        let unconfirmed = self.free_of(self.sorted.unconfirmed.units(), false);
+        confirmed.plus(unconfirmed).expect("all units of a bank are below 2^53")
     }
 
     /// A note of ours with live units.
@@ -205,7 +216,25 @@ impl Wallet {
         if free < amount {
             return Err(Short::Funds { free });
         }
-        let usable = |note: &&OwnNote| match taker {
+        let single = self.single(amount, taker);
+        if let Some(piece) = single {
+            return Ok(cut(std::iter::once(piece), amount));
+        }
+        // One more than a message carries shows that it does not.
+        let largest: Vec<Piece> = self.largest_first(taker).take(NOTES_MAX + 1).collect();
+        let taken = cut(largest.iter().copied(), amount);
+        let sum = Units::sum(taken.iter().map(|piece| piece.range.units())).unwrap_or(Units::MAX);
+        let fitting = self.that_fit_a_message(largest.into_iter());
+        if sum < amount || taken.len() > fitting.len() {
+            let payable = fitting.iter().map(|piece| piece.range.units());
+            return Err(Short::Form { payable: Units::sum(payable).unwrap_or(Units::MAX) });
+        }
+        Ok(taken)
+    }
+
+    fn is_usable(&self, piece: &Piece, taker: Taker) -> bool {
+        let Some(note) = self.note(piece.note).filter(|note| !self.is_fenced(note)) else { return false };
+        match taker {
             Taker::Bank => note.note.links.len() < LINKS_MAX,
             // The last link of a note is kept for its way to the bank.
             Taker::Payee(now) => {
@@ -213,32 +242,37 @@ impl Wallet {
                     && now.day() <= note.note.root.unverified().direct_until_day
                     && self.signer_counts(note)
             }
-        };
-        let mut pieces: Vec<(bool, Piece)> = self
-            .notes
-            .values()
-            .filter(|note| usable(note) && !self.is_fenced(note))
-            .flat_map(|n| n.free.iter().map(|range| (n.confirmed, Piece { note: n.number, range })))
-            .collect();
-        let second_choice = |confirmed: bool| matches!(taker, Taker::Payee(_)) && !confirmed;
-        let single = pieces
-            .iter()
-            .filter(|(_, piece)| piece.range.units() >= amount)
-            .min_by_key(|(confirmed, piece)| (second_choice(*confirmed), piece.range.units(), piece.note));
-        if let Some((_, piece)) = single {
-            return Ok(cut(std::iter::once(*piece), amount));
         }
-        pieces.sort_by_key(|(confirmed, piece)| {
-            (second_choice(*confirmed), std::cmp::Reverse(piece.range.units()), piece.note)
+    }
+
+    /// The smallest piece that covers it alone. A payee gets an unconfirmed one only if no other does.
+    fn single(&self, amount: Units, taker: Taker) -> Option<Piece> {
+        let fits = |piece: &Piece| self.is_usable(piece, taker);
+        let confirmed = self.sorted.confirmed.from(amount).find(fits);
+        let unconfirmed = || self.sorted.unconfirmed.from(amount).find(fits);
+        match taker {
+            Taker::Payee(_) => confirmed.or_else(unconfirmed),
+            Taker::Bank => confirmed
+                .into_iter()
+                .chain(unconfirmed())
+                .min_by_key(|piece| (piece.range.units(), piece.note)),
+        }
+    }
+
+    /// What a taker takes, the largest first. A payee gets unconfirmed ones last.
+    fn largest_first(&self, taker: Taker) -> impl Iterator<Item = Piece> + '_ {
+        let mut confirmed = self.sorted.confirmed.largest_first().peekable();
+        let mut unconfirmed = self.sorted.unconfirmed.largest_first().peekable();
+        let mixed = matches!(taker, Taker::Bank);
+        let order = |piece: &Piece| (Reverse(piece.range.units()), piece.note);
+        let all = std::iter::from_fn(move || {
+            let other_first = match (confirmed.peek(), unconfirmed.peek()) {
+                (Some(one), Some(other)) => mixed && order(other) < order(one),
+                (one, _) => one.is_none(),
+            };
+            if other_first { unconfirmed.next() } else { confirmed.next() }
         });
-        let taken = cut(pieces.iter().map(|(_, piece)| *piece), amount);
-        let sum = Units::sum(taken.iter().map(|piece| piece.range.units())).unwrap_or(Units::MAX);
-        let fitting = self.that_fit_a_message(pieces.into_iter().map(|(_, piece)| piece));
-        if sum < amount || taken.len() > fitting.len() {
-            let payable = fitting.iter().map(|piece| piece.range.units());
-            return Err(Short::Form { payable: Units::sum(payable).unwrap_or(Units::MAX) });
-        }
-        Ok(taken)
+        all.filter(move |piece| self.is_usable(piece, taker))
     }
 
     /// Whether payees take the key that signed the note's root: they do not take a revoked one. The bank, whose
@@ -258,26 +292,28 @@ impl Wallet {
         pieces.take(NOTES_MAX).take_while(fits).collect()
     }
 
+    /// Whether there are so many notes that they should become fewer soon, as in a till after a day without the bank.
+    pub fn is_heaped(&self) -> bool {
+        self.sorted.spendable() > HEAP_NOTES
+    }
+
     /// Pieces worth taking to the bank: what is unconfirmed first, then what is scattered or long.
     pub fn worth_refreshing(&self) -> Vec<Piece> {
-        let scattered = self.notes.values().filter(|n| !n.free.is_empty()).count() > MERGE_NOTES;
-        let mut pieces: Vec<(bool, Units, Piece)> = self
-            .notes
-            .values()
-            .filter(|n| n.note.links.len() < LINKS_MAX && !self.is_fenced(n))
-            .filter(|n| {
-                !n.confirmed || scattered || n.note.links.len() > MERGE_LINKS || !self.signer_counts(n)
-            })
-            .flat_map(|n| {
-                n.free.iter().map(|range| (n.confirmed, range.units(), Piece { note: n.number, range }))
-            })
-            .collect();
-        pieces.sort_by_key(|(confirmed, units, piece)| (*confirmed, *units, piece.note));
+        let scattered = self.sorted.spendable() > MERGE_NOTES;
+        let goes = |piece: &Piece| self.is_usable(piece, Taker::Bank);
+        let worth = |piece: &Piece| {
+            let long = |n: &OwnNote| n.note.links.len() > MERGE_LINKS || !self.signer_counts(n);
+            scattered || self.note(piece.note).is_some_and(long)
+        };
+        let unconfirmed = self.sorted.unconfirmed.smallest_first().filter(goes);
+        let known = self.sorted.confirmed.smallest_first().filter(goes).filter(worth);
         // What is on its way can't be paid with, and the bank may vanish meanwhile: of what it has seen before, the
         // smaller half goes and the larger stays at hand.
-        let fresh = pieces.iter().filter(|(confirmed, ..)| !confirmed).count();
-        pieces.truncate(fresh + (pieces.len() - fresh).div_ceil(2));
-        self.that_fit_a_message(pieces.into_iter().map(|(_, _, piece)| piece))
+        let half = match scattered {
+            true => self.sorted.confirmed.len(),
+            false => self.sorted.confirmed.smallest_first().filter(goes).filter(worth).count(),
+        };
+        self.that_fit_a_message(unconfirmed.chain(known.take(half.div_ceil(2))))
     }
 }
 

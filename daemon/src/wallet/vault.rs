@@ -277,7 +277,8 @@ impl Wallet {
 
     /// Free units behind the fence: they are to be reclaimed.
     pub fn fenced_pieces(&self) -> Vec<Piece> {
-        let fenced = self.notes().filter(|n| self.is_fenced(n) && n.note.links.len() < LINKS_MAX);
+        let notes = self.fence.iter().flat_map(|_| self.notes());
+        let fenced = notes.filter(|n| self.is_fenced(n) && n.note.links.len() < LINKS_MAX);
         fenced.flat_map(|n| n.free.iter().map(|range| Piece { note: n.number, range })).collect()
     }
 

@@ -20,6 +20,9 @@ pub struct Sweep {
     pub day: Day,
     /// What the list adds up to, and how much is moved; it may be nothing.
     pub units: Units,
+    /// Of what was taken, what the bank had released to the account for orders: the list's orders. The rest came into the
+    /// till, and was deposited.
+    pub ordered: Units,
     /// How many lines the list has.
     pub sales: u32,
     /// Digest `sales-list` of the list's bytes.
@@ -33,7 +36,8 @@ impl Body for Sweep {
 
     fn write(&self, out: &mut Writer) {
         out.u8(1).raw(&self.bank.0).raw(&self.request.0).raw(&self.owner.0);
-        out.u64(self.number).u32(self.day.0).u64(self.units.get()).u32(self.sales);
+        out.u64(self.number).u32(self.day.0).u64(self.units.get()).u64(self.ordered.get());
+        out.u32(self.sales);
         out.raw(&self.list.0).u64(self.created.0);
     }
 
@@ -46,7 +50,19 @@ impl Body for Sweep {
         }
         let day = Day(from.u32()?);
         let units = Units::new(from.u64()?).map_err(|_| from.flaw("2^53 units or more"))?;
+        let ordered = Units::new(from.u64()?).map_err(|_| from.flaw("2^53 units or more"))?;
         let (sales, list) = (from.u32()?, Digest(from.array()?));
-        Ok(Sweep { bank, request, owner, number, day, units, sales, list, created: Timestamp(from.u64()?) })
+        Ok(Sweep {
+            bank,
+            request,
+            owner,
+            number,
+            day,
+            units,
+            ordered,
+            sales,
+            list,
+            created: Timestamp(from.u64()?),
+        })
     }
 }

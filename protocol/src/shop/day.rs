@@ -26,6 +26,10 @@ pub struct DayLine {
     pub refunds: u32,
     /// What they came to.
     pub refunded: Units,
+    /// For how many orders from afar the bank released money.
+    pub orders: u32,
+    /// What that was: it is on the account, not in the reserve.
+    pub ordered: Units,
 }
 
 /// Closes what a shop has booked since the report before; signed by its node key, and never changed.
@@ -71,6 +75,8 @@ pub struct DayReport {
     pub reserve: Units,
     /// Of that, what is only the payers' word yet.
     pub unconfirmed: Units,
+    /// What the bank released to the account for orders from afar: not in the reserve.
+    pub ordered: Units,
     /// Days and tills.
     pub lines: Vec<DayLine>,
 }
@@ -104,6 +110,7 @@ impl Body for DayReport {
             self.expected,
             self.reserve,
             self.unconfirmed,
+            self.ordered,
         ];
         for sum in sums {
             out.u64(sum.get());
@@ -113,6 +120,7 @@ impl Body for DayReport {
         for line in lines {
             out.u32(line.day.0).text(line.till.as_str()).u8(u8::from(line.late)).u32(line.sales);
             out.u64(line.received.get()).u32(line.refunds).u64(line.refunded.get());
+            out.u32(line.orders).u64(line.ordered.get());
         }
     }
 
@@ -142,6 +150,7 @@ impl Body for DayReport {
             expected: units(from)?,
             reserve: units(from)?,
             unconfirmed: units(from)?,
+            ordered: units(from)?,
             lines: lines(from)?,
         })
     }
@@ -163,5 +172,7 @@ fn line(from: &mut Reader<'_>) -> Result<DayLine, Malformed> {
         _ => return Err(from.flaw("neither late nor in time")),
     };
     let (sales, received) = (from.u32()?, units(from)?);
-    Ok(DayLine { day, till, late, sales, received, refunds: from.u32()?, refunded: units(from)? })
+    let (refunds, refunded) = (from.u32()?, units(from)?);
+    let (orders, ordered) = (from.u32()?, units(from)?);
+    Ok(DayLine { day, till, late, sales, received, refunds, refunded, orders, ordered })
 }

@@ -3,7 +3,7 @@
 use super::receipt::{RefundNote, SaleReceipt};
 use crate::bank::{CertificateKind, Introduction, IntroductionFlaw, Party};
 use crate::body::Body;
-use crate::id::Key;
+use crate::id::{BankId, Digest, Key};
 use crate::key::bank::{BankKeys, KeyCertificate};
 use crate::money::Units;
 use crate::pay::{Order, Receipt};
@@ -11,7 +11,7 @@ use crate::sign::Signed;
 use serde::{Deserialize, Serialize};
 
 /// Most papers of one kind in a file.
-const PAPERS_MAX: usize = 64;
+pub(super) const PAPERS_MAX: usize = 64;
 
 /// A sale, its payment and its refunds, with the papers that prove the shop's keys.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -78,31 +78,23 @@ impl ReceiptFile {
     /// Checks everything against the bank's master key. Dates are not looked at: a proof does not grow old. Whether a key
     /// was revoked since then, a file can't know.
     pub fn verify(&self, master: Key) -> Result<Proved, FileFlaw> {
-        let few = [self.introductions.len(), self.keys.len(), self.refunds.len()];
-        if few.iter().any(|count| *count > PAPERS_MAX) {
+        if self.refunds.len() > PAPERS_MAX {
             return Err(FileFlaw::TooMany);
         }
-        let mut keys = BankKeys::pinned(master);
-        for certificate in &self.keys {
-            keys.learn(certificate.clone()).map_err(|_| FileFlaw::OtherBank)?;
-        }
         let sale = self.sale.unverified();
-        if sale.bank != keys.bank() {
-            return Err(FileFlaw::OtherBank);
-        }
-        let parties: Vec<Party> = self
-            .introductions
-            .iter()
-            .map(|papers| papers.clone().authenticate(&keys))
-            .collect::<Result<_, _>>()?;
+        let parties = parties(&self.introductions, &self.keys, master, (sale.bank, sale.shop))?;
         let shop = parties.first().ok_or(FileFlaw::OtherShop)?;
-        if parties.iter().any(|party| party.owner() != sale.shop) {
-            return Err(FileFlaw::OtherShop);
-        }
         signed_by(&parties, &self.sale, "receipt document")?;
         signed_by(&parties, &self.receipt, "receipt of the payment")?;
         self.payment_is_of(sale)?;
-        let refunded = self.refunds_of(sale, &parties)?;
+        let against = Against {
+            document: self.sale.digest(),
+            bank: sale.bank,
+            shop: sale.shop,
+            to: sale.payer,
+            most: sale.total,
+        };
+        let refunded = refunds(&self.refunds, &against, &parties)?;
         Ok(Proved {
             shop: shop.certificate.name.as_str().to_owned(),
             is_shop: shop.certificate.kind == CertificateKind::Shop,
@@ -134,31 +126,74 @@ impl ReceiptFile {
         }
         self.order.check_by(&sale.payer).map_err(|_| FileFlaw::NotThePayer)
     }
+}
 
-    fn refunds_of(&self, sale: &SaleReceipt, parties: &[Party]) -> Result<Units, FileFlaw> {
-        let digest = self.sale.digest();
-        let mut names = Vec::new();
-        for note in &self.refunds {
-            signed_by(parties, note, "refund note")?;
-            let refund = note.unverified();
-            if refund.sale != digest
-                || refund.shop != sale.shop
-                || refund.bank != sale.bank
-                || refund.to != sale.payer
-            {
-                return Err(FileFlaw::Apart("refund note"));
-            }
-            if names.contains(&refund.refund) {
-                return Err(FileFlaw::TooMuch);
-            }
-            names.push(refund.refund);
+/// What refunds are against.
+pub(super) struct Against {
+    /// Digest of the receipt document.
+    pub(super) document: Digest,
+    pub(super) bank: BankId,
+    pub(super) shop: Key,
+    /// Who paid.
+    pub(super) to: Key,
+    /// What they come to at most.
+    pub(super) most: Units,
+}
+
+/// What the notes come to, if they are the shop's and belong to the document.
+pub(super) fn refunds(
+    notes: &[Signed<RefundNote>],
+    against: &Against,
+    parties: &[Party],
+) -> Result<Units, FileFlaw> {
+    let mut names = Vec::new();
+    for note in notes {
+        signed_by(parties, note, "refund note")?;
+        let refund = note.unverified();
+        let its = (refund.sale, refund.bank, refund.shop, refund.to)
+            == (against.document, against.bank, against.shop, against.to);
+        if !its {
+            return Err(FileFlaw::Apart("refund note"));
         }
-        let sum = Units::sum(self.refunds.iter().map(|note| note.unverified().units));
-        sum.ok().filter(|sum| *sum <= sale.total).ok_or(FileFlaw::TooMuch)
+        if names.contains(&refund.refund) {
+            return Err(FileFlaw::TooMuch);
+        }
+        names.push(refund.refund);
+    }
+    let sum = Units::sum(notes.iter().map(|note| note.unverified().units));
+    sum.ok().filter(|sum| *sum <= against.most).ok_or(FileFlaw::TooMuch)
+}
+
+/// The shop's papers, each certified by a key that this master key has certified.
+pub(super) fn parties(
+    introductions: &[Introduction],
+    certificates: &[Signed<KeyCertificate>],
+    master: Key,
+    (bank, shop): (BankId, Key),
+) -> Result<Vec<Party>, FileFlaw> {
+    if introductions.len().max(certificates.len()) > PAPERS_MAX {
+        return Err(FileFlaw::TooMany);
+    }
+    let mut keys = BankKeys::pinned(master);
+    for certificate in certificates {
+        keys.learn(certificate.clone()).map_err(|_| FileFlaw::OtherBank)?;
+    }
+    if bank != keys.bank() {
+        return Err(FileFlaw::OtherBank);
+    }
+    let parties: Vec<Party> =
+        introductions.iter().map(|papers| papers.clone().authenticate(&keys)).collect::<Result<_, _>>()?;
+    match !parties.is_empty() && parties.iter().all(|party| party.owner() == shop) {
+        true => Ok(parties),
+        false => Err(FileFlaw::OtherShop),
     }
 }
 
-fn signed_by<T: Body>(parties: &[Party], paper: &Signed<T>, what: &'static str) -> Result<(), FileFlaw> {
+pub(super) fn signed_by<T: Body>(
+    parties: &[Party],
+    paper: &Signed<T>,
+    what: &'static str,
+) -> Result<(), FileFlaw> {
     let good = parties.iter().any(|party| paper.check_by(&party.identity.node).is_ok());
     if good { Ok(()) } else { Err(FileFlaw::NotTheShop(what)) }
 }

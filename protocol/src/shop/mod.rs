@@ -6,9 +6,13 @@
 mod day;
 mod file;
 mod order;
+mod order_file;
+mod order_receipt;
 mod receipt;
 
 pub use day::{DayLine, DayReport, LINES_MAX as DAY_LINES_MAX};
 pub use file::{FileFlaw, Proved, ReceiptFile};
 pub use order::{DELIVERY_MAX, ORDER_LINES_MAX, OrderWord, Release, ShopOrder, Word, delivery_digest};
+pub use order_file::{OrderFile, ProvedOrder};
+pub use order_receipt::OrderReceipt;
 pub use receipt::{LINES_MAX, NAME_MAX, RefundNote, SKU_MAX, SaleLine, SaleReceipt, TILL_MAX, total};

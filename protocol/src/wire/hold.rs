@@ -102,10 +102,18 @@ pub enum SaleKind {
     Refund,
     /// It was paid on an earlier day, and came in after that day's close.
     Late,
+    /// The bank released it for an order from afar: it came to the account, and never into the till.
+    Order,
 }
 
 impl SalesList {
-    /// What it adds up to: sales and late ones less refunds. A list below zero waits for the next day's sales.
+    /// What the bank had released to the account for its orders: so much of the takings never was in the till.
+    pub fn ordered(&self) -> Result<Units, OutOfRange> {
+        let orders = self.sales.iter().filter(|sale| sale.kind == SaleKind::Order);
+        Units::sum(orders.map(|sale| sale.units))
+    }
+
+    /// What it adds up to: sales, late ones and orders less refunds. A list below zero waits for the next day's sales.
     pub fn units(&self) -> Result<Units, OutOfRange> {
         let is_refund = |sale: &&Sale| sale.kind == SaleKind::Refund;
         let refunds = Units::sum(self.sales.iter().filter(is_refund).map(|sale| sale.units))?;

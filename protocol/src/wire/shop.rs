@@ -43,6 +43,26 @@ pub enum ShopAnswer {
     Catalogue(CataloguePage),
     /// How an order stands.
     Order(OrderState),
+    /// It was ordered by an older catalogue: what of it has changed. Nothing was kept.
+    Changed(CatalogueNews),
+}
+
+/// What has changed since the catalogue that an order was made by.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CatalogueNews {
+    /// The catalogue's version now.
+    pub version: u64,
+    /// The order's articles that are not sold like this any more, in its order.
+    pub changed: Vec<Changed>,
+}
+
+/// An article that an order has at another price, or under another name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Changed {
+    /// Its number.
+    pub sku: String,
+    /// How it is sold now; nothing, when it is not sold any more.
+    pub now: Option<CatalogueItem>,
 }
 
 /// A page of a catalogue.

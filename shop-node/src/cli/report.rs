@@ -64,10 +64,11 @@ fn lines(lines: &[ReportLine], currency: &Currency) -> String {
         let late = if line.late { "late" } else { "" }.to_owned();
         let (received, refunded) = (currency.show(line.received), currency.show(line.refunded));
         let (sales, refunds) = (line.sales.to_string(), line.refunds.to_string());
-        [line.day.clone(), line.till.clone(), late, sales, received, refunds, refunded]
+        let ordered = if line.orders == 0 { String::new() } else { currency.show(line.ordered) };
+        [line.day.clone(), line.till.clone(), late, sales, received, refunds, refunded, ordered]
     };
-    let header = ["day", "till", "", "sales", "received", "refunds", "given back"];
-    show::table(header, &[3, 4, 5, 6], lines.iter().map(row).collect())
+    let header = ["day", "till", "", "sales", "received", "refunds", "given back", "by orders"];
+    show::table(header, &[3, 4, 5, 6, 7], lines.iter().map(row).collect())
 }
 
 fn page(report: &Report, currency: &Currency) -> String {
@@ -99,6 +100,7 @@ fn page(report: &Report, currency: &Currency) -> String {
         ("reserve", currency.show_full(report.reserve)),
         ("variance", variance),
         ("of that unconfirmed", currency.show(report.unconfirmed)),
+        ("on the account by orders", some(report.ordered)),
         ("from", report.from.to_string()),
         ("to", report.to.to_string()),
         ("document", report.digest.clone().unwrap_or_default()),
@@ -127,6 +129,7 @@ fn day_page(view: &DayView, currency: &Currency) -> String {
         ("late", currency.show(view.late)),
         ("corrected", currency.show_full(view.corrected)),
         ("given back", currency.show(view.refunded)),
+        ("on the account by orders", currency.show(view.ordered)),
     ]);
     format!("{facts}\n{}", lines(&view.lines, currency))
 }

@@ -55,10 +55,20 @@ fn table(sweeps: &[SweepView], currency: &Currency) -> String {
         let (number, units) = (sweep.number.to_string(), currency.show(sweep.units));
         let done = sweep.done.map(|at| at.to_string()).unwrap_or_default();
         let letter = sweep.letter.map(|letter| letter.to_string()).unwrap_or_default();
-        [number, sweep.day.clone(), units, sweep.sales.to_string(), sweep.state.clone(), done, letter]
+        let ordered = currency.show(sweep.ordered);
+        [
+            number,
+            sweep.day.clone(),
+            units,
+            ordered,
+            sweep.sales.to_string(),
+            sweep.state.clone(),
+            done,
+            letter,
+        ]
     };
-    let header = ["no.", "day", "amount", "lines", "state", "done", "letter"];
-    show::table(header, &[0, 2, 3], sweeps.iter().map(row).collect())
+    let header = ["no.", "day", "amount", "by orders", "lines", "state", "done", "letter"];
+    show::table(header, &[0, 2, 3, 4], sweeps.iter().map(row).collect())
 }
 
 fn page(status: &SweepStatus, currency: &Currency) -> String {

@@ -474,6 +474,10 @@ results! {
         refunds: u32,
         /// What they came to.
         refunded: Units,
+        /// Orders from afar whose money the bank released.
+        orders: u32,
+        /// What that was: on the account, not in the reserve.
+        ordered: Units,
     }
     /// An X or Z report.
     Report {
@@ -517,6 +521,8 @@ results! {
         shortage: Units,
         /// Of the reserve, what is only the payers' word.
         unconfirmed: Units,
+        /// Released by the bank for orders from afar: on the account, not in the reserve.
+        ordered: Units,
         /// Days and tills.
         lines: Vec<ReportLine>,
         /// Digest of the Z report before; zero for the first.
@@ -547,6 +553,8 @@ results! {
         corrected: Units,
         /// Given back on that day.
         refunded: Units,
+        /// Released by the bank for orders from afar on that day.
+        ordered: Units,
         /// Tills, and what came late.
         lines: Vec<ReportLine>,
     }

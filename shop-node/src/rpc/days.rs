@@ -18,6 +18,7 @@ impl Desk {
             late: Units::ZERO,
             corrected: Units::ZERO,
             refunded: Units::ZERO,
+            ordered: Units::ZERO,
             lines: Vec::new(),
         };
         let mut count = |number: Option<u64>, report: &DayReport| -> Result<(), RpcError> {
@@ -28,6 +29,7 @@ impl Desk {
                 let sum = if line.late { &mut view.late } else { &mut view.received };
                 let range = |_| code::reason_of("bad_amount", "the day's sum is beyond 2^53");
                 *sum = sum.plus(line.received).map_err(range)?;
+                view.ordered = view.ordered.plus(line.ordered).map_err(range)?;
                 view.refunded = view.refunded.plus(line.refunded).map_err(range)?;
                 view.corrected = view.corrected.plus(line.received).map_err(range)?;
                 view.lines.push(view::report_line(line));

@@ -21,7 +21,6 @@ use protocol::money::{Currency, Units};
 use protocol::node::chance::chance_bytes;
 use protocol::node::rpc::{Caller, Empty, RpcError};
 use protocol::shop::Word;
-use protocol::wire;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::Duration;
@@ -100,10 +99,13 @@ impl Desk {
         code::hands(fault, &self.currency)
     }
 
-    /// A sale by its id, or by its receipt's number.
+    /// A sale by its id, by its order's, or by its receipt's number.
     fn find(&self, which: &str) -> Result<Sale, RpcError> {
         let found = match which.parse::<RequestId>() {
-            Ok(id) => self.room.store.sale(&id),
+            Ok(id) => match self.room.store.order(&id).map_err(store)? {
+                Some(order) => order.sale.map_or(Ok(None), |sale| self.room.store.sale(&sale)),
+                None => self.room.store.sale(&id),
+            },
             Err(_) => match which.parse::<u64>() {
                 Ok(number) => self.room.store.sale_of_number(number),
                 Err(_) => Ok(None),
@@ -342,8 +344,7 @@ impl Till for Desk {
     }
 
     async fn sale_receipt(&self, _: &Caller, asked: api::BySale) -> Result<api::ReceiptDocument, RpcError> {
-        let (file, number, text) = self.file(&self.find(&asked.sale)?)?;
-        Ok(api::ReceiptDocument { number, text, file: hex::encode(wire::encode(&file)) })
+        self.document(&self.find(&asked.sale)?)
     }
 
     async fn refund_make(&self, caller: &Caller, asked: api::NewRefund) -> Result<api::Refund, RpcError> {

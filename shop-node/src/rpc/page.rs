@@ -1,6 +1,6 @@
 //! A receipt document for paper.
 
-use crate::shop::sale::{Paid, Sale};
+use crate::shop::sale::{Paid, Sale, SalePaper};
 use protocol::code::PublicCode;
 use protocol::money::Currency;
 
@@ -49,7 +49,10 @@ impl Paper<'_> {
             ("By", payer),
             ("Standing", standing.to_owned()),
             ("Bank", self.bank.to_owned()),
-            ("Payment", paid.payment.to_string()),
+            match &paid.receipt {
+                SalePaper::Counter(_) => ("Payment", paid.payment.to_string()),
+                SalePaper::Order(order, _) => ("Order", order.to_string()),
+            },
             ("Document", paid.receipt.digest().to_string()),
         ] {
             text += &format!("{label:<9} {value}\n");

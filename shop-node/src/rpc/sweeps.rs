@@ -37,6 +37,8 @@ pub struct SweepView {
     pub day: String,
     /// How much.
     pub units: Units,
+    /// Of what was taken, what the bank had released to the account for orders: the till gives the rest.
+    pub ordered: Units,
     /// Lines of its list.
     pub sales: u32,
     /// Digest of the list.
@@ -86,6 +88,7 @@ fn view(sweep: &Sweep) -> SweepView {
         number: sweep.number,
         day: sweep.day.to_string(),
         units: sweep.units,
+        ordered: sweep.ordered,
         sales: sweep.sales,
         list: sweep.list.to_string(),
         state: sweep.state.word().to_owned(),

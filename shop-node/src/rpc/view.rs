@@ -8,7 +8,7 @@ use crate::shop::change::AuditLine;
 use crate::shop::failing::Failing;
 use crate::shop::refund::{Refund, RefundState};
 use crate::shop::rights::Staff;
-use crate::shop::sale::{CartLine, Line, Sale, SaleState};
+use crate::shop::sale::{CartLine, Line, Sale, SalePaper, SaleState};
 use crate::shop::settings::Settings;
 use protocol::code::PublicCode;
 use protocol::money::Units;
@@ -126,7 +126,8 @@ pub(super) fn sale(sale: &Sale, uri: Option<String>, refunds: &[Refund]) -> api:
         number: paid.map(|paid| paid.number),
         payer: paid.map(|paid| PublicCode::of(paid.payer)),
         payer_name: paid.map(|paid| paid.name.clone()),
-        payment: paid.map(|paid| paid.payment),
+        // The money of an order came from the bank.
+        payment: paid.filter(|paid| matches!(paid.receipt, SalePaper::Counter(_))).map(|paid| paid.payment),
         paid_at: paid.map(|paid| paid.at),
         confirmed: paid.map(|paid| paid.confirmed),
         late: paid.map(|paid| paid.late),
@@ -186,6 +187,8 @@ pub(super) fn report_line(line: &DayLine) -> api::ReportLine {
         received: line.received,
         refunds: line.refunds,
         refunded: line.refunded,
+        orders: line.orders,
+        ordered: line.ordered,
     }
 }
 
@@ -212,6 +215,7 @@ pub(super) fn x_report(report: &DayReport) -> api::Report {
         surplus: less(report.reserve, report.expected),
         shortage: less(report.expected, report.reserve),
         unconfirmed: report.unconfirmed,
+        ordered: report.ordered,
         lines: report.lines.iter().map(report_line).collect(),
         prev: report.prev.to_string(),
         digest: None,

@@ -28,6 +28,10 @@ pub struct Tally {
     pub refunds: u32,
     /// What they came to.
     pub refunded: Units,
+    /// Orders from afar whose money the bank released.
+    pub orders: u32,
+    /// What that was: on the account, not in the reserve.
+    pub ordered: Units,
 }
 
 /// What was booked since the last Z report.
@@ -108,6 +112,11 @@ impl Period {
         self.sum(|_, tally| tally.refunded)
     }
 
+    /// Released by the bank for orders: on the account, so not expected in the reserve.
+    pub fn ordered(&self) -> Result<Units, OutOfRange> {
+        self.sum(|_, tally| tally.ordered)
+    }
+
     /// What the reserve should hold.
     pub fn expected(&self) -> Result<Units, OutOfRange> {
         let came = [self.opening, self.received()?, self.late()?, self.other_in, self.withdrawn];
@@ -137,6 +146,8 @@ impl Shop {
             received: tally.received,
             refunds: tally.refunds,
             refunded: tally.refunded,
+            orders: tally.orders,
+            ordered: tally.ordered,
         };
         Ok(DayReport {
             bank: self.keeper().bank,
@@ -159,6 +170,7 @@ impl Shop {
             expected: period.expected()?,
             reserve: holds.reserve,
             unconfirmed: holds.unconfirmed,
+            ordered: period.ordered()?,
             lines: period.lines.iter().map(line).collect(),
         })
     }

@@ -7,7 +7,7 @@ use super::back::{Back, Lost};
 use super::change::{Change, Decision, Draft, Happening};
 use super::day::Period;
 use super::refund::{LOST, Refund, RefundState, SentBack, Why, back_of, give_up, payment_of};
-use super::sale::{Line, Paid, Sale, SaleState};
+use super::sale::{Line, Paid, Sale, SalePaper, SaleState};
 use super::{Refusal, Shop};
 use protocol::bank::Introduction;
 use protocol::body::Text;
@@ -374,7 +374,17 @@ impl Hearing<'_> {
             receipt: receipt.digest(),
         });
         let Arrival { payer, name, payment, at, certified: confirmed, .. } = arrival;
-        let paid = Paid { number, payer, name, payment, at, confirmed, lost: Units::ZERO, late, receipt };
+        let paid = Paid {
+            number,
+            payer,
+            name,
+            payment,
+            at,
+            confirmed,
+            lost: Units::ZERO,
+            late,
+            receipt: SalePaper::Counter(receipt),
+        };
         let sale = Sale { state: SaleState::Paid, paid: Some(paid), ..sale };
         self.sales.insert(sale.id, sale.clone());
         self.draft.put_sale(sale);

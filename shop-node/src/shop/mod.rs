@@ -12,7 +12,7 @@
 //! | [`sale`] | a sale at the counter, from the cart to its end |
 //! | [`refund`] | what is given back, and what is sent back because nothing was sold for it |
 //! | [`hearing`] | what the wallet's events and history mean to the shop |
-//! | [`order`] | orders from afar, whose money the bank holds |
+//! | [`order`], [`order_sale`] | orders from afar, whose money the bank holds; what they come to |
 //! | [`day`] | X and Z reports, and where one day ends |
 //! | [`sweep`] | what goes to the company in the evening |
 //! | [`notice`] | who is told of an order |
@@ -32,6 +32,7 @@ pub mod hook;
 pub mod keeping;
 pub mod notice;
 pub mod order;
+pub mod order_sale;
 pub mod refund;
 pub mod rights;
 pub mod sale;

@@ -14,6 +14,7 @@ use super::change::{Change, Decision, Draft, Happening};
 use super::notice::Noticed;
 use super::rights::Actor;
 use super::{Refusal, Shop};
+use protocol::bank::Introduction;
 use protocol::body::Text;
 use protocol::id::{Digest, Key, RequestId};
 use protocol::money::Units;
@@ -22,8 +23,8 @@ use protocol::shop::{OrderWord, Release, SaleLine, ShopOrder, Word, delivery_dig
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{
-    CATALOGUE_PAGE, CatalogueItem, CataloguePage, ErrorCode, HoldState, HoldStep, HoldTerm, PlacedOrder,
-    PriceTag,
+    CATALOGUE_PAGE, CatalogueItem, CatalogueNews, CataloguePage, Changed, ErrorCode, HoldState, HoldStep,
+    HoldTerm, PlacedOrder, PriceTag,
 };
 use serde::{Deserialize, Serialize};
 
@@ -103,6 +104,8 @@ pub struct Order {
     /// Who has been told of it so far.
     #[serde(default)]
     pub told: Noticed,
+    /// Receipt and refunds are this sale's, once the bank has released money for it.
+    pub sale: Option<RequestId>,
 }
 
 impl Order {
@@ -135,7 +138,7 @@ impl Order {
             (_, state) => Err(Refusal::State {
                 what: "order",
                 state: state.word(),
-                why: "the bank holds no money for it",
+                why: "the bank holds no money for it; what it released is given back out of the till, with «shop-node refund make»",
             }),
         }
     }
@@ -326,7 +329,21 @@ impl Shop {
             placed: now,
             ended: None,
             told: Noticed::default(),
+            sale: None,
         })))
+    }
+
+    /// What has changed since the catalogue by which this was ordered; nothing if that is the one of now.
+    pub fn news_for(&self, order: &ShopOrder) -> Option<CatalogueNews> {
+        if order.version == self.version() {
+            return None;
+        }
+        let other = order.lines.iter().filter(|line| self.sold_like_this(line).is_err());
+        let changed = other.map(|line| Changed {
+            sku: line.sku.to_string(),
+            now: self.items().get(line.sku.as_str()).filter(|item| item.active).map(on_page),
+        });
+        Some(CatalogueNews { version: self.version(), changed: changed.collect() })
     }
 
     fn sold_like_this(&self, line: &SaleLine) -> Result<&Item, ErrorCode> {
@@ -379,7 +396,12 @@ impl Shop {
     }
 
     /// How holds stand, as the bank tells. One that is not on the order's terms counts for nothing.
-    pub fn holds_told(&self, states: Vec<HoldState>, now: Timestamp) -> Decision<()> {
+    pub fn holds_told(
+        &self,
+        states: Vec<HoldState>,
+        (node, papers): (&Signer, &Introduction),
+        now: Timestamp,
+    ) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         let mut read = self.holds_read;
         for state in states {
@@ -395,7 +417,9 @@ impl Shop {
                 tracing::warn!(order = %order.id(), "a hold is not on the order's terms");
                 continue;
             }
-            draft.put_order(order.clone().with(state, now));
+            let mut order = order.clone().with(state, now);
+            draft.sell(self, &mut order, node, papers);
+            draft.put_order(order);
         }
         if read > self.holds_read {
             draft.put(Change::HoldsRead(read));

@@ -166,7 +166,7 @@ pub enum Held {
     ForGood(String),
 }
 
-fn short(what: &str, bytes: &[&[u8]]) -> [u8; 16] {
+pub(super) fn short(what: &str, bytes: &[&[u8]]) -> [u8; 16] {
     let digest = body::digest(what, &bytes.concat());
     let (name, _) = digest.0.split_first_chunk().expect("a digest has 32 bytes");
     *name

@@ -13,7 +13,7 @@ use super::{Refusal, Shop};
 use protocol::body::Text;
 use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;
-use protocol::shop::{LINES_MAX, NAME_MAX, SaleLine, SaleReceipt};
+use protocol::shop::{LINES_MAX, NAME_MAX, OrderReceipt, SaleLine, SaleReceipt};
 use protocol::sign::Signed;
 use protocol::time::{DAY_SECONDS, Day, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -89,6 +89,33 @@ impl Line {
     }
 }
 
+/// The receipt document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SalePaper {
+    /// Of a sale at the counter.
+    Counter(Signed<SaleReceipt>),
+    /// Of the order from afar with this name, whose money the bank has released.
+    Order(RequestId, Signed<OrderReceipt>),
+}
+
+impl SalePaper {
+    /// Its digest: refunds name it.
+    pub fn digest(&self) -> Digest {
+        match self {
+            SalePaper::Counter(paper) => paper.digest(),
+            SalePaper::Order(_, paper) => paper.digest(),
+        }
+    }
+
+    /// Whether this key has signed it.
+    pub fn is_by(&self, node: &Key) -> bool {
+        match self {
+            SalePaper::Counter(paper) => paper.check_by(node).is_ok(),
+            SalePaper::Order(_, paper) => paper.check_by(node).is_ok(),
+        }
+    }
+}
+
 /// Who paid, and the papers about it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paid {
@@ -109,7 +136,7 @@ pub struct Paid {
     /// Whether its day had its report already.
     pub late: bool,
     /// The receipt document.
-    pub receipt: Signed<SaleReceipt>,
+    pub receipt: SalePaper,
 }
 
 /// A sale.

@@ -68,6 +68,8 @@ pub struct Sweep {
     pub day: Day,
     /// How much.
     pub units: Units,
+    /// Of what was taken, what is on the account already: the bank released it for orders.
+    pub ordered: Units,
     /// Lines of the list.
     pub sales: u32,
     /// Digest of the list.
@@ -93,7 +95,12 @@ pub struct Sweep {
 impl Sweep {
     /// What has still to go from the till into the account.
     pub fn left(&self) -> Units {
-        self.units.minus(self.deposited).unwrap_or_default()
+        self.from_till().minus(self.deposited).unwrap_or_default()
+    }
+
+    /// What the till gives. Refunds that orders pay for leave nothing for it to give.
+    pub fn from_till(&self) -> Units {
+        self.units.minus(self.ordered).unwrap_or_default()
     }
 }
 
@@ -128,7 +135,8 @@ fn name(what: &str, number: u64, list: &Digest, tries: u32) -> RequestId {
 }
 
 /// Lines of one sweep after the other, and those that stay. A refund goes with sales that carry it, so that no sweep is
-/// below zero; a day that is below zero stays whole for the next one.
+/// below zero; a day that is below zero stays whole for the next one. Orders come last: what the till gave back is taken
+/// from what it took, as far as that goes.
 fn parts(lines: Vec<(u64, Line)>) -> (Vec<SalesList>, Vec<(u64, Line)>) {
     let whole = SalesList { sales: lines.iter().map(|(_, line)| line.clone()).collect() };
     if whole.units().is_err() {
@@ -136,6 +144,7 @@ fn parts(lines: Vec<(u64, Line)>) -> (Vec<SalesList>, Vec<(u64, Line)>) {
     }
     let (mut refunds, mut sales): (VecDeque<_>, VecDeque<_>) =
         lines.into_iter().partition(|(_, line)| line.kind == SaleKind::Refund);
+    sales.make_contiguous().sort_by_key(|(_, line)| line.kind == SaleKind::Order);
     let (mut lists, mut part) = (Vec::new(), Vec::new());
     let (mut sum, mut bytes) = (Units::ZERO, FRAME);
     loop {
@@ -202,7 +211,7 @@ impl Draft {
         for list in lists {
             let bytes = wire::encode(&list);
             let digest = sales_digest(&bytes);
-            let units = list.units().unwrap_or_default();
+            let (units, ordered) = (list.units().unwrap_or_default(), list.ordered().unwrap_or_default());
             let sweep = Sweep {
                 number,
                 id: name("shop-takings", number, &digest, 0),
@@ -210,9 +219,10 @@ impl Draft {
                 created: self.now(),
                 day,
                 units,
+                ordered,
                 sales: u32::try_from(list.sales.len()).unwrap_or(u32::MAX),
                 list: digest,
-                state: if units.is_zero() { SweepState::Sending } else { SweepState::Depositing },
+                state: if units <= ordered { SweepState::Sending } else { SweepState::Depositing },
                 deposited: Units::ZERO,
                 part: 0,
                 from_account: false,
@@ -266,6 +276,7 @@ impl Shop {
             number: sweep.number,
             day: sweep.day,
             units: sweep.units,
+            ordered: sweep.ordered,
             sales: sweep.sales,
             list: sweep.list,
             created: sweep.created,
@@ -325,7 +336,7 @@ impl Shop {
             Deposit::Done(units) => {
                 let deposited = sweep.deposited.plus(units).unwrap_or(Units::MAX);
                 let state =
-                    if deposited >= sweep.units { SweepState::Sending } else { SweepState::Depositing };
+                    if deposited >= sweep.from_till() { SweepState::Sending } else { SweepState::Depositing };
                 Sweep { deposited, state, part: part + 1, held: String::new(), not_before: now, ..sweep }
             }
             Deposit::FromAccount => Sweep { state: SweepState::Sending, held: String::new(), ..sweep },

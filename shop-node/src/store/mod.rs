@@ -85,7 +85,7 @@ const COPIES: &[u8] = b"copies";
 const BACK: &[u8] = b"back";
 const VERSION: &[u8] = b"version";
 /// The form of the records in this file.
-const VERSION_NOW: u32 = 2;
+const VERSION_NOW: u32 = 3;
 /// Cache of the database.
 const CACHE_BYTES: usize = 8 << 20;
 

@@ -14,7 +14,7 @@ struct Arguments {
     /// Print one JSON document as the last line
     #[arg(long)]
     json: bool,
-    /// Only these groups: verifying, bank, payments, daemon
+    /// Only these groups: verifying, bank, payments, daemon, till
     groups: Vec<String>,
 }
 

@@ -9,6 +9,7 @@ mod desk;
 mod floor;
 mod machine;
 mod sample;
+mod till;
 mod town;
 mod verifying;
 
@@ -90,11 +91,12 @@ pub struct Report {
 impl Report {
     /// Measures those whose group is asked for, all if none is.
     pub fn measure(effort: Effort, only: &[String], mut say: impl FnMut(&str)) -> Report {
-        let groups: [(&str, Measure); 4] = [
+        let groups: [(&str, Measure); 5] = [
             ("verifying", verifying::measure),
             ("bank", desk::measure),
             ("payments", town::payments),
             ("daemon", daemons::measure),
+            ("till", till::measure),
         ];
         let wanted = |name: &str| only.is_empty() || only.iter().any(|one| one == name);
         let mut figures = Vec::new();

@@ -401,8 +401,8 @@ impl World {
                 Effect::Cases => self.person_mut(who).slow_due = true,
                 Effect::Seal(id) => self.seal(who, &id)?,
                 Effect::MailBack(id) => self.mail_back(who, &id)?,
-                // A shop's word comes when it comes.
-                Effect::Refresh | Effect::Order(_) => {}
+                // A shop's word and the bank's letters come when they come.
+                Effect::Refresh | Effect::Letters | Effect::Order(_) => {}
             }
         }
         Ok(())

@@ -109,6 +109,7 @@ fn readers() -> Vec<BodyReader> {
         reader::<shop::DayReport>(),
         reader::<shop::ShopOrder>(),
         reader::<shop::OrderWord>(),
+        reader::<shop::OrderReceipt>(),
     ]
 }
 
@@ -230,6 +231,7 @@ fn messages() -> [(&'static str, Again); 8] {
         ("SalesList", again::<wire::SalesList>),
         ("BankAnswer", again::<BankAnswer>),
         ("ReceiptFile", again::<shop::ReceiptFile>),
+        ("OrderFile", again::<shop::OrderFile>),
     ]
 }
 

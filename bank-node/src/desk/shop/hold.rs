@@ -15,6 +15,8 @@ use protocol::wire::{BankAnswer, ErrorCode};
 
 /// Open holds of one buyer.
 pub(super) const OPEN_MAX: u32 = 64;
+/// Open holds for one shop: more than it can carry out, and no more than its workstation reads.
+pub(in crate::desk) const FOR_SHOP_MAX: u32 = 10_000;
 /// The longest life of a hold.
 pub(super) const HOLD_DAYS_MAX: u64 = 90;
 
@@ -57,6 +59,11 @@ impl Desk<'_> {
             // An end, and no «later»: weeks after the buyer has given up, room must not make it a hold.
             let answer = BankAnswer::Error(ErrorCode::OverLimit);
             self.count_refusal(tx, account)?;
+            question.keep(tx, None, &answer)?;
+            return Ok(answer);
+        }
+        if shop.member.held_for >= FOR_SHOP_MAX {
+            let answer = BankAnswer::Error(ErrorCode::ShopFull);
             question.keep(tx, None, &answer)?;
             return Ok(answer);
         }

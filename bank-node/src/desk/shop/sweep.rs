@@ -46,7 +46,8 @@ pub(super) fn examine(
     }
     let sales: SalesList = decode(&list).map_err(|flaw| flaw.code())?;
     let count = u32::try_from(sales.sales.len()).ok();
-    if sales.units() != Ok(asked.units) || count != Some(asked.sales) {
+    let sums = (sales.units(), sales.ordered());
+    if sums != (Ok(asked.units), Ok(asked.ordered)) || count != Some(asked.sales) {
         return Err(ErrorCode::BadSum.into());
     }
     Ok(ShopWork::Sweep(asked, list).into())

@@ -33,6 +33,7 @@ pub(crate) fn sweep<S: Store>(bank: &Bank<S>, shop: &Customer, number: u64, list
         number,
         day: Day(20_500),
         units: sales.units().unwrap_or_default(),
+        ordered: sales.ordered().unwrap_or_default(),
         sales: u32::try_from(sales.sales.len()).unwrap(),
         list: sales_digest(list),
         created: bank.now.get(),
@@ -144,6 +145,7 @@ fn sweeps_that_are_refused() {
         (Sweep { list: Digest([1; 32]), ..good() }, &list, ErrorCode::Malformed),
         (Sweep { list: sales_digest(&garbage), ..good() }, &garbage, ErrorCode::Malformed),
         (Sweep { units: units(51), ..good() }, &list, ErrorCode::BadSum),
+        (Sweep { ordered: units(1), ..good() }, &list, ErrorCode::BadSum),
         (Sweep { sales: 3, ..good() }, &list, ErrorCode::BadSum),
         (Sweep { number: 2, ..good() }, &list, ErrorCode::NotFound),
         (Sweep { number: u64::MAX, ..good() }, &list, ErrorCode::NotFound),
@@ -317,4 +319,16 @@ fn letters_are_fetched_in_pages() {
     let query = street.bank.node_query(&street.company, Purpose::Letters, 0);
     let forged = street.shop.owner.sign(query.unverified().clone());
     street.bank.refuses(BankAsk::Letters(forged), ErrorCode::BadSignature);
+}
+
+/// N10: what came by orders counts, and is told apart from what came through the till; one said for the other is no sum.
+#[test]
+fn orders_count_beside_what_the_till_took() {
+    let street = street(100);
+    let sales = vec![sale(1, SaleKind::Sale, 30), sale(2, SaleKind::Order, 25), sale(1, SaleKind::Refund, 5)];
+    let list = ByteBuf::from(encode(&SalesList { sales }));
+    let asked = sweep(&street.bank, &street.shop, 1, &list);
+    assert_eq!((asked.units, asked.ordered), (units(50), units(25)));
+    let lie = Sweep { ordered: units(30), ..asked };
+    street.bank.refuses(street.asks(lie, &list), ErrorCode::BadSum);
 }

@@ -175,6 +175,7 @@ fn a_sweep_takes_only_its_own_lines_away() {
         number: 1,
         day: Day(20_500),
         units: Units::ZERO,
+        ordered: Units::ZERO,
         sales: 1,
         list: Digest([8; 32]),
         created: NOON,

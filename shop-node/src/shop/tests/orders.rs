@@ -4,7 +4,9 @@ use crate::shop::catalogue::{Item, Price};
 use crate::shop::change::Decision;
 use crate::shop::notice::Channel;
 use crate::shop::order::{Order, OrderSettings, OrderState, Taking};
+use crate::shop::refund::NewRefund;
 use crate::shop::rights::{Actor, Role};
+use crate::shop::sale::SalePaper;
 use crate::shop::{Keeper, Refusal, Shop};
 use crate::store::ShopStore;
 use protocol::bank::HoldParty;
@@ -14,7 +16,7 @@ use protocol::money::{Currency, Units};
 use protocol::shop::{Release, SaleLine, ShopOrder, Word, delivery_digest, total};
 use protocol::sign::Signer;
 use protocol::time::{DAY_SECONDS, Timestamp};
-use protocol::wire::{ErrorCode, HoldState, HoldStep, HoldTerm, PlacedOrder};
+use protocol::wire::{ErrorCode, HoldState, HoldStep, HoldTerm, PlacedOrder, PriceTag, SaleKind};
 
 const NOON: Timestamp = Timestamp(20_500 * DAY_SECONDS + 43_200);
 const SALT: [u8; 16] = [3; 16];
@@ -91,7 +93,7 @@ impl Scene {
     }
 
     fn hears(&mut self, hold: HoldState) {
-        let decision = self.shop.holds_told(vec![hold], self.now);
+        let decision = self.shop.holds_told(vec![hold], (&node(), &super::papers()), self.now);
         self.takes(decision);
     }
 
@@ -193,7 +195,18 @@ fn what_a_shop_does_not_take() {
     let decision = scene.shop.put_item(changed.clone(), &boss(), NOON).unwrap();
     scene.takes(decision);
     let old = order(&alice, 2, Release::Code, "lunch");
-    assert_eq!(scene.places(&alice, old), Err(ErrorCode::OtherCatalogue), "the price has changed since");
+    assert_eq!(
+        scene.places(&alice, old.clone()),
+        Err(ErrorCode::OtherCatalogue),
+        "the price has changed since"
+    );
+    let news = scene.shop.news_for(old.order.unverified()).unwrap();
+    let [lunch] = &news.changed[..] else { panic!("{news:?}") };
+    let now = lunch.now.as_ref().map(|item| item.price);
+    assert_eq!(
+        (news.version, &*lunch.sku, now),
+        (scene.shop.version(), "lunch", Some(PriceTag::Fixed(units(23))))
+    );
     changed.price = Price::Fixed(units(22));
     let decision = scene.shop.put_item(changed, &boss(), NOON).unwrap();
     scene.takes(decision);
@@ -392,4 +405,61 @@ fn a_catalogue_in_pages() {
     }
     assert_eq!((seen, after.as_str()), (451, "song"));
     assert!(scene.shop.catalogue_page("zzz").items.is_empty());
+}
+
+/// N10, M5: what the bank releases for an order is a sale with a receipt document and a line for the company, once; it is
+/// no money of the till.
+#[test]
+fn a_released_order_is_a_sale() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let placed = scene.placed(&alice, 5, Release::Code);
+    scene.hears(hold(&placed, 4, HoldStep::Open));
+    assert_eq!(scene.store.takings().unwrap(), Vec::new());
+    let closed = hold(&placed, 9, HoldStep::Closed(units(20), units(2), NOON));
+    scene.hears(closed.clone());
+    scene.starts_again();
+    scene.hears(HoldState { changed: 10, ..closed });
+    let sale = scene.order(&placed.id()).sale.unwrap();
+    let sale = scene.store.sale(&sale).unwrap().unwrap();
+    let paid = sale.paid.unwrap();
+    let SalePaper::Order(of, paper) = &paid.receipt else { panic!("{:?}", paid.receipt) };
+    assert_eq!(paper.check_by(&node().key()), Ok(()));
+    let body = paper.unverified();
+    assert_eq!((*of, body.order, body.hold), (placed.id(), placed.order.digest(), RequestId([99; 16])));
+    assert_eq!((body.total, body.released, body.returned), (units(22), units(20), units(2)));
+    let takings = scene.store.takings().unwrap();
+    let [(_, line)] = &takings[..] else { panic!("{takings:?}") };
+    assert_eq!((line.kind, line.units, line.receipt), (SaleKind::Order, units(20), paper.digest()));
+    let period = scene.shop.period();
+    assert_eq!(
+        (period.ordered(), period.received(), period.expected()),
+        (Ok(units(20)), Ok(Units::ZERO), Ok(Units::ZERO))
+    );
+}
+
+/// C4: what goes back after the release, and what the bank gave back before it, are together never more than was paid.
+#[test]
+fn refunds_of_an_order_end_with_what_was_released() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let placed = scene.placed(&alice, 5, Release::Code);
+    scene.hears(hold(&placed, 9, HoldStep::Closed(units(20), units(2), NOON)));
+    let sale = scene.order(&placed.id()).sale.unwrap();
+    let mut gives = |key: u8, amount: u64| {
+        let new = NewRefund {
+            id: RequestId([key; 16]),
+            call: Digest([key; 32]),
+            units: Some(units(amount)),
+            reason: "cold".to_owned(),
+        };
+        let (sale, earlier) =
+            (scene.store.sale(&sale).unwrap().unwrap(), scene.store.refund(&new.id).unwrap());
+        let decision = scene.shop.refund(new, sale, earlier, &boss(), NOON)?;
+        Ok(scene.takes(decision))
+    };
+    let first = gives(1, 15).unwrap();
+    assert_eq!((first.to, first.units, first.safe), (alice.key(), units(15), true));
+    assert_eq!(gives(2, 6), Err(Refusal::OverPaid { left: units(5), asked: units(6) }));
+    assert_eq!(gives(1, 15).unwrap().id, first.id, "the same name gives back once");
+    gives(2, 5).unwrap();
+    assert!(matches!(gives(3, 1), Err(Refusal::OverPaid { .. })));
 }

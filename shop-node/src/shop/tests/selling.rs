@@ -1,6 +1,7 @@
 //! Sales: paid once, wherever the shop dies; what the wallet tells is heard once.
 
 use super::*;
+use crate::shop::sale::SalePaper;
 
 /// N7: a sale from the cart to the receipt document.
 #[test]
@@ -12,8 +13,9 @@ fn a_sale_is_paid_once() {
     let paid = scene.sale(&sale.id);
     let proof = paid.paid.clone().unwrap();
     assert_eq!((paid.state, proof.number, proof.payer), (SaleState::Paid, 1, Key([1; 32])));
-    assert_eq!(proof.receipt.check_by(&node().key()), Ok(()));
-    assert_eq!((proof.receipt.unverified().total, proof.confirmed), (units(40), false));
+    let SalePaper::Counter(document) = proof.receipt else { panic!("{:?}", proof.receipt) };
+    assert_eq!(document.check_by(&node().key()), Ok(()));
+    assert_eq!((document.unverified().total, proof.confirmed), (units(40), false));
     scene.wallet.events.push(Told::Confirmed { payer: 1, payment: 1 });
     scene.settles();
     assert!(scene.sale(&sale.id).paid.unwrap().confirmed);

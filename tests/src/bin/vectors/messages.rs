@@ -57,6 +57,8 @@ pub(crate) fn all() -> Value {
     odd(&mut v, &scene);
     let file = v.valid("ReceiptFile", "ReceiptFile", &crate::shop::file(&scene));
     v.odd_forms("ReceiptFile", &file);
+    let file = v.valid("OrderFile", "OrderFile", &crate::orders::file(&scene));
+    v.odd_forms("OrderFile", &file);
     let codes: Vec<Value> = ErrorCode::ALL
         .iter()
         .map(|code| json!({ "number": code.number(), "word": code.word(), "text": code.text() }))

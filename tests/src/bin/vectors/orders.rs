@@ -5,10 +5,14 @@ use crate::papers::text;
 use crate::scene::{NOW, Scene, units};
 use protocol::body::Body;
 use protocol::id::RequestId;
-use protocol::shop::{OrderWord, Release, SaleLine, ShopOrder, Word, delivery_digest};
+use protocol::shop::{
+    OrderFile, OrderReceipt, OrderWord, ReceiptFile, RefundNote, Release, SaleLine, ShopOrder, Word,
+    delivery_digest,
+};
 use protocol::time::DAY_SECONDS;
 use protocol::wire::{
-    CatalogueItem, CataloguePage, Goods, OrderState, PlacedOrder, PriceTag, ShopAnswer, ShopAsk,
+    CatalogueItem, CatalogueNews, CataloguePage, Changed, Goods, OrderState, PlacedOrder, PriceTag,
+    ShopAnswer, ShopAsk,
 };
 use serde_bytes::ByteBuf;
 
@@ -78,8 +82,44 @@ pub(crate) fn bodies(v: &mut bodies::Vectors, scene: &Scene) {
         &accepted,
         [spoil(81, [0], "unknown word"), spoil(81, [4], "unknown word"), spoil(81, [2], "too short")],
     );
+    let bytes = v.signed(&node, receipt(scene));
+    let flaw = "nothing was released, or it does not come to the total";
+    v.malformed::<OrderReceipt>(
+        &bytes,
+        [
+            spoil(137, [0; 8], flaw),
+            spoil(145, 26u64.to_be_bytes(), flaw),
+            spoil(153, 5u64.to_be_bytes(), flaw),
+            spoil(145, u64::MAX.to_be_bytes(), "2^53 units or more"),
+        ],
+    );
     v.signed(&node, word(scene, Word::Refused(text("sold out"))));
     v.signed(&node, word(scene, Word::Ready(text("the courier comes at six"))));
+}
+
+fn receipt(scene: &Scene) -> OrderReceipt {
+    OrderReceipt {
+        bank: scene.bank.id(),
+        shop: scene.bob.owner().key(),
+        number: 18,
+        buyer: scene.alice.owner().key(),
+        order: order(scene, Release::Code).digest(),
+        hold: RequestId([93; 16]),
+        at: NOW,
+        total: units(30),
+        released: units(26),
+        returned: units(4),
+    }
+}
+
+/// All papers of the order, as a shop hands them out.
+pub(crate) fn file(scene: &Scene) -> OrderFile {
+    let node = scene.bob.node();
+    let receipt = node.sign(receipt(scene));
+    let note = RefundNote { sale: receipt.digest(), units: units(5), ..crate::shop::refund(scene) };
+    let ReceiptFile { introductions, keys, .. } = crate::shop::file(scene);
+    let order = scene.alice.owner().sign(order(scene, Release::Code));
+    OrderFile { introductions, keys, order, receipt, refunds: vec![node.sign(note)] }
 }
 
 pub(crate) fn asks(scene: &Scene) -> Vec<ShopAsk> {
@@ -112,5 +152,12 @@ pub(crate) fn answers(scene: &Scene) -> Vec<ShopAnswer> {
         ShopAnswer::Catalogue(CataloguePage { version: 7, items, more: true }),
         ShopAnswer::Order(OrderState { word: None, held: false, goods: Vec::new() }),
         ShopAnswer::Order(OrderState { word: Some(word), held: true, goods }),
+        ShopAnswer::Changed(CatalogueNews {
+            version: 8,
+            changed: vec![
+                Changed { sku: "tea".to_owned(), now: Some(item("tea", PriceTag::Fixed(units(5)), false)) },
+                Changed { sku: "lunch".to_owned(), now: None },
+            ],
+        }),
     ]
 }

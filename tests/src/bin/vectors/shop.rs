@@ -35,7 +35,7 @@ fn sale(scene: &Scene) -> SaleReceipt {
     }
 }
 
-fn refund(scene: &Scene) -> RefundNote {
+pub(crate) fn refund(scene: &Scene) -> RefundNote {
     RefundNote {
         bank: scene.bank.id(),
         shop: scene.bob.owner().key(),
@@ -59,6 +59,8 @@ fn report(scene: &Scene) -> DayReport {
         received: units(received),
         refunds: 1,
         refunded: units(8),
+        orders: 2,
+        ordered: units(70),
     };
     DayReport {
         bank: scene.bank.id(),
@@ -81,6 +83,7 @@ fn report(scene: &Scene) -> DayReport {
         expected: units(131),
         reserve: units(131),
         unconfirmed: units(30),
+        ordered: units(140),
         lines: vec![line(TODAY, false, 1, 30), line(protocol::time::Day(TODAY.0 - 1), true, 1, 12)],
     }
 }
@@ -113,8 +116,8 @@ pub(crate) fn bodies(v: &mut bodies::Vectors, scene: &Scene) {
         &bytes,
         [
             spoil(101, TOO_MANY_UNITS, "2^53 units or more"),
-            spoil(205, [16, 1], "too many lines"),
-            spoil(213, [2], "neither late nor in time"),
+            spoil(213, [16, 1], "too many lines"),
+            spoil(221, [2], "neither late nor in time"),
         ],
     );
 }

@@ -81,18 +81,19 @@ pub(crate) fn bodies(v: &mut bodies::Vectors, scene: &Scene) {
     );
     v.malformed::<HoldAct>(&dispute, [spoil(83, [7], "a text that is too long or has control characters")]);
     v.malformed::<HoldAct>(&refund, [spoil(82, [0; 8], nothing)]);
-    v.signed(&bob.owner(), Sweep { units: units(0), sales: 0, ..sweep(bank, bob) });
+    v.signed(&bob.owner(), Sweep { units: units(0), ordered: units(0), sales: 0, ..sweep(bank, bob) });
     let bytes = v.signed(&bob.owner(), sweep(bank, bob));
     v.malformed::<Sweep>(
         &bytes,
         [
             spoil(57, [0; 8], "sweeps are numbered from 1"),
             spoil(69, (1u64 << 53).to_be_bytes(), "2^53 units or more"),
+            spoil(77, (1u64 << 53).to_be_bytes(), "2^53 units or more"),
         ],
     );
 }
 
-/// A sale, a refund and a late one.
+/// A sale, a refund, a late one and an order.
 pub(crate) fn sales() -> SalesList {
     let sale = |number, kind, amount| Sale {
         number,
@@ -104,7 +105,8 @@ pub(crate) fn sales() -> SalesList {
     };
     let sales =
         vec![sale(300, SaleKind::Sale, 70_000), sale(7, SaleKind::Refund, 30), sale(298, SaleKind::Late, 20)];
-    SalesList { sales }
+    let order = sale(301, SaleKind::Order, 90);
+    SalesList { sales: [sales, vec![order]].concat() }
 }
 
 fn sweep(bank: &Bank, shop: &Person) -> Sweep {
@@ -114,8 +116,9 @@ fn sweep(bank: &Bank, shop: &Person) -> Sweep {
         owner: shop.owner().key(),
         number: 12,
         day: NOW.day(),
-        units: units(69_990),
-        sales: 3,
+        units: units(70_080),
+        ordered: units(90),
+        sales: 4,
         list: sales_digest(&encode(&sales())),
         created: NOW,
     }

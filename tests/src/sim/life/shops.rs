@@ -437,7 +437,8 @@ impl Life {
         let sales = vec![
             line(1, SaleKind::Sale, sum / 2 + 3),
             line(1, SaleKind::Refund, 3),
-            line(2, SaleKind::Late, sum - sum / 2),
+            line(2, SaleKind::Late, sum - sum / 2 - sum / 4),
+            line(3, SaleKind::Order, sum / 4),
         ];
         let list = ByteBuf::from(encode(&SalesList { sales }));
         let request = RequestId(self.world.chance.bytes());
@@ -450,7 +451,8 @@ impl Life {
             number,
             day: self.world.now.day(),
             units: units(sum),
-            sales: 3,
+            ordered: units(sum / 4),
+            sales: 4,
             list: takings.list,
             created: self.world.now,
         };

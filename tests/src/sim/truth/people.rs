@@ -166,6 +166,7 @@ impl Truth {
                 Movement::Charged => "told-of-charge",
                 Movement::Passed => "passed",
                 Movement::Held => "held",
+                Movement::HeldBack => "held_back",
             });
             let after = lines.get(at + 1..).unwrap_or_default();
             self.read_line(world, who, line, after)?;
@@ -258,7 +259,11 @@ impl Truth {
                     _ => return broken("reclaimed-too-much", format!("{name}, {}", PaymentId(line.id))),
                 }
             }
-            Movement::Recovered | Movement::Charged | Movement::Passed | Movement::Held => {}
+            Movement::Recovered
+            | Movement::Charged
+            | Movement::Passed
+            | Movement::Held
+            | Movement::HeldBack => {}
             Movement::Lost => {
                 person.lost += units;
                 if person.honest && person.lost > person.may_lose {
