@@ -18,3 +18,4 @@ pub mod rpc;
 pub mod run;
 pub mod shop;
 pub mod store;
+pub mod tills;

@@ -5,6 +5,7 @@ use crate::notice;
 use crate::room::{Room, RoomFault};
 use crate::shop::order::{Order, OrderState};
 use crate::shop::rights::Actor;
+use crate::tills::Tills;
 use daemon::engine::inbound::{Answering, Counter};
 use daemon::engine::link::BankLink;
 use daemon::engine::ordering::holds_after;
@@ -38,6 +39,7 @@ pub struct Orders {
     room: Room,
     engine: Engine,
     link: Arc<BankLink>,
+    tills: Arc<Tills>,
     /// How an order is shown to a program.
     show: fn(&Order) -> String,
     /// When the bank was last asked; one asks at a time.
@@ -46,8 +48,13 @@ pub struct Orders {
 
 impl Orders {
     /// Orders of this room, with the bank behind `link`; `show` is for programs that are told of an order.
-    pub fn new(room: Room, engine: Engine, link: Arc<BankLink>, show: fn(&Order) -> String) -> Orders {
-        Orders { room, engine, link, show, pulled: Mutex::new(None) }
+    pub fn new(
+        (room, engine): (Room, Engine),
+        link: Arc<BankLink>,
+        tills: Arc<Tills>,
+        show: fn(&Order) -> String,
+    ) -> Orders {
+        Orders { room, engine, link, tills, show, pulled: Mutex::new(None) }
     }
 
     fn now(&self) -> Timestamp {
@@ -180,6 +187,8 @@ impl Orders {
                 self.place(placed, buyer, name).await
             }
             ShopAsk::Order(id) => self.order(id, buyer).await,
+            ShopAsk::Till(ask) => self.tills.asked(buyer, ask).await,
+            ShopAsk::Tills => self.tills.names().await.map(ShopAnswer::Tills),
         }
     }
 

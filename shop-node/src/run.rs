@@ -11,6 +11,7 @@ use crate::rpc::api::Till as _;
 use crate::rpc::{Desk, House, ShopEvents, StaffGate, order_json};
 use crate::shop::Keeper;
 use crate::store::{HEAD_FILE, STORE_FILE, ShopStore};
+use crate::tills::Tills;
 use daemon::head::HeadFile;
 use daemon::run::{self, RunError, Workstation};
 use daemon::settings::Settings;
@@ -74,12 +75,13 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         workstation.net.clone(),
         workstation.link.clone(),
     ));
-    let orders =
-        Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone(), order_json));
+    let tills = Arc::new(Tills::new(room.clone(), workstation.engine.clone()));
+    let at = (room.clone(), workstation.engine.clone());
+    let orders = Arc::new(Orders::new(at, workstation.link.clone(), tills.clone(), order_json));
     let working = tokio::spawn(hands.clone().run());
     let ordering = tokio::spawn(orders.clone().run());
     let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));
-    let house = house(&workstation, &room, (hands, orders), gate);
+    let house = house(&workstation, &room, (hands, orders, tills), gate);
     // The room's thread ends by itself when its disk fails: then the doors close as well.
     let (stop, closing) = Shutdown::new();
     let mut ended = tokio::task::spawn_blocking(move || thread.join());
@@ -111,13 +113,14 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
 fn house(
     workstation: &Workstation,
     room: &Room,
-    (hands, orders): (Arc<Hands>, Arc<Orders>),
+    (hands, orders, tills): (Arc<Hands>, Arc<Orders>, Arc<Tills>),
     gate: Arc<StaffGate>,
 ) -> run::House {
     let desk = Desk {
         room: room.clone(),
         hands,
         orders: orders.clone(),
+        tills,
         engine: workstation.engine.clone(),
         gate: gate.clone(),
         currency: workstation.owner.currency.clone(),

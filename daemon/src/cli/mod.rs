@@ -23,6 +23,7 @@ mod shop;
 pub mod show;
 mod takings;
 mod token;
+mod till;
 mod told;
 mod vault;
 mod verify;

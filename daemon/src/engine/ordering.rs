@@ -216,7 +216,9 @@ impl Outbox {
         match self.contacts.speak(&party, None, PayAsk::Shop(Box::new(ask))).await {
             Ok(PayAnswer::Shop(answer)) => match *answer {
                 ShopAnswer::Order(state) => Input::Order(OrderInput::Told(id, state, party.identity.node)),
-                ShopAnswer::Catalogue(_) => Input::Unanswered(flight),
+                ShopAnswer::Catalogue(_) | ShopAnswer::Till(_) | ShopAnswer::Tills(_) => {
+                    Input::Unanswered(flight)
+                }
             },
             Ok(PayAnswer::Error(code)) if placing && !code.is_passing() => {
                 Input::Order(OrderInput::NotTaken(id, code))

@@ -1,8 +1,10 @@
 //! JSON-RPC: the contract and the server that keeps it. Only this room and the CLI know JSON.
 
 pub mod api;
+mod at_till;
 pub mod claims;
 mod code;
+pub mod counter;
 mod doubt;
 mod gate;
 mod mail;
@@ -13,6 +15,7 @@ mod server;
 mod shopping;
 pub mod takings;
 mod told;
+pub mod tokens;
 pub mod vault;
 mod view;
 

@@ -11,6 +11,7 @@ pub mod orders;
 mod page;
 pub mod people;
 pub mod sweeps;
+pub mod tillcodes;
 mod view;
 
 pub use code::ERRORS;

@@ -5,6 +5,7 @@
 mod anonymity;
 mod bad_input;
 mod bank_durability;
+mod carried;
 mod chaos;
 mod crashes;
 mod evening;
