@@ -159,7 +159,11 @@ fn points_of(code: ErrorCode) -> u32 {
         | ErrorCode::RequestClosed
         | ErrorCode::OtherCatalogue
         | ErrorCode::ShopClosed
-        | ErrorCode::NoAddress => 0,
+        | ErrorCode::NoAddress
+        | ErrorCode::OtherTillCode
+        | ErrorCode::NothingToPay
+        | ErrorCode::TooManyTries
+        | ErrorCode::WhichTill => 0,
     }
 }
 

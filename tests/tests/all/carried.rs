@@ -71,12 +71,12 @@ fn everything_at_the_bank_goes_by_way_of_the_shop() {
     assert_eq!((alice.account().units.get(), alice.spendable()), (40, 60));
     settles("the vault is at the bank", || {
         let vault = alice.cli(&["--json", "vault"]).json();
-        vault["at_bank"] == vault["records"] && vault["records"] != json!(0)
+        vault["there"] == vault["here"] && vault["here"] != json!(0)
     });
 
     // To somebody who is off: by the mailbox at the bank, and the answer comes back the same way.
+    let code = bob.public_code().to_string();
     bob.stops();
-    let code = town.bank().account_of("bob");
     let left = alice.pays_to(&code, 15).sent();
     settles("it lies in the mailbox", || alice.payment(left.payment).state == "posted");
     bob.starts();

@@ -20,5 +20,6 @@ mod shop;
 mod shops;
 mod simulation;
 mod tidy;
+mod tills;
 mod wire;
 mod world;

@@ -8,7 +8,8 @@ use protocol::id::RequestId;
 use protocol::shop::{OrderWord, Release, SaleLine, ShopOrder, Word, delivery_digest};
 use protocol::time::DAY_SECONDS;
 use protocol::wire::{
-    CatalogueItem, CataloguePage, Goods, OrderState, PlacedOrder, PriceTag, ShopAnswer, ShopAsk,
+    CatalogueItem, CataloguePage, Goods, OrderState, PlacedOrder, PriceTag, ShopAnswer, ShopAsk, TillAsk,
+    TillCode, TillLine, TillSale,
 };
 use serde_bytes::ByteBuf;
 
@@ -89,7 +90,14 @@ pub(crate) fn asks(scene: &Scene) -> Vec<ShopAsk> {
         ShopAsk::Catalogue("tea".to_owned()),
         ShopAsk::Place(PlacedOrder { order, salt: SALT, address: ADDRESS.to_owned() }),
         ShopAsk::Order(id),
+        ShopAsk::Till(till_ask()),
+        ShopAsk::Till(TillAsk { till: "Café".to_owned(), code: TillCode::of(7) }),
+        ShopAsk::Tills,
     ]
+}
+
+pub(crate) fn till_ask() -> TillAsk {
+    TillAsk { till: String::new(), code: TillCode::of(999_999) }
 }
 
 pub(crate) fn answers(scene: &Scene) -> Vec<ShopAnswer> {
@@ -106,11 +114,16 @@ pub(crate) fn answers(scene: &Scene) -> Vec<ShopAnswer> {
         item("tea", PriceTag::Fixed(units(4)), false),
         item("tip", PriceTag::Free(units(1), units(50)), false),
     ];
+    let line = |name: &str, quantity, price| TillLine { name: name.to_owned(), quantity, price: units(price) };
+    let lines = vec![line("Lunch", 2, 11), line("Tè verde", 1, 4)];
+    let request = scene.bob.node().sign(scene.request.clone());
     let word = scene.bob.node().sign(word(scene, Word::Accepted));
     let goods = vec![Goods { sku: "map".to_owned(), content: ByteBuf::from(vec![1, 2, 3]) }];
     vec![
         ShopAnswer::Catalogue(CataloguePage { version: 7, items, more: true }),
         ShopAnswer::Order(OrderState { word: None, held: false, goods: Vec::new() }),
         ShopAnswer::Order(OrderState { word: Some(word), held: true, goods }),
+        ShopAnswer::Till(Box::new(TillSale { till: "1".to_owned(), request, lines })),
+        ShopAnswer::Tills(vec!["1".to_owned(), "Café".to_owned()]),
     ]
 }
