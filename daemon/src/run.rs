@@ -184,8 +184,7 @@ impl Workstation {
         let carrying = asked_to_carry.zip(settings.carries).map(|(asked, load)| {
             tokio::spawn(Arc::new(Carrier::new(shared.clone(), &addresses, load)).run(asked))
         });
-        let link =
-            Arc::new(BankLink::new(engine.clone(), net.clone(), (bank, addresses), way.clone()));
+        let link = Arc::new(BankLink::new(engine.clone(), net.clone(), (bank, addresses), way.clone()));
         let contacts = Arc::new(Contacts::new(shared.clone(), net.clone(), link.clone()));
         let outbox =
             Outbox::new(engine.clone(), contacts.clone(), link.clone(), tokio::runtime::Handle::current());

@@ -4,7 +4,6 @@
 //! something else. A wrong code says nothing about sales, not even whether there are any.
 
 use crate::room::Room;
-use crate::shop::sale::{Sale, SaleState};
 use daemon::engine::Engine;
 use daemon::store::Store as _;
 use protocol::body;
@@ -165,12 +164,7 @@ impl Tills {
     /// The newest sale at a till that can be paid now.
     pub async fn waiting(&self, till: &str, now: Timestamp) -> Result<Option<TillSale>, ErrorCode> {
         let till = till.to_owned();
-        let look = self.room.look(move |shop| {
-            let here = shop.open_sales().filter(|sale| sale.till == till && sale.state == SaleState::Asked);
-            let mut here: Vec<Sale> = here.filter(|sale| sale.expires > Some(now)).cloned().collect();
-            here.sort_by_key(|sale| std::cmp::Reverse((sale.opened, sale.id.0)));
-            here
-        });
+        let look = self.room.look(move |shop| shop.waiting_at(&till, now));
         for sale in look.await.map_err(|_| ErrorCode::Unavailable)? {
             let Some(request) = sale.request else { continue };
             let found = self.engine.shared.store.request(&request).map_err(|_| ErrorCode::Unavailable)?;

@@ -139,7 +139,9 @@ impl Carrier {
         match self.dial().await {
             Some(bank) => {
                 tracing::info!(peer = %asked.peer, "carried to the bank");
-                asked.carry(bank, &Terms { time: LASTS, take: &|bytes| lock(&self.quotas).take(&node, bytes) }).await;
+                asked
+                    .carry(bank, &Terms { time: LASTS, take: &|bytes| lock(&self.quotas).take(&node, bytes) })
+                    .await;
             }
             None => asked.refuse(CarryFault::NoBank).await,
         }

@@ -14,8 +14,8 @@ mod secrets;
 mod server;
 mod shopping;
 pub mod takings;
-mod told;
 pub mod tokens;
+mod told;
 pub mod vault;
 mod view;
 

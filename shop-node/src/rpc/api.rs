@@ -9,8 +9,8 @@ pub use super::orders::{
     OrderSettingsView, Orders,
 };
 pub use super::people::{ByStaff, NewStaff, StaffList, StaffSecret, StaffView};
-pub use super::tillcodes::{TillCodeView, TillCodes, TillQuery};
 pub use super::sweeps::{Renumber, SweepNow, SweepStatus, SweepView, Sweeps};
+pub use super::tillcodes::{TillCodeView, TillCodes, TillQuery};
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::{Currency, Units};

@@ -1,8 +1,8 @@
 //! A shop carries a workstation that has no other network to the bank (M3): real programs, with nothing between them but the
 //! shop.
 
-use protocol::node::net::{CarryFault, NetConfig, Role, peer_of};
 use protocol::node::net::{self, Protocol};
+use protocol::node::net::{CarryFault, NetConfig, Role, peer_of};
 use protocol::wire::{self, Hail};
 use serde_json::json;
 use std::path::Path;
@@ -25,7 +25,8 @@ fn carrying(town: &Community, name: &str, more: &str) -> Shop {
     let shop = Shop::of(town, name);
     let file = shop.home().join("config.toml");
     let text = std::fs::read_to_string(&file).unwrap();
-    std::fs::write(&file, text.replace("127.0.0.1/tcp/0", &format!("127.0.0.1/tcp/{}", free_port()))).unwrap();
+    std::fs::write(&file, text.replace("127.0.0.1/tcp/0", &format!("127.0.0.1/tcp/{}", free_port())))
+        .unwrap();
     sets(shop.home(), &format!("carries = true\n{more}"));
     shop.opened()
 }

@@ -62,10 +62,16 @@ fn a_till_is_found_by_name_and_paid_by_its_code() {
     let (hall, address) = mess_hall(&town);
     let alice = neighbour(&town, "alice", 100, &[&address]);
     alice.withdraws(60);
-    settles("the shop is near", || !wait(alice.rpc().shop_near(NearQuery::default())).unwrap().shops.is_empty());
+    settles("the shop is near", || {
+        !wait(alice.rpc().shop_near(NearQuery::default())).unwrap().shops.is_empty()
+    });
     let near = alice.cli(&["--json", "shop", "near", "mess*"]).expect_ok("near").json();
     let tills = json!(["1", "Bar"]);
-    assert_eq!((&near["shops"][0]["name"], &near["shops"][0]["tills"]), (&json!("Mess hall"), &tills), "{near}");
+    assert_eq!(
+        (&near["shops"][0]["name"], &near["shops"][0]["tills"]),
+        (&json!("Mess hall"), &tills),
+        "{near}"
+    );
     assert!(alice.cli(&["shop", "near"]).expect_ok("near").stdout.contains("Mess hall"));
     assert_eq!(alice.cli(&["--json", "shop", "near", "Bar*"]).json()["shops"], json!([]));
 
@@ -76,17 +82,27 @@ fn a_till_is_found_by_name_and_paid_by_its_code() {
     let seen = shown(&hall, "Bar");
     assert_eq!((&seen["units"], &seen["request"]), (&json!(12), &json!(sale.request.unwrap())), "{seen}");
     let code = digits(&hall, "Bar");
-    assert!(hall.cli(&["sale", "show", &sale.sale.to_string()]).stdout.contains(&code), "the sale shows it, too");
+    assert!(
+        hall.cli(&["sale", "show", &sale.sale.to_string()]).stdout.contains(&code),
+        "the sale shows it, too"
+    );
 
     let asked = alice.cli(&["pay", "--till", "mess*", "--code", &code]);
     assert_eq!(asked.status, Some(4), "{asked:?}");
-    assert!(asked.stderr.contains("lunch") && asked.stderr.contains("12 STM to Mess hall, till Bar"), "{asked:?}");
+    assert!(
+        asked.stderr.contains("lunch") && asked.stderr.contains("12 STM to Mess hall, till Bar"),
+        "{asked:?}"
+    );
     assert_eq!(alice.spendable(), 60, "nothing is paid before the person has said yes");
     // The only shop near need not be named. Its other till shows another code, and nothing waits there.
     let other = alice.cli(&["--json", "pay", "--code", &digits(&hall, "1"), "--yes"]);
     assert_eq!(fails(&other), (Some(4), json!("nothing_to_pay")));
-    let paid = alice.cli(&["--json", "pay", "--code", &digits(&hall, "Bar"), "--yes"]).expect_ok("pay").json();
-    assert_eq!((&paid["outcome"], &paid["units"], &paid["name"]), (&json!("done"), &json!(12), &json!("Mess hall")));
+    let paid =
+        alice.cli(&["--json", "pay", "--code", &digits(&hall, "Bar"), "--yes"]).expect_ok("pay").json();
+    assert_eq!(
+        (&paid["outcome"], &paid["units"], &paid["name"]),
+        (&json!("done"), &json!(12), &json!("Mess hall"))
+    );
     assert_eq!(hall.waits_for(&sale.sale).payment.unwrap().to_string(), paid["payment"]);
     let again = alice.cli(&["--json", "pay", "--code", &digits(&hall, "Bar"), "--yes"]);
     assert_eq!(fails(&again), (Some(4), json!("nothing_to_pay")), "paid");
@@ -96,10 +112,12 @@ fn a_till_is_found_by_name_and_paid_by_its_code() {
     let gone = alice.cli(&["--json", "pay", "--code", &digits(&hall, "Bar"), "--yes"]);
     assert_eq!(fails(&gone), (Some(4), json!("nothing_to_pay")), "taken back");
     // The newest that waits is meant; with the private code's lock nothing goes out.
-    let two = ["first", "second"].map(|what| wait(hall.rpc().sale_open(hall.sale_at(Some("Bar"), what, 5))).unwrap());
+    let two = ["first", "second"]
+        .map(|what| wait(hall.rpc().sale_open(hall.sale_at(Some("Bar"), what, 5))).unwrap());
     hall.tries_to_cancel(&two[0].sale).unwrap();
     alice.locks();
-    let locked = alice.cli(&["--json", "pay", "--till", "Mess hall", "--code", &digits(&hall, "Bar"), "--yes"]);
+    let locked =
+        alice.cli(&["--json", "pay", "--till", "Mess hall", "--code", &digits(&hall, "Bar"), "--yes"]);
     assert_eq!(fails(&locked), (Some(4), json!("locked")));
     assert_eq!(hall.sale(&two[1].sale).state, "asked");
     // A cashier sees what the tills show; a customer who was told nonsense learns so.
@@ -128,12 +146,14 @@ fn of_several_the_person_chooses() {
         let several = alice.cli(&all);
         assert_eq!(fails(&several), (Some(4), json!("several_shops")));
         let list = several.json()["details"]["shops"].clone();
-        let names: Vec<&str> = list.as_array().unwrap().iter().map(|shop| shop["name"].as_str().unwrap()).collect();
+        let names: Vec<&str> =
+            list.as_array().unwrap().iter().map(|shop| shop["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["Mess hall", "Mess tent"], "{list}");
     }
     assert_eq!(alice.spendable(), 20);
     // A code of the one is none of the other.
-    let crossed = alice.cli(&["--json", "pay", "--yes", "--till", "mess hall", "--code", &wrong(&digits(&hall, "1"))]);
+    let crossed =
+        alice.cli(&["--json", "pay", "--yes", "--till", "mess hall", "--code", &wrong(&digits(&hall, "1"))]);
     assert_eq!(fails(&crossed), (Some(4), json!("other_till_code")));
     let code = digits(&tent, "1");
     alice.cli(&["pay", "--yes", "--till", "*tent", "--code", &code]).expect_ok("pay");
@@ -188,7 +208,9 @@ fn guessers_and_strangers_find_no_till() {
     }
     assert_eq!(asks(&eve, &target, "", read()), Err(ErrorCode::TooManyTries));
     let asked = TillQuery { name: Some("Mess*".to_owned()), till: None, code: digits(&hall, "1") };
-    settles("alice goes on", || wait(alice.rpc().shop_till(asked.clone())).is_ok() || digits(&hall, "1") != asked.code);
+    settles("alice goes on", || {
+        wait(alice.rpc().shop_till(asked.clone())).is_ok() || digits(&hall, "1") != asked.code
+    });
     for _ in 0..5 {
         let code = wrong(&digits(&hall, "1"));
         let guess = wait(alice.rpc().shop_till(TillQuery { code, ..asked.clone() }));

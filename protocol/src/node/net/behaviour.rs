@@ -13,8 +13,7 @@ use libp2p::{
 use tokio::sync::Semaphore;
 
 use super::{
-    NetError, Protocol, Role,
-    carry,
+    NetError, Protocol, Role, carry,
     codec::Codec,
     discovery::Records,
     gossip,
@@ -72,7 +71,7 @@ impl Behaviour {
             gossip,
             pay: ask(limits.row(Protocol::Pay), ProtocolSupport::Full, &room),
             bank: ask(limits.row(Protocol::Bank), ProtocolSupport::Full, &room),
-            carry: carry::Behaviour::new(carries),
+            carry: carry::Behaviour::new(carries, limits),
         }
     }
 

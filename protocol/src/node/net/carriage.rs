@@ -150,7 +150,10 @@ async fn write(to: &mut (impl AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<(
 impl Net {
     /// Opens a way to the bank through `carrier`, which has to be connected: the address on this machine behind which the
     /// bank is, for one connection within a few seconds; and what ends when the way does.
-    pub async fn door(&self, carrier: PeerId) -> Result<(Multiaddr, tokio::task::JoinHandle<()>), CarryFault> {
+    pub async fn door(
+        &self,
+        carrier: PeerId,
+    ) -> Result<(Multiaddr, tokio::task::JoinHandle<()>), CarryFault> {
         let opened = timeout(PATIENCE, self.command(|reply| Command::Carry(carrier, reply))).await;
         let mut stream = opened.ok().flatten().ok_or(CarryFault::NotCarrying)?;
         let mut word = [0xff];

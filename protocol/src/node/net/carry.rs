@@ -21,10 +21,10 @@ use libp2p::{
 };
 use tokio::sync::oneshot;
 
+use super::limits::Limits;
+
 /// The name that is negotiated on the wire.
 const CARRY: StreamProtocol = StreamProtocol::new("/stermina/carry/1");
-/// Streams of one connection that wait to be looked at; the next ones are dropped.
-const WAITING: usize = 4;
 
 /// The stream, or nothing when the peer does not speak this, or is gone.
 pub(super) type Opening = oneshot::Sender<Stream>;
@@ -39,12 +39,13 @@ pub(super) struct Arrived {
 /// Opens streams for anybody; takes them only if this node carries.
 pub(super) struct Behaviour {
     carries: bool,
+    waiting: usize,
     events: VecDeque<ToSwarm<Arrived, Opening>>,
 }
 
 impl Behaviour {
-    pub(super) fn new(carries: bool) -> Self {
-        Self { carries, events: VecDeque::new() }
+    pub(super) fn new(carries: bool, limits: &Limits) -> Self {
+        Self { carries, waiting: limits.carry_waiting, events: VecDeque::new() }
     }
 
     /// Opens a stream to a peer that is connected.
@@ -54,7 +55,8 @@ impl Behaviour {
     }
 
     fn handler(&self) -> Handler {
-        Handler { carries: self.carries, wanted: VecDeque::new(), arrived: VecDeque::new() }
+        let (carries, waiting) = (self.carries, self.waiting);
+        Handler { carries, waiting, wanted: VecDeque::new(), arrived: VecDeque::new() }
     }
 }
 
@@ -97,6 +99,7 @@ impl NetworkBehaviour for Behaviour {
 /// One connection's part.
 pub(super) struct Handler {
     carries: bool,
+    waiting: usize,
     wanted: VecDeque<Opening>,
     arrived: VecDeque<Stream>,
 }
@@ -130,7 +133,7 @@ impl ConnectionHandler for Handler {
     fn on_connection_event(&mut self, event: ConnectionEvent<'_, Bare, Bare, (), Opening>) {
         match event {
             ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol, .. }) => {
-                if self.arrived.len() < WAITING {
+                if self.arrived.len() < self.waiting {
                     self.arrived.push_back(protocol);
                 }
             }

@@ -11,7 +11,10 @@ use std::{
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use libp2p::{
-    Multiaddr, PeerId, Stream, Swarm, identify, kad::QueryId, ping, request_response::OutboundRequestId,
+    Multiaddr, PeerId, Stream, Swarm, identify,
+    kad::QueryId,
+    ping,
+    request_response::OutboundRequestId,
     swarm::{ConnectionId, SwarmEvent},
 };
 use tokio::{
@@ -37,15 +40,25 @@ use super::{
 pub(super) enum Command {
     Ask(Ask),
     LookUp(PeerId),
-    Publish { key: Vec<u8>, value: Vec<u8>, reply: oneshot::Sender<Result<(), NetError>> },
+    Publish {
+        key: Vec<u8>,
+        value: Vec<u8>,
+        reply: oneshot::Sender<Result<(), NetError>>,
+    },
     Spread(Vec<u8>),
     Listening(oneshot::Sender<Vec<Multiaddr>>),
     External(oneshot::Sender<Vec<Multiaddr>>),
-    Penalize { peer: PeerId, points: u32 },
+    Penalize {
+        peer: PeerId,
+        points: u32,
+    },
     /// A stream to a node that carries.
     Carry(PeerId, oneshot::Sender<Stream>),
     /// The bank is behind this door.
-    Enter { bank: PeerId, door: Multiaddr },
+    Enter {
+        bank: PeerId,
+        door: Multiaddr,
+    },
     Stop(oneshot::Sender<()>),
 }
 
@@ -253,6 +266,7 @@ impl EventLoop {
         if !matches!(taken, Some(Ok(()))) {
             self.dropped += 1;
         }
+        self.penalize(peer, self.limits.carry_opening);
     }
 
     fn on_tick(&mut self) {

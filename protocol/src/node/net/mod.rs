@@ -50,18 +50,18 @@ use tokio::{
 };
 use zeroize::Zeroize;
 
+pub use self::{
+    carriage::{CarryAsked, CarryFault, Terms},
+    error::{AskError, NetError},
+    gossip::Rumour,
+    once::ask_once,
+};
 use self::{
     codec::{Departure, Room},
     discovery::Book,
     event_loop::{Command, EventLoop},
     exchange::Ask,
     limits::Limits,
-};
-pub use self::{
-    carriage::{CarryAsked, CarryFault, Terms},
-    error::{AskError, NetError},
-    gossip::Rumour,
-    once::ask_once,
 };
 
 /// How a node takes part.

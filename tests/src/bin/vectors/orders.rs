@@ -114,7 +114,8 @@ pub(crate) fn answers(scene: &Scene) -> Vec<ShopAnswer> {
         item("tea", PriceTag::Fixed(units(4)), false),
         item("tip", PriceTag::Free(units(1), units(50)), false),
     ];
-    let line = |name: &str, quantity, price| TillLine { name: name.to_owned(), quantity, price: units(price) };
+    let line =
+        |name: &str, quantity, price| TillLine { name: name.to_owned(), quantity, price: units(price) };
     let lines = vec![line("Lunch", 2, 11), line("Tè verde", 1, 4)];
     let request = scene.bob.node().sign(scene.request.clone());
     let word = scene.bob.node().sign(word(scene, Word::Accepted));
