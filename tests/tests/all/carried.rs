@@ -41,7 +41,7 @@ fn address_of(shop: &Shop) -> String {
 fn loses_the_bank(who: &Resident, shop: &Shop) {
     who.stops();
     let home = who.program().home();
-    let file = home.join("account.toml");
+    let file = home.join("data").join("account.toml");
     let text = std::fs::read_to_string(&file).unwrap();
     let lines = text.lines().map(|line| match line.trim_start().starts_with("addresses") {
         true => "addresses = [\"/ip4/127.0.0.1/tcp/1\"]",
@@ -116,7 +116,7 @@ fn the_shop_dies_in_the_middle() {
     hall.program().kill();
     town.bank().program().thaw();
     settles("there is no way", || !alice.status().bank_reachable);
-    let asked = alice.cli(&["bank", "show", &request.to_string(), "--json"]).json();
+    let asked = alice.cli(&["--json", "operation", "show", &request.to_string()]).json();
     assert!(asked["state"] == "asked" || asked["state"] == "done", "{asked}");
     let later = alice.tries_to_withdraw_later(20);
     hall.program().start();

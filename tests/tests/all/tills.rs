@@ -51,7 +51,7 @@ fn wrong(code: &str) -> String {
 }
 
 fn fails(output: &Output) -> (Option<i32>, Value) {
-    (output.status, output.json()["reason"].clone())
+    (output.status, output.json()["error"]["reason"].clone())
 }
 
 /// M2: found by a pattern, chosen by the code that the till shows; shop, amount and lines are seen before anything is paid, and
@@ -145,7 +145,7 @@ fn of_several_the_person_chooses() {
         let all = [&["--json", "pay", "--yes", "--code", &code][..], words].concat();
         let several = alice.cli(&all);
         assert_eq!(fails(&several), (Some(4), json!("several_shops")));
-        let list = several.json()["details"]["shops"].clone();
+        let list = several.json()["error"]["details"]["shops"].clone();
         let names: Vec<&str> =
             list.as_array().unwrap().iter().map(|shop| shop["name"].as_str().unwrap()).collect();
         assert_eq!(names, ["Mess hall", "Mess tent"], "{list}");
