@@ -105,6 +105,7 @@ fn points(claim: bool, told: &BankAnswer) -> u32 {
         | BankAnswer::Bulletins(_)
         | BankAnswer::Noted
         | BankAnswer::RootPath(_)
+        | BankAnswer::IssueKeys(_)
         | BankAnswer::Held(..)
         | BankAnswer::Hold(_)
         | BankAnswer::Holds(..)
@@ -194,6 +195,7 @@ fn name(ask: &BankAsk) -> &'static str {
         BankAsk::Bulletins(_) => "bulletins",
         BankAsk::Witness(_) => "witness",
         BankAsk::RootPath(_) => "root_path",
+        BankAsk::IssueKeys(_) => "issue_keys",
         BankAsk::Hold(_) => "hold",
         BankAsk::HoldAct(_) => "hold_act",
         BankAsk::Holds(_) => "holds",

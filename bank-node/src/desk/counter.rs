@@ -67,6 +67,7 @@ pub fn prepare(desk: Desk<'_>, sign: &Sign, view: &impl View, ask: BankAsk) -> R
         BankAsk::Status(id, digest) => return answer(status::status(view, id, digest)),
         BankAsk::Balance(query) => return answer(desk.balance(view, &query)),
         BankAsk::Witness(letter) => return answer(desk.witness(view, &letter)),
+        BankAsk::IssueKeys(epochs) => return answer(desk.issue_keys(&epochs)),
         BankAsk::Directory(after) => {
             let page = desk.directory(view, after);
             return answer(page.map(|page| BankAnswer::Directory(Box::new(page))));

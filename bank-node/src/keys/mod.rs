@@ -111,14 +111,20 @@ impl WorkingKeys {
         issue.filter(|c| !self.issue.contains_key(&c.epoch)).map(|c| c.from_day).collect()
     }
 
-    /// The certificates that customers need on `day`: of issue keys those whose notes may still be paid
-    /// directly, and not those of days to come beyond tomorrow.
+    /// The certificates that every customer needs on `day`: of issue keys those whose notes may still be paid
+    /// directly, and not those of days to come beyond tomorrow. Older ones are asked for by their epoch.
     pub fn certificates_on(&self, day: Day) -> Vec<Signed<KeyCertificate>> {
         let needed = |certificate: &KeyCertificate| {
             let ends = certificate.until_day.plus_days(DIRECT_DAYS + 1);
             certificate.usage != Usage::Issue || (certificate.from_day <= day.plus_days(1) && day <= ends)
         };
         self.public.certificates().filter(|c| needed(c)).map(|c| c.signed().clone()).collect()
+    }
+
+    /// The certificates of these epochs' issue keys, but for days to come beyond tomorrow.
+    pub fn issue_certificates(&self, epochs: &[u32], day: Day) -> Vec<Signed<KeyCertificate>> {
+        let asked = epochs.iter().filter_map(|epoch| self.public.issue_certificate(*epoch));
+        asked.filter(|c| c.unverified().from_day <= day.plus_days(1)).cloned().collect()
     }
 
     /// The code of an account's activation letter: the same for the same letter, so that a repeated call

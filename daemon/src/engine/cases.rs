@@ -281,7 +281,16 @@ impl Outbox {
 
     async fn page_of_cases(&self, after: u64) -> Option<Vec<CaseState>> {
         match self.link.ask(&BankAsk::Cases(self.query(after))).await {
-            Ok(BankAnswer::Cases(page)) => Some(page),
+            Ok(answer @ BankAnswer::Cases(_)) => self.cases_of(answer).await,
+            _ => None,
+        }
+    }
+
+    /// The cases in an answer, once the keys of all chains in it are known.
+    async fn cases_of(&self, answer: BankAnswer) -> Option<Vec<CaseState>> {
+        self.link.learn_keys_for(&answer).await;
+        match answer {
+            BankAnswer::Cases(states) => Some(states),
             _ => None,
         }
     }
@@ -307,7 +316,10 @@ impl Outbox {
         let flight = Flight::Defend(case);
         for defence in defences {
             match self.link.ask(&BankAsk::Defend(case, defence)).await {
-                Ok(BankAnswer::Cases(states)) => return Input::CasesTold(flight, states),
+                Ok(answer @ BankAnswer::Cases(_)) => {
+                    let states = self.cases_of(answer).await.unwrap_or_default();
+                    return Input::CasesTold(flight, states);
+                }
                 Ok(BankAnswer::Error(code)) if code.is_passing() => return Input::Unanswered(flight),
                 Ok(answer) => tracing::warn!(case, ?answer, "the bank did not take what we say in a case"),
                 Err(_) => return Input::Unanswered(flight),

@@ -37,6 +37,11 @@ impl<T> Reply<T> {
     pub(super) fn now(self, answer: T) {
         let _ = self.0.send(answer);
     }
+
+    /// Whether nobody waits for it any more.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.0.is_closed()
+    }
 }
 
 /// Whether the reserve can be spent from, and the bank reached.

@@ -10,7 +10,7 @@ use protocol::bank::AddressRecord;
 use protocol::id::Key;
 use protocol::node::address::address_record;
 use protocol::node::net::{AskError, Multiaddr, Net, NetStatus, PeerId, Protocol, ask_once, peer_of};
-use protocol::wire::{self, BankAnswer, BankAsk, ENTRIES_MAX};
+use protocol::wire::{self, BankAnswer, BankAsk, ENTRIES_MAX, EPOCHS_MAX};
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -116,6 +116,23 @@ impl BankLink {
     /// The name of the shop by whose way the bank is reached, if it is not straight.
     pub fn by_way_of(&self) -> Option<String> {
         self.way.by()
+    }
+
+    /// Asks for the issue keys that an answer needs and that we never saw: who was away for months, or has an older
+    /// disk, is given roots of a day whose key is in no list any more.
+    pub async fn learn_keys_for(&self, answer: &BankAnswer) {
+        let known = self.engine.shared.keys();
+        let new = |epoch: &u32| known.issue_certificate(*epoch).is_none();
+        let epochs: Vec<u32> = answer.epochs().into_iter().filter(new).collect();
+        for page in epochs.chunks(EPOCHS_MAX) {
+            // Asked as nobody, since what needs the keys may have been.
+            match self.ask_anonymously(wire::encode(&BankAsk::IssueKeys(page.to_vec()))).await {
+                Ok(BankAnswer::IssueKeys(keys)) => self.engine.tell(Input::BankKeys(keys)).await,
+                Ok(_) | Err(_) => {
+                    tracing::warn!("issue keys of the bank that are new here could not be asked for")
+                }
+            }
+        }
     }
 
     /// Whether the bank-node is connected.

@@ -72,6 +72,8 @@ pub enum MailInput {
     },
     /// Whether anything could be taken: not in quarantine, nor with a full disk.
     MayTake(Reply<bool>),
+    /// Answered when all that is decided by now is in the vault.
+    Vaulted(Reply<()>),
     /// The requests that shall lie at the bank; new ones are made where some are missing.
     Stock(Reply<Vec<Signed<Request>>>),
     /// Those that do.
@@ -90,6 +92,7 @@ impl Core {
             MailInput::MayTake(reply) => {
                 reply.now(self.wallet.quarantine().is_none() && !self.disk_is_low());
             }
+            MailInput::Vaulted(reply) => self.when_vaulted(reply)?,
             MailInput::Stock(reply) => self.stock(reply)?,
             MailInput::Left(names) => {
                 let decision = self.wallet.stock_left(&names, self.now());

@@ -32,6 +32,8 @@ const COLLECT_EVERY: Duration = Duration::from_secs(60);
 /// After so many looks an item that can't be taken just now is answered with what stands in its way; what stands in
 /// ours is not counted.
 const LOOKS_MAX: u32 = 20;
+/// How long a refusal waits for the vault; after that the item is looked at again later, and answered the same.
+const VAULT_WAIT: Duration = Duration::from_secs(20);
 /// How often requests are left again, whether or not one was handed out.
 const LEAVE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -307,10 +309,18 @@ impl Mailroom {
                 match self.inbox.paid(from, *payment, None, None).await {
                     None => Handled::Hindered,
                     Some(answer) if let Some(handled) = hindrance(&answer, last_look) => handled,
+                    Some(PayAnswer::Refused(_)) if !self.is_vaulted().await => Handled::Hindered,
                     Some(answer) => self.answer(&payer, id, order, answer).await,
                 }
             }
         }
+    }
+
+    /// Whether the vault has what was decided. The mailbox hands out again what is not acknowledged: were this machine lost
+    /// with a no that only its payer knows, the next one would take the same order.
+    async fn is_vaulted(&self) -> bool {
+        let vaulted = self.engine.ask(|reply| MailInput::Vaulted(reply).into());
+        matches!(tokio::time::timeout(VAULT_WAIT, vaulted).await, Ok(Ok(())))
     }
 
     /// Brings the answer to the payer himself, or into his mailbox.

@@ -210,7 +210,10 @@ impl Outbox {
             self.link.ask_bytes(op.ask.clone()).await
         };
         match answer {
-            Ok(answer) => Input::BankAnswered(op.id, answer),
+            Ok(answer) => {
+                self.link.learn_keys_for(&answer).await;
+                Input::BankAnswered(op.id, answer)
+            }
             Err(fault) => {
                 tracing::debug!(request = %op.id, %fault, "the bank did not answer");
                 Input::Unanswered(Flight::Bank(op.id))

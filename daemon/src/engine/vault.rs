@@ -3,10 +3,13 @@
 //! - A request to the bank goes out when the commit that holds it is in the vault: whatever the bank issues comes to
 //!   keys that the recovery phrase finds again.
 //! - A payment that came in is confirmed to its payer when its commit is in the vault: the money can't get lost here.
+//! - A payment from the mailbox is refused when the vault has that no: the mailbox may hand the same order to the next
+//!   machine, and a no stays a no.
 //! - A bank that takes no records (a full vault, another version) stops no money: requests go out as if there were no
 //!   vault, and the status says so. Only what nobody has asked for, refreshing, waits: it would turn money that can be
 //!   restored into money that can't.
 
+use super::input::Reply;
 use super::jobs::Flight;
 use super::{Core, fresh};
 use crate::head::{HEAD_FILE, HeadFile};
@@ -60,6 +63,7 @@ pub(super) struct Gate {
     state: VaultState,
     requests: VecDeque<(u64, RequestId)>,
     received: VecDeque<(u64, Key, PaymentId)>,
+    waiting: Vec<(u64, Reply<()>)>,
     head: Option<HeadFile>,
     /// Whether payers have been told after this start what became safe before it.
     told: bool,
@@ -130,6 +134,29 @@ impl Core {
         }
     }
 
+    /// Answers once the vault has all that is decided by now; at once where there is no vault to wait for.
+    pub(super) fn when_vaulted(&mut self, reply: Reply<()>) -> Result<(), StoreFault> {
+        let _committed = self.flush()?;
+        let here = self.gate.state.here;
+        match self.gate.is_shut_for(here) {
+            true => self.gate.waiting.push((here, reply)),
+            false => reply.now(()),
+        }
+        Ok(())
+    }
+
+    fn answer_who_waits(&mut self) {
+        let gate = &mut self.gate;
+        let waiting = std::mem::take(&mut gate.waiting);
+        // Who has given up waiting is forgotten.
+        for (record, reply) in waiting.into_iter().filter(|(_, reply)| !reply.is_given_up()) {
+            match gate.is_shut_for(record) {
+                true => gate.waiting.push((record, reply)),
+                false => reply.now(()),
+            }
+        }
+    }
+
     /// Payments that this batch has taken are confirmed once the vault has them.
     pub(super) fn confirm_when_safe(&mut self, received: Vec<(Key, PaymentId)>) {
         if !self.gate.state.begun {
@@ -190,10 +217,12 @@ impl Core {
                 let here = self.gate.state.here;
                 self.gate.requests.iter_mut().for_each(|(record, _)| *record = here);
                 self.gate.received.iter_mut().for_each(|(record, ..)| *record = here);
+                self.gate.waiting.iter_mut().for_each(|(record, _)| *record = here);
                 self.gate.state.there = records;
             }
             VaultWord::Quarantine(why) => self.quarantine(why),
         }
+        self.answer_who_waits();
         self.tell_vault();
     }
 

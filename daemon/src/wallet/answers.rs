@@ -64,6 +64,7 @@ impl Wallet {
             | BankAnswer::VaultRecords(..)
             | BankAnswer::Bulletins(_)
             | BankAnswer::RootPath(_)
+            | BankAnswer::IssueKeys(_)
             | BankAnswer::Holds(..)
             | BankAnswer::Letters(..)
             | BankAnswer::Swept(_)

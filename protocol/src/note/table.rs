@@ -70,6 +70,11 @@ impl NoteTable {
         table
     }
 
+    /// The epochs of its roots' issue keys.
+    pub fn epochs(&self) -> impl Iterator<Item = u32> + '_ {
+        self.roots.iter().map(|root| root.unverified().epoch)
+    }
+
     /// The notes in their order; the table must hold them and nothing else.
     pub fn unpack(self) -> Result<Vec<Note>, TableFlaw> {
         if self.tips.len() > NOTES_MAX

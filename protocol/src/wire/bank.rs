@@ -19,6 +19,7 @@ use crate::sign::Signed;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use std::collections::BTreeSet;
 
 /// The protocol's name on the network.
 pub const PROTOCOL: &str = "/stermina/bank/1";
@@ -93,7 +94,13 @@ pub enum BankAsk {
     SweepList(Signed<AccountQuery>, u64),
     /// What moved money on the account.
     Statement(Signed<AccountQuery>, Span),
+    /// The certificates of these epochs' issue keys, at most [`EPOCHS_MAX`]: the bank's lists name only those whose
+    /// roots may still be paid directly. Says no name.
+    IssueKeys(Vec<u32>),
 }
+
+/// Most epochs in one question for issue keys.
+pub const EPOCHS_MAX: usize = 64;
 
 /// Most bulletins in a page.
 pub const BULLETINS_MAX: usize = 8;
@@ -305,9 +312,40 @@ pub enum BankAnswer {
     SweepList(Box<Signed<Sweep>>, ByteBuf),
     /// Lines of a statement, and where to go on if there may be more.
     Statement(Vec<StatementLine>, Option<Span>),
+    /// The certificates of the epochs asked for, as far as there are any.
+    IssueKeys(Vec<Signed<KeyCertificate>>),
     /// `Busy` and `Unavailable` leave it open, and so does `Expired` for a withdrawal: the same bytes may be taken
     /// later. Every other code says that it is not done, for good (SPEC §4).
     Error(ErrorCode),
+}
+
+impl BankAnswer {
+    /// The epochs whose issue keys one needs to check the roots and chains in it.
+    pub fn epochs(&self) -> BTreeSet<u32> {
+        let clash = |item: &Item| match item {
+            Item::Clash(table) => table.epochs().collect(),
+            Item::Paid(_) | Item::Refused(_) => Vec::new(),
+        };
+        match self {
+            BankAnswer::Withdrawn(roots, _) | BankAnswer::Reissued(roots) => {
+                roots.iter().map(|root| root.unverified().epoch).collect()
+            }
+            BankAnswer::Deposited(items, _) => items.iter().flat_map(clash).collect(),
+            BankAnswer::Denied(items) => items.iter().flat_map(|(_, item)| clash(item)).collect(),
+            BankAnswer::Reclaim(state) => {
+                let fates = state.pieces.iter().flatten().map(|piece| &piece.fate);
+                let tables = fates.filter_map(|fate| match fate {
+                    ReclaimFate::Passed(table) | ReclaimFate::Clash(table) => Some(table),
+                    ReclaimFate::Open | ReclaimFate::Returned => None,
+                });
+                tables.flat_map(NoteTable::epochs).collect()
+            }
+            BankAnswer::Cases(cases) => {
+                cases.iter().flat_map(|case| case.lost.epochs().chain(case.won.epochs())).collect()
+            }
+            _ => BTreeSet::new(),
+        }
+    }
 }
 
 impl Message for BankAsk {

@@ -12,8 +12,8 @@ mod shop;
 pub use crate::error::ErrorCode;
 pub use bank::{
     BULLETINS_MAX, BankAnswer, BankAsk, BankTerms, BulletinPage, CASES_ASKED, CasePart, CaseState, CaseStep,
-    DirectoryPage, ENTRIES_MAX, Item, MAIL_MAX, PROTOCOL as BANK_PROTOCOL, Parcel, REQUESTS_MAX, ReclaimFate,
-    ReclaimPiece, ReclaimState,
+    DirectoryPage, ENTRIES_MAX, EPOCHS_MAX, Item, MAIL_MAX, PROTOCOL as BANK_PROTOCOL, Parcel, REQUESTS_MAX,
+    ReclaimFate, ReclaimPiece, ReclaimState,
 };
 pub use hold::{
     HOLDS_PAGE, HoldState, HoldStep, HoldTerm, LETTERS_PAGE, LineKind, SALES_MAX, Sale, SaleKind, SalesList,

@@ -112,6 +112,7 @@ impl World {
 
     /// The bank tells somebody of his cases.
     pub fn cases_told(&mut self, who: Who, states: Vec<CaseState>) -> Result<(), Cannot> {
+        self.learn_keys_for(who, &BankAnswer::Cases(states.clone()))?;
         let now = self.clock(who);
         let store = self.person(who).store()?;
         let known = store.cases_numbered(states.iter().map(|state| state.case)).map_err(super::Down::from)?;

@@ -224,6 +224,10 @@ impl World {
                 if matches!(answer, PayAnswer::Error(code) if code.is_passing()) {
                     return Ok(false);
                 }
+                // A no is said when the vault has it: the next machine is handed the same order.
+                if matches!(answer, PayAnswer::Refused(_)) && !self.is_in_vault(who) {
+                    return Ok(false);
+                }
                 Ok(self.leaves_answer(who, sender, order, PayAsk::Answered(id, Box::new(answer))))
             }
             PayAsk::Answered(id, answer) => {

@@ -47,7 +47,7 @@ use protocol::money::{Currency, Units};
 use protocol::pay::{AmountRule, Mode, Payment, Receipt, Request};
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Timestamp};
-use protocol::wire::{self, BankAnswer, BankAsk, Letterhead, Offer, PayAnswer, PayAsk};
+use protocol::wire::{self, BankAnswer, BankAsk, EPOCHS_MAX, Letterhead, Offer, PayAnswer, PayAsk};
 use std::collections::BTreeSet;
 
 /// Noon of the day on which every world begins.
@@ -709,7 +709,8 @@ impl World {
         for (payer, payment) in origins {
             incoming.extend(store.incoming(&payer, &payment).map_err(Down::from)?);
         }
-        if let Ok(decision) = person.wallet.bank_answered(id, answer.clone(), &incoming, now) {
+        self.learn_keys_for(who, &answer)?;
+        if let Ok(decision) = self.person(who).wallet.bank_answered(id, answer.clone(), &incoming, now) {
             self.person_mut(who).refresh_due = true;
             return self.settle_decision(who, decision);
         }
@@ -718,6 +719,21 @@ impl World {
         let decision = self.person(who).wallet.bank_answered(id, answer, &incoming, now);
         let decision = decision.expect("the bank keeps its own rules");
         self.person_mut(who).refresh_due = true;
+        self.settle_decision(who, decision)
+    }
+
+    /// Asks the bank for issue keys that an answer needs and that its reader never saw.
+    pub(super) fn learn_keys_for(&mut self, who: Who, answer: &BankAnswer) -> Result<(), Cannot> {
+        let known = self.person(who).wallet.keys();
+        let epochs = answer.epochs().into_iter().filter(|epoch| known.issue_certificate(*epoch).is_none());
+        let epochs: Vec<u32> = epochs.take(EPOCHS_MAX).collect();
+        if epochs.is_empty() {
+            return Ok(());
+        }
+        let Some(BankAnswer::IssueKeys(keys)) = self.ask_bank(who, BankAsk::IssueKeys(epochs)) else {
+            return Ok(());
+        };
+        let decision = self.person(who).wallet.learn_keys(keys, self.clock(who));
         self.settle_decision(who, decision)
     }
 

@@ -7,7 +7,7 @@ use protocol::bank::merkle::leads_to;
 use protocol::bank::{Bulletin, DirectoryEntry};
 use protocol::key::bank::Usage;
 use protocol::time::{DAY_SECONDS, Day};
-use protocol::wire::BulletinPage;
+use protocol::wire::{BulletinPage, EPOCHS_MAX};
 
 impl<S: Store> Bank<S> {
     fn makes_known(&self) -> Bulletin {
@@ -134,4 +134,24 @@ fn revoked_keys_are_replaced_at_once() {
     assert_eq!(bank.told(0).revoked.len(), 2);
     let audit = bank.audit();
     assert!(audit.ok, "{:?}", audit.findings);
+}
+
+/// B6: the lists leave out old issue keys; whoever has old roots asks by their epoch, and gets what there is: not the
+/// keys of days to come, nothing for an epoch that never was, and no endless answer.
+#[test]
+fn old_issue_keys_are_shown_to_who_asks() {
+    let bank = Bank::new();
+    let first = NOON.day().0;
+    let asked = |epochs: Vec<u32>| match bank.ask(BankAsk::IssueKeys(epochs)) {
+        BankAnswer::IssueKeys(keys) => keys.iter().map(|key| key.unverified().epoch).collect::<Vec<u32>>(),
+        other => panic!("keys: {other:?}"),
+    };
+    assert_eq!(asked(vec![first, first + 1, first + 2, 1]), [first, first + 1]);
+    bank.now.set(NOON.plus_seconds(80 * DAY_SECONDS));
+    let listed = bank.told(0).keys.into_iter().any(|key| key.unverified().epoch == first);
+    assert!(!listed, "no list names it any more");
+    assert_eq!(asked(vec![first]), [first]);
+    assert_eq!(asked(Vec::new()), [0u32; 0]);
+    let many = (0..=u32::try_from(EPOCHS_MAX).unwrap()).collect();
+    assert_eq!(bank.ask(BankAsk::IssueKeys(many)), BankAnswer::Error(ErrorCode::TooMany));
 }

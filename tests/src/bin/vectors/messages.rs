@@ -149,6 +149,7 @@ fn asks(v: &mut Vectors, scene: &Scene) {
     ask("Witness", BankAsk::Witness(bank.attest.sign(papers::letter(bank, bob, LetterKind::Balance))));
     ask("Bulletins", BankAsk::Bulletins(0));
     ask("RootPath", BankAsk::RootPath(300));
+    ask("IssueKeys", BankAsk::IssueKeys(vec![20_000, 20_001]));
     cases::asks(&mut |name, message| drop(ask(name, message)), scene);
     crate::shops::asks(&mut |name, message| drop(ask(name, message)), scene);
     let (append, records) = papers::vault_append(bank, bob);
@@ -210,6 +211,7 @@ fn answers(v: &mut Vectors, scene: &Scene) {
     answer("Bulletins", BankAnswer::Bulletins(Box::new(papers::page(bank, keys))));
     let tree = Tree::over([Digest([17; 32]), Digest([18; 32]), Digest([19; 32])]);
     answer("RootPath", BankAnswer::RootPath(tree.path(1).unwrap()));
+    answer("IssueKeys", BankAnswer::IssueKeys(vec![bank.certify(Usage::Issue, 7, bank.issue.key())]));
     cases::answers(&mut |name, message| drop(answer(name, message)), scene);
     crate::shops::answers(&mut |name, message| drop(answer(name, message)), scene);
     answer("Error", BankAnswer::Error(ErrorCode::Busy));

@@ -43,6 +43,8 @@ const SIGNATURES: usize = 1 << 17;
 
 /// Of a hundred ways to a mailbox so many break off.
 const BREAKS_OFF: u64 = 12;
+/// What everybody takes back to his account before a life at ease: 50 stay in the reserve.
+const AT_EASE_DEPOSITS: u64 = 450;
 
 /// Where the network is cut.
 #[derive(Clone, Copy, Debug, Default)]
@@ -101,20 +103,23 @@ impl Life {
             false => recall::begin(SIGNATURES),
         }
         let mut world = nurseries.world(&setting);
-        world.bank.rules.guarantee_cap = units(CAP);
-        // What the bank was asked and has done, and what a mailbox has given, breaks off before it is heard.
-        world.post.weather = Weather { lost: BREAKS_OFF, ..Weather::default() };
-        world.order(Operation::Guarantee(units(FUND), "the operators".to_owned()));
-        if setting.features.restore {
-            world.everybody().into_iter().for_each(|who| world.keep_vault(who));
-        }
         if setting.is_at_ease() {
             for who in world.everybody() {
                 let wallet = world.person(who).wallet();
                 let policy = Policy { refresh: false, ..wallet.policy().clone() };
                 let decision = wallet.set_policy(policy, world.now);
                 tries(world.settle_decision(who, decision));
+                // Little money and no fresh one: what there is goes from hand to hand.
+                tries(world.deposit(who, AT_EASE_DEPOSITS));
             }
+            world.settles();
+        }
+        world.bank.rules.guarantee_cap = units(CAP);
+        // What the bank was asked and has done, and what a mailbox has given, breaks off before it is heard.
+        world.post.weather = Weather { lost: BREAKS_OFF, ..Weather::default() };
+        world.order(Operation::Guarantee(units(FUND), "the operators".to_owned()));
+        if setting.features.restore {
+            world.everybody().into_iter().for_each(|who| world.keep_vault(who));
         }
         let mut tally = Tally::default();
         let truth = Truth::of(&world, setting.honest(), &mut tally)?;

@@ -113,3 +113,31 @@ fn days_without_the_bank_make_careful() {
     assert_eq!(world.person(bob).wallet().holdings().unconfirmed, units(320), "and directly again");
     world.check_settled();
 }
+
+/// B6, B7: the bank does its part on a day whose issue key nobody away ever saw, the answer is lost, and whoever asked is back
+/// only when no list names that key any more. The bank shows it to him, and he has his units.
+#[test]
+fn an_answer_of_months_ago_can_still_be_read() {
+    let (mut world, [alice, bob, carol]) = super::three();
+    super::nobody_refreshes(&mut world);
+    world.wait(3 * DAY_SECONDS);
+    world.withdraw(carol, 60).unwrap();
+    world.learn_keys(alice).unwrap();
+    world.withdraw(alice, 80).unwrap();
+    delivers(&mut world, 2);
+    world.post.lose_everything();
+    world.wait(70 * DAY_SECONDS);
+    let known = world.person(carol).wallet().keys().certificates().count();
+    world.learn_keys(carol).unwrap();
+    assert!(
+        world.person(carol).wallet().keys().certificates().count() > known,
+        "she hears of the keys of now"
+    );
+    world.settles();
+    assert_eq!([alice, bob, carol].map(|who| world.reserve(who)), [80, 0, 60]);
+    // Old units are certified when they are paid; who gets them has to read them, too.
+    let id = world.pay_certified(carol, bob, 60).unwrap();
+    world.settles();
+    assert_eq!(world.state(carol, &id), State::Confirmed);
+    world.check_settled();
+}
