@@ -79,7 +79,8 @@ fn everything_at_the_bank_goes_by_way_of_the_shop() {
     let code = bob.public_code().to_string();
     bob.stops();
     let left = alice.pays_to(&code, 15).sent();
-    settles("it lies in the mailbox", || alice.payment(left.payment).state == "posted");
+    let lies = || alice.payment(left.payment).mailbox.is_some_and(|mailbox| mailbox.since.is_some());
+    settles("it lies in the mailbox", lies);
     bob.starts();
     assert_eq!(alice.outcome(left.payment).outcome, "done");
 
