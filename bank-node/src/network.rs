@@ -161,6 +161,10 @@ fn points_of(code: ErrorCode) -> u32 {
         | ErrorCode::OtherCatalogue
         | ErrorCode::ShopClosed
         | ErrorCode::NoAddress
+        | ErrorCode::OtherTillCode
+        | ErrorCode::NothingToPay
+        | ErrorCode::TooManyTries
+        | ErrorCode::WhichTill
         | ErrorCode::ShopFull => 0,
     }
 }

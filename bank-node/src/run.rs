@@ -220,6 +220,8 @@ pub async fn open(home: &Home, config: &Config, clock: Clock, shutdown: &Shutdow
         external: external.clone(),
         role: Role::Server,
         mdns,
+        neighbours: Vec::new(),
+        carried: None,
     };
     let residents = Arc::new(network::Residents::new(bank.keys().node_key()));
     residents.learn(&bank).await;

@@ -6,6 +6,7 @@
 //! In two steps, so that a shop can move in between: [`Workstation::start`], then [`Workstation::serve`].
 
 use crate::engine::bulletins::{Gate as Gossip, keep_bulletins};
+use crate::engine::carrier::Carrier;
 use crate::engine::contact::Contacts;
 use crate::engine::handle::{Persona, Shared};
 use crate::engine::inbound::{Counter, Inbox};
@@ -14,6 +15,7 @@ use crate::engine::link::BankLink;
 use crate::engine::mailroom::Mailroom;
 use crate::engine::outbox::Outbox;
 use crate::engine::upload::Upload;
+use crate::engine::way::Way;
 use crate::engine::{Core, Engine, Input};
 use crate::head::{HEAD_FILE, HeadFile};
 use crate::keyring::Keyring;
@@ -42,6 +44,8 @@ use tokio::task::JoinHandle;
 
 /// Inputs that may wait for the engine; whoever brings more has to wait as well.
 const INPUTS_MAX: usize = 1024;
+/// Neighbours that may wait to be carried.
+const CARRY_ASKS: usize = 16;
 /// How often open things are looked at.
 const TICK: Duration = Duration::from_millis(250);
 
@@ -158,6 +162,7 @@ impl Workstation {
         let shared = Arc::new(Shared::new(store, persona, clock.clone(), &wallet));
 
         let (bank, addresses) = bank_addresses(&profile)?;
+        let (carried, asked_to_carry) = settings.carries.map(|_| mpsc::channel(CARRY_ASKS)).unzip();
         let config = NetConfig {
             secret: *profile.node_secret(),
             listen: settings.listen.clone(),
@@ -165,6 +170,8 @@ impl Workstation {
             external: settings.external.clone(),
             role: Role::Client,
             mdns: settings.mdns,
+            neighbours: settings.neighbours.clone(),
+            carried,
         };
         let check = AddressCheck::new(clock.clone(), |_: &Key| true);
         let (gossip_gate, heard) = Gossip::new(check, shared.clone());
@@ -172,7 +179,12 @@ impl Workstation {
 
         let (sender, inputs) = mpsc::channel(INPUTS_MAX);
         let engine = Engine::new(sender, shared.clone());
-        let link = Arc::new(BankLink::new(engine.clone(), net.clone(), bank, addresses));
+        let named = settings.neighbours.iter().filter_map(net::named_by).collect();
+        let way = Arc::new(Way::new(shared.clone(), net.clone(), bank, named));
+        let carrying = asked_to_carry.zip(settings.carries).map(|(asked, load)| {
+            tokio::spawn(Arc::new(Carrier::new(shared.clone(), &addresses, load)).run(asked))
+        });
+        let link = Arc::new(BankLink::new(engine.clone(), net.clone(), (bank, addresses), way.clone()));
         let contacts = Arc::new(Contacts::new(shared.clone(), net.clone(), link.clone()));
         let outbox =
             Outbox::new(engine.clone(), contacts.clone(), link.clone(), tokio::runtime::Handle::current());
@@ -192,10 +204,12 @@ impl Workstation {
             let opening = profile.opening().clone();
             let _ = engine.ask(|reply| Input::Letter(opening, reply)).await;
         }
-        let tasks = vec![
+        let mut tasks = vec![
             tokio::spawn(keep_bulletins(engine.clone(), link.clone(), net.clone(), heard)),
             tokio::spawn(Upload::new(engine.clone(), link.clone(), profile.generation()).run()),
         ];
+        tasks.extend(carrying);
+        tasks.extend(settings.carried.then(|| tokio::spawn(way.keep())));
         let gate = Arc::new(TokenGate::new(shared.clone(), tokens));
         let bank_name = profile.bank_name().to_owned();
         let desk = Desk::new(DeskParts {

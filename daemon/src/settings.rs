@@ -1,5 +1,6 @@
 //! The workstation's settings: one table, read from flags, environment, `config.toml` and defaults.
 
+use crate::engine::carrier::Load;
 use protocol::key::lock::GuessCost;
 use protocol::node::host::config::{Config, ConfigError, Key, Kind, Layers};
 use protocol::node::host::logs::{LogFormat, LogsError};
@@ -27,6 +28,36 @@ pub const KEYS: &[Key] = &[
         kind: Kind::Switch,
         default: Some("true"),
         help: "whether to find others in the local network and be found there",
+    },
+    Key {
+        name: "network.neighbours",
+        kind: Kind::List,
+        default: None,
+        help: "multiaddresses of shops near by, ending in /p2p/…, where the local network announces nobody",
+    },
+    Key {
+        name: "network.carried",
+        kind: Kind::Switch,
+        default: Some("true"),
+        help: "whether to go to the bank by way of a shop near by while it is not reached otherwise",
+    },
+    Key {
+        name: "network.carries",
+        kind: Kind::Switch,
+        default: Some("false"),
+        help: "whether to carry neighbours to the bank that do not reach it: for shops",
+    },
+    Key {
+        name: "network.carries_at_once",
+        kind: Kind::Number,
+        default: Some("32"),
+        help: "how many at once",
+    },
+    Key {
+        name: "network.carries_mib",
+        kind: Kind::Number,
+        default: Some("64"),
+        help: "how many MiB a day for one of them",
     },
     Key {
         name: "rpc.http",
@@ -73,6 +104,12 @@ pub struct Settings {
     pub external: Vec<Multiaddr>,
     /// Whether to look around in the local network.
     pub mdns: bool,
+    /// Who is near, where the local network announces nobody.
+    pub neighbours: Vec<Multiaddr>,
+    /// Whether to go to the bank by way of a shop near by.
+    pub carried: bool,
+    /// How much of neighbours' talk with the bank is carried; nothing if none is.
+    pub carries: Option<Load>,
     /// Where JSON-RPC listens for HTTP.
     pub rpc_http: Option<SocketAddr>,
     /// Whether JSON-RPC opens its unix socket.
@@ -158,10 +195,15 @@ impl Place {
 pub struct SettingFlags(pub Vec<(String, String)>);
 
 /// The flags, in the order of [`KEYS`].
-const FLAGS: [&str; 9] = [
+const FLAGS: [&str; 14] = [
     "network-listen",
     "network-external",
     "network-mdns",
+    "network-neighbours",
+    "network-carried",
+    "network-carries",
+    "network-carries-at-once",
+    "network-carries-mib",
     "rpc-http",
     "rpc-socket",
     "wallet-unlock-seconds",
@@ -234,6 +276,9 @@ impl Settings {
             listen: addresses(config, "network.listen")?,
             external: addresses(config, "network.external")?,
             mdns: config.switch("network.mdns"),
+            neighbours: addresses(config, "network.neighbours")?,
+            carried: config.switch("network.carried"),
+            carries: carries(config)?,
             rpc_http: http(config)?,
             rpc_socket: config.switch("rpc.socket"),
             unlock_seconds: number(config, "wallet.unlock_seconds", 1, 31 * 86_400)?,
@@ -284,6 +329,13 @@ fn number(config: &Config, key: &'static str, least: u64, most: u64) -> Result<u
         Ok(number) if (least..=most).contains(&number) => Ok(number),
         _ => Err(wrong(config, key, found.to_string(), format!("write a number from {least} to {most}"))),
     }
+}
+
+fn carries(config: &Config) -> Result<Option<Load>, SettingsFault> {
+    let at_once = number(config, "network.carries_at_once", 1, 1024)?;
+    let mib = number(config, "network.carries_mib", 1, 1 << 20)?;
+    let at_once = usize::try_from(at_once).expect("at most 1,024");
+    Ok(config.switch("network.carries").then_some(Load { at_once, bytes_a_day: mib << 20 }))
 }
 
 fn guess_cost(config: &Config) -> Result<GuessCost, SettingsFault> {

@@ -76,6 +76,10 @@ codes! {
     41 OtherCatalogue "other_catalogue" "The shop does not sell this, or not at this price: look at its catalogue again.";
     42 ShopClosed "shop_closed" "The shop takes no orders just now.";
     43 NoAddress "no_address" "These goods have to be brought somewhere: an address is needed.";
+    44 OtherTillCode "other_till_code" "No till shows this code now: look at it again.";
+    45 NothingToPay "nothing_to_pay" "No sale waits for its payment at this till.";
+    46 TooManyTries "too_many_tries" "Too many wrong codes: wait ten minutes, or scan what the till shows.";
+    47 WhichTill "which_till" "Several tills show this code just now: say which one.";
     48 ShopFull "shop_full" "The bank holds money for so many orders of this shop that it takes no more just now.";
 }
 

@@ -21,3 +21,4 @@ pub mod rpc;
 pub mod run;
 pub mod shop;
 pub mod store;
+pub mod tills;

@@ -4,6 +4,7 @@
 use crate::room::{Room, RoomFault};
 use crate::shop::order::{Order, OrderState};
 use crate::shop::rights::Actor;
+use crate::tills::Tills;
 use daemon::engine::inbound::{Answering, Counter};
 use daemon::engine::link::BankLink;
 use daemon::engine::ordering::holds_after;
@@ -37,14 +38,15 @@ pub struct Orders {
     room: Room,
     engine: Engine,
     link: Arc<BankLink>,
+    tills: Arc<Tills>,
     /// When the bank was last asked; one asks at a time.
     pulled: Mutex<Option<Duration>>,
 }
 
 impl Orders {
-    /// Orders of this room, with the bank behind `link`.
-    pub fn new(room: Room, engine: Engine, link: Arc<BankLink>) -> Orders {
-        Orders { room, engine, link, pulled: Mutex::new(None) }
+    /// Orders of this room, with the bank behind `link`, beside what the tills show.
+    pub fn new(room: Room, engine: Engine, link: Arc<BankLink>, tills: Arc<Tills>) -> Orders {
+        Orders { room, engine, link, tills, pulled: Mutex::new(None) }
     }
 
     fn now(&self) -> Timestamp {
@@ -164,6 +166,8 @@ impl Orders {
                 self.place(placed, buyer, name).await
             }
             ShopAsk::Order(id) => self.order(id, buyer).await,
+            ShopAsk::Till(ask) => self.tills.asked(buyer, ask).await,
+            ShopAsk::Tills => self.tills.names().await.map(ShopAnswer::Tills),
         }
     }
 

@@ -14,6 +14,7 @@ use crate::rpc::api::Till as _;
 use crate::rpc::{Desk, House, ShopEvents, StaffGate, order_json};
 use crate::shop::Keeper;
 use crate::store::{HEAD_FILE, STORE_FILE, ShopStore};
+use crate::tills::Tills;
 use daemon::head::HeadFile;
 use daemon::run::{self, RunError, Workstation};
 use daemon::settings::Settings;
@@ -77,7 +78,9 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         workstation.net.clone(),
         workstation.link.clone(),
     ));
-    let orders = Arc::new(Orders::new(room.clone(), workstation.engine.clone(), workstation.link.clone()));
+    let tills = Arc::new(Tills::new(room.clone(), workstation.engine.clone()));
+    let (engine, link) = (workstation.engine.clone(), workstation.link.clone());
+    let orders = Arc::new(Orders::new(room.clone(), engine, link, tills.clone()));
     let gate = Arc::new(StaffGate::new(room.clone(), workstation.gate.clone(), staff));
     let events = Arc::new(ShopEvents { room: room.clone(), wallet: workstation.events.clone() });
     let shared = &workstation.engine.shared;
@@ -92,7 +95,7 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         tokio::spawn(notices.run()),
         tokio::spawn(backups.clone().run()),
     ];
-    let house = house(&workstation, (hands, orders, hooks, backups), gate, events);
+    let house = house(&workstation, (hands, orders, tills, hooks, backups), gate, events);
     // The room's thread ends by itself when its disk fails: then the doors close as well.
     let (stop, closing) = Shutdown::new();
     let mut ended = tokio::task::spawn_blocking(move || thread.join());
@@ -123,7 +126,7 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
 
 fn house(
     workstation: &Workstation,
-    (hands, orders, hooks, backups): (Arc<Hands>, Arc<Orders>, Arc<Hooks>, Arc<Backups>),
+    (hands, orders, tills, hooks, backups): (Arc<Hands>, Arc<Orders>, Arc<Tills>, Arc<Hooks>, Arc<Backups>),
     gate: Arc<StaffGate>,
     events: Arc<ShopEvents>,
 ) -> run::House {
@@ -132,6 +135,7 @@ fn house(
         room: room.clone(),
         hands,
         orders: orders.clone(),
+        tills,
         engine: workstation.engine.clone(),
         backups,
         hooks,

@@ -50,6 +50,8 @@ impl Visitor {
             external: Vec::new(),
             role: Role::Client,
             mdns: false,
+            neighbours: vec![],
+            carried: None,
         };
         let (net, _) =
             net::start(config, Arc::new(AddressCheck::new(Clock::manual(NOON.0), |_: &PublicKey| true)))

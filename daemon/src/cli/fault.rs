@@ -186,6 +186,8 @@ const REASONS: &[(&str, Exit)] = &[
     ("wrong_code", Exit::Refused),
     ("too_many_tries", Exit::Refused),
     ("key_reused", Exit::Refused),
+    ("several_shops", Exit::Refused),
+    ("too_many_codes", Exit::Refused),
     ("other_amount", Exit::Refused),
     ("bad_request", Exit::Refused),
     ("notes_scattered", Exit::Refused),

@@ -23,6 +23,7 @@ mod session;
 mod shop;
 pub mod show;
 mod takings;
+mod till;
 mod token;
 mod told;
 mod vault;

@@ -64,7 +64,11 @@ fn status_page(status: &Status) -> String {
         (false, Some(until)) => format!("unlocked until {until}"),
         (false, None) => "unlocked".to_owned(),
     };
-    let reach = if status.bank_reachable { "connected" } else { "not reachable now: direct payments go on" };
+    let reach = match &status.bank_by_way_of {
+        Some(shop) => format!("connected by way of {shop}"),
+        None if status.bank_reachable => "connected".to_owned(),
+        None => "not reachable now: direct payments go on".to_owned(),
+    };
     let mut page = show::facts(&[
         ("name", status.name.clone()),
         ("public code", status.code.to_string()),
@@ -73,6 +77,7 @@ fn status_page(status: &Status) -> String {
         ("reserve", lock),
         ("can receive", format!("{} payments before it must be unlocked", status.tickets_left)),
         ("peers", status.peers.to_string()),
+        ("node", status.node.clone()),
         ("listening", status.addresses.join(" ")),
         ("directory", format!("{} entries", status.directory)),
         ("version", status.version.clone()),

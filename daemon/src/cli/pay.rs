@@ -3,6 +3,7 @@
 use super::fault::{self, Fault};
 use super::session::{Session, amount_if};
 use super::show;
+use super::till::{Chosen, TillWords};
 use super::{KeyWords, WaitWords};
 use crate::rpc::api::{ByPayment, Pay, Payment, WaitPayment, WorkstationClient};
 use protocol::id::PaymentId;
@@ -10,7 +11,7 @@ use protocol::money::Currency;
 use protocol::node::host::exit::Exit;
 use protocol::node::rpc::Empty;
 
-/// Pay a public code, a stermina: link or a request
+/// Pay a public code, a stermina: link, a request, or what waits at a till
 #[derive(Debug, clap::Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -23,11 +24,12 @@ Examples:
   stermina pay st1q… 120 --memo rent
   stermina pay stermina:strq1…              # a request says how much
   stermina pay st1q… 900 --certified        # final at once, by way of the bank
+  stermina pay --till 'Mess*' --code 483920 # what waits at the till of a shop near by that shows this
   stermina pay reclaim 0f3a…                # nobody answers: what asking it back means"
 )]
 pub(crate) struct PayWords {
     /// Whom: a public code, a stermina: link or a request
-    #[arg(required = true)]
+    #[arg(required_unless_present = "code")]
     to: Option<String>,
     /// How much, in the bank's currency (12 or 12.50); a request or link may say it
     #[arg(allow_negative_numbers = true)]
@@ -38,6 +40,8 @@ pub(crate) struct PayWords {
     /// Have the bank certify it, so that it is final at once
     #[arg(long)]
     certified: bool,
+    #[command(flatten)]
+    till: TillWords,
     #[command(flatten)]
     key: KeyWords,
     #[command(flatten)]
@@ -57,10 +61,15 @@ impl PayWords {
         if let Some(PayCommand::Reclaim(words)) = self.command {
             return words.run(session).await;
         }
-        let Some(to) = self.to else { return Err(Fault::Usage("whom to pay is missing".to_owned())) };
         let client = session.client().await?;
         let currency = session.status(&client).await?.currency;
-        let units = amount_if(&currency, self.amount.as_ref())?;
+        let typed = amount_if(&currency, self.amount.as_ref())?;
+        let (to, units) = match (self.till.chosen(session, &client, &currency).await?, self.to) {
+            (Chosen::Sale(sale), _) => (sale.uri, Some(sale.units)),
+            (Chosen::Refused, _) => return Ok(Exit::Refused),
+            (Chosen::NoTill, Some(to)) => (to, typed),
+            (Chosen::NoTill, None) => return Err(Fault::Usage("whom to pay is missing".to_owned())),
+        };
         let key = session.key(self.key.key.as_deref());
         let certified = self.certified.then_some(true);
         let asked = Pay { to, units, memo: self.memo, certified, key: key.clone() };

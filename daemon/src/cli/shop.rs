@@ -3,7 +3,7 @@
 use super::fault::Fault;
 use super::session::{Session, amount_if};
 use super::show::{self, Show};
-use super::{KeyWords, WaitWords};
+use super::{KeyWords, WaitWords, till};
 use crate::rpc::api::{
     Article, ByOrder, Catalogue, CatalogueQuery, ConfirmOrder, DisputeOrder, NewOrder, Operation, Order,
     OrderLine, WaitOrder, WaitRequest, WorkstationClient,
@@ -19,6 +19,11 @@ use std::path::PathBuf;
 /// Order from a shop: the bank holds the money until the goods are there
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum ShopWords {
+    /// Shops in the local network, by the names that the bank has certified
+    Near {
+        /// Only names like this, with * for anything
+        name: Option<String>,
+    },
     /// What a shop sells
     Catalogue {
         /// The shop: its public code, a stermina: link, or its name
@@ -105,6 +110,7 @@ impl ShopWords {
         let client = session.client().await?;
         let currency = session.status(&client).await?.currency;
         match self {
+            ShopWords::Near { name } => till::near(session, &client, name).await,
             ShopWords::Catalogue { shop, after } => {
                 let page = client.shop_catalogue(CatalogueQuery { shop, after }).await?;
                 session.show.answer(&page, || catalogue_page(&page, &currency))?;

@@ -3,6 +3,7 @@
 use super::Engine;
 use super::input::Input;
 use super::vault::VaultWord;
+use super::way::Way;
 use crate::store::{Page, Store as _};
 use crate::wallet::vault::Quarantine;
 use protocol::bank::AddressRecord;
@@ -71,14 +72,20 @@ pub struct BankLink {
     bank: PeerId,
     /// With the peer id at the end.
     addresses: Vec<Multiaddr>,
+    way: Arc<Way>,
     /// Held while the directory is copied; when each node's address was last fetched.
     syncing: Mutex<HashMap<Key, Duration>>,
 }
 
 impl BankLink {
-    /// A link to the node `bank` at `addresses`.
-    pub fn new(engine: Engine, net: Net, bank: PeerId, addresses: Vec<Multiaddr>) -> BankLink {
-        BankLink { engine, net, bank, addresses, syncing: Mutex::default() }
+    /// A link to the node `bank` at `addresses`, or by `way` of somebody else.
+    pub fn new(
+        engine: Engine,
+        net: Net,
+        (bank, addresses): (PeerId, Vec<Multiaddr>),
+        way: Arc<Way>,
+    ) -> BankLink {
+        BankLink { engine, net, bank, addresses, way, syncing: Mutex::default() }
     }
 
     /// Whether the bank is in reach, as it changes.
@@ -99,8 +106,16 @@ impl BankLink {
 
     /// Asks as nobody: over a connection with a throw-away identity, so that the bank can't tell who refreshes (N15).
     pub async fn ask_anonymously(&self, ask: Vec<u8>) -> Result<BankAnswer, LinkFault> {
-        let bytes = ask_once(&self.addresses, Protocol::Bank, ask).await?;
+        let bytes = match self.way.side_door().await {
+            Some(door) => ask_once(&[door], Protocol::Bank, ask).await?,
+            None => ask_once(&self.addresses, Protocol::Bank, ask).await?,
+        };
         wire::decode(&bytes).map_err(|_| LinkFault::Garbled)
+    }
+
+    /// The name of the shop by whose way the bank is reached, if it is not straight.
+    pub fn by_way_of(&self) -> Option<String> {
+        self.way.by()
     }
 
     /// Asks for the issue keys that an answer needs and that we never saw: who was away for months, or has an older

@@ -234,7 +234,10 @@ impl Outbox {
             Ok(PayAnswer::Shop(answer)) => match *answer {
                 ShopAnswer::Order(state) => Input::Order(OrderInput::Told(id, state, party.identity.node)),
                 ShopAnswer::Changed(news) if placing => Input::Order(OrderInput::Outdated(id, news)),
-                ShopAnswer::Changed(_) | ShopAnswer::Catalogue(_) => Input::Unanswered(flight),
+                ShopAnswer::Changed(_)
+                | ShopAnswer::Catalogue(_)
+                | ShopAnswer::Till(_)
+                | ShopAnswer::Tills(_) => Input::Unanswered(flight),
             },
             Ok(PayAnswer::Error(code)) if placing && !code.is_passing() => {
                 Input::Order(OrderInput::NotTaken(id, code))

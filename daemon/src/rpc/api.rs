@@ -5,18 +5,20 @@
 //! parameters gets the same answer for ever, with others `key_reused`.
 
 pub use super::claims::{CaseView, ClaimView, Claims, DoubtView, Doubts};
+pub use super::counter::{NearQuery, NearShop, NearShops, TillLine, TillQuery, TillSale};
 pub use super::orders::{
     Article, ByOrder, Catalogue, CatalogueQuery, ConfirmOrder, DisputeOrder, NewOrder, Order, OrderLine,
     Orders, WaitOrder,
 };
 pub use super::secrets::{TokenSecret, Unlock};
 pub use super::takings::{AccountLine, AccountLines, BySweepEntry, LinesQuery, Takings, TakingsLine};
+pub use super::tokens::{ByToken, NewToken, TokenView, Tokens};
 pub use super::told::{BankFaultView, BulletinView, RevokedKey};
 pub use super::vault::VaultView;
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
 use protocol::money::{Currency, Units};
-use protocol::node::rpc::{Empty, Scope, Scopes, rpc_contract};
+use protocol::node::rpc::{Empty, Scope, rpc_contract};
 use protocol::time::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -97,6 +99,10 @@ rpc_contract! {
         "request.create" (Scope::Receive) request_create(NewRequest) -> RequestView;
         /// A request that was made here, and who paid it.
         "request.show" (Scope::Read) request_show(ByRequest) -> RequestView;
+        /// Shops in the local network, by their certified names.
+        "shop.near" (Scope::Read) shop_near(NearQuery) -> NearShops;
+        /// What waits to be paid at the till that shows this code; `payment.pay` takes its `uri`.
+        "shop.till" (Scope::Read) shop_till(TillQuery) -> TillSale;
         /// A page of a shop's catalogue, asked of the shop.
         "shop.catalogue" (Scope::Read) shop_catalogue(CatalogueQuery) -> Catalogue;
         /// Orders something of a shop; the bank holds the money. Answers at once; see `shop.wait`.
@@ -238,22 +244,6 @@ params! {
         /// Its number.
         number: u64,
     }
-    /// A token to make.
-    NewToken {
-        /// What it is for.
-        name: String,
-        /// What it may do: read, receive, spend, admin.
-        scopes: Scopes,
-        /// Most units that it may spend in all.
-        cap: Option<Units>,
-        /// Seconds until it ends.
-        seconds: Option<u64>,
-    }
-    /// One token, by id.
-    ByToken {
-        /// Its id.
-        token: String,
-    }
     /// What is taken directly from a payer without the bank.
     PolicyView {
         /// Most units that a single direct payment may have.
@@ -289,6 +279,8 @@ results! {
         bank: String,
         /// Whether the bank-node is connected now.
         bank_reachable: bool,
+        /// The shop that carries us there, if it is not reached straight.
+        bank_by_way_of: Option<String>,
         /// Whether the reserve can be spent from.
         locked: bool,
         /// When it locks by itself.
@@ -297,6 +289,8 @@ results! {
         tickets_left: u64,
         /// Workstations and nodes connected now.
         peers: u64,
+        /// Its name in the network: an address with `/p2p/` and this behind it leads here and nowhere else.
+        node: String,
         /// Where it listens.
         addresses: Vec<String>,
         /// How many directory entries have been copied.
@@ -573,25 +567,5 @@ results! {
         letters: Vec<Letter>,
         /// Ask for `before` this number for the next page; none at the end.
         next: Option<u64>,
-    }
-    /// A token.
-    TokenView {
-        /// Its id.
-        token: String,
-        /// What it is for.
-        name: String,
-        /// What it may do.
-        scopes: Scopes,
-        /// Most units that it may spend in all.
-        cap: Option<Units>,
-        /// How much it has spent.
-        spent: Units,
-        /// When it ends.
-        expires: Option<Timestamp>,
-    }
-    /// The tokens.
-    Tokens {
-        /// The tokens.
-        tokens: Vec<TokenView>,
     }
 }

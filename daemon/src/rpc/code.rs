@@ -65,6 +65,11 @@ pub const ERRORS: &[ErrorInfo] = &[
     },
     ErrorInfo { code: -27, reason: "shop_unreachable", meaning: "the shop can't be reached" },
     ErrorInfo { code: -27, reason: "no_shop", meaning: "this is no shop, or it says no" },
+    ErrorInfo { code: -28, reason: "several_shops", meaning: "several shops near by have a name like this" },
+    ErrorInfo { code: -28, reason: "other_till_code", meaning: "no till of the shop shows this code now" },
+    ErrorInfo { code: -28, reason: "nothing_to_pay", meaning: "no sale waits at the till" },
+    ErrorInfo { code: -28, reason: "too_many_codes", meaning: "too many wrong codes of tills: wait" },
+    ErrorInfo { code: -28, reason: "which_till", meaning: "several tills of the shop show this code" },
     ErrorInfo { code: -22, reason: "history_broken", meaning: "the history's chain does not hold" },
 ];
 

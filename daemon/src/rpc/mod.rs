@@ -1,8 +1,10 @@
 //! JSON-RPC: the contract and the server that keeps it. Only this room and the CLI know JSON.
 
 pub mod api;
+mod at_till;
 pub mod claims;
 mod code;
+pub mod counter;
 mod doubt;
 mod gate;
 mod mail;
@@ -12,6 +14,7 @@ mod secrets;
 mod server;
 mod shopping;
 pub mod takings;
+pub mod tokens;
 mod told;
 pub mod vault;
 mod view;

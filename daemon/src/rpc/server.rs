@@ -1,7 +1,7 @@
 //! The server's side of the contract: a line per method.
 
 use super::api::{self, Workstation};
-use super::gate::{TokenGate, secret_digest};
+use super::gate::TokenGate;
 use super::view::ReceiptParts;
 use super::{code, told, view};
 use crate::engine::contact::Contacts;
@@ -13,13 +13,11 @@ use crate::wallet::banking::OpState;
 use crate::wallet::history::{self, Movement};
 use crate::wallet::paying::State;
 use crate::wallet::policy::Policy;
-use crate::wallet::token::Token;
 use crate::wallet::{Owner, Wallet};
 use protocol::body::Text;
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
-use protocol::money::{Currency, Units};
-use protocol::node::chance::chance_bytes;
+use protocol::money::Currency;
 use protocol::node::net::Net;
 use protocol::node::rpc::{Caller, Empty, Retry, RpcError};
 use protocol::print::{Names, Paper};
@@ -107,6 +105,14 @@ impl Desk {
 
     pub(super) fn owner(&self) -> &Owner {
         &self.owner
+    }
+
+    pub(super) fn gate(&self) -> &TokenGate {
+        &self.gate
+    }
+
+    pub(super) fn net(&self) -> &Net {
+        &self.net
     }
 
     fn currency(&self) -> &Currency {
@@ -265,47 +271,17 @@ impl Desk {
             currency: self.currency().clone(),
             bank: self.bank_name.clone(),
             bank_reachable: lock.bank_reachable,
+            bank_by_way_of: self.link.by_way_of(),
             locked: lock.until.is_none(),
             unlocked_until: lock.until,
             tickets_left: tickets_left as u64,
             peers: peers as u64,
+            node: self.net.peer_id().to_string(),
             addresses: self.net.listening().await.iter().map(ToString::to_string).collect(),
             directory,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             warnings,
         })
-    }
-
-    async fn new_token(&self, asked: api::NewToken) -> Result<api::TokenSecret, RpcError> {
-        let name = Text::new(&asked.name, 64)
-            .map_err(|flaw| code::reason_of("bad_text", format!("the name: {flaw}")))?;
-        let (id, secret) = (hex::encode(chance_bytes::<4>()), hex::encode(chance_bytes::<32>()));
-        let scopes: Vec<&str> = asked.scopes.given().iter().map(|scope| scope.name()).collect();
-        let token = Token {
-            id: id.clone(),
-            name: name.as_str().to_owned(),
-            secret: secret_digest(&secret),
-            scopes: scopes.join(","),
-            cap: asked.cap,
-            spent: Units::ZERO,
-            expires: asked.seconds.map(|seconds| self.shared().now().plus_seconds(seconds)),
-        };
-        self.engine.ask(|reply| Input::AddToken(token, reply)).await.map_err(|f| self.call(f))?;
-        self.gate.renew(&self.engine).await;
-        Ok(api::TokenSecret { token: id, secret })
-    }
-
-    async fn tokens(&self) -> Result<api::Tokens, RpcError> {
-        let tokens = self.engine.look(|wallet, _| wallet.tokens().cloned().collect::<Vec<_>>()).await;
-        let show = |token: Token| api::TokenView {
-            scopes: token.scopes.parse().unwrap_or_default(),
-            token: token.id,
-            name: token.name,
-            cap: token.cap,
-            spent: token.spent,
-            expires: token.expires,
-        };
-        Ok(api::Tokens { tokens: tokens.map_err(|f| self.call(f))?.into_iter().map(show).collect() })
     }
 
     async fn ask_statement(&self) -> Result<api::AccountView, RpcError> {
@@ -421,6 +397,14 @@ impl Workstation for Desk {
 
     async fn pay(&self, caller: &Caller, asked: api::Pay) -> Result<api::Payment, RpcError> {
         self.begin_payment(caller, asked).await
+    }
+
+    async fn shop_near(&self, _: &Caller, asked: api::NearQuery) -> Result<api::NearShops, RpcError> {
+        self.shops_near(asked).await
+    }
+
+    async fn shop_till(&self, _: &Caller, asked: api::TillQuery) -> Result<api::TillSale, RpcError> {
+        self.sale_at_till(asked).await
     }
 
     async fn shop_catalogue(

@@ -36,7 +36,7 @@ fn text(what: &str, given: Option<&str>, max: usize) -> Result<Text, RpcError> {
 
 impl Desk {
     /// The shop that is meant, with its papers.
-    async fn shop(&self, meant: &str) -> Result<Party, RpcError> {
+    pub(super) async fn shop(&self, meant: &str) -> Result<Party, RpcError> {
         let owner = match Payable::parse(meant, &self.owner().currency) {
             Ok(Payable::Code { code, .. }) => code.owner(),
             Ok(Payable::Request(request)) => request.unverified().payee(),
@@ -72,9 +72,10 @@ impl Desk {
         match answer.map_err(|fault| unreachable(format!("the shop: {fault}")))? {
             PayAnswer::Shop(answer) => match *answer {
                 ShopAnswer::Catalogue(page) => Ok(page),
-                ShopAnswer::Order(_) | ShopAnswer::Changed(_) => {
-                    Err(unreachable("the shop answered something else".to_owned()))
-                }
+                ShopAnswer::Order(_)
+                | ShopAnswer::Changed(_)
+                | ShopAnswer::Till(_)
+                | ShopAnswer::Tills(_) => Err(unreachable("the shop answered something else".to_owned())),
             },
             PayAnswer::Error(code) => Err(code::reason_of("no_shop", code.text())),
             _ => Err(unreachable("the shop answered something else".to_owned())),

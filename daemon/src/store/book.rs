@@ -9,6 +9,7 @@ use protocol::key::bank::{BankKeys, Usage};
 use protocol::sign::{BadSignature, Signed};
 use protocol::wire::DirectoryPage;
 use redb::ReadableTable;
+use std::collections::HashSet;
 
 const HEAD: &[u8] = b"directory_head";
 
@@ -135,6 +136,26 @@ impl RedbStore {
             Ok(signed::<Identity>("identities", row.map_err(broken)?.1.value())?.unverified().node)
         })
         .collect()
+    }
+
+    /// Contacts whose workstation has one of these node keys.
+    pub fn contacts_at(&self, nodes: &HashSet<Key>) -> Result<Vec<Contact>, StoreFault> {
+        if nodes.is_empty() {
+            return Ok(Vec::new());
+        }
+        let owners: Vec<Key> = {
+            let tx = self.read()?;
+            let identities = tx.open_table(IDENTITIES).map_err(broken)?;
+            let mut owners = Vec::new();
+            for row in identities.iter().map_err(broken)? {
+                let identity = signed::<Identity>("identities", row.map_err(broken)?.1.value())?;
+                if nodes.contains(&identity.unverified().node) {
+                    owners.push(identity.unverified().owner);
+                }
+            }
+            owners
+        };
+        owners.iter().filter_map(|owner| self.contact(owner).transpose()).collect()
     }
 
     /// Contacts whose name has `text` in it, in any case, or whose code begins with it.

@@ -21,8 +21,8 @@ pub use hold::{
 };
 pub use pay::{Hail, HailAnswer, Letterhead, Offer, PROTOCOL as PAY_PROTOCOL, PayAnswer, PayAsk};
 pub use shop::{
-    CATALOGUE_PAGE, CatalogueItem, CatalogueNews, CataloguePage, Changed, GOODS_MAX, Goods, OrderState,
-    PlacedOrder, PriceTag, ShopAnswer, ShopAsk,
+    CATALOGUE_PAGE, CatalogueItem, CatalogueNews, CataloguePage, Changed, GOODS_MAX, Goods, NoTillCode,
+    OrderState, PlacedOrder, PriceTag, ShopAnswer, ShopAsk, TillAsk, TillCode, TillLine, TillSale,
 };
 
 use serde::Serialize;

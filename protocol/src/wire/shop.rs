@@ -1,11 +1,14 @@
-//! What residents ask a shop, and what it answers: within `/stermina/pay/1` (SPEC §3.10, §5.2).
+//! What residents ask a shop, and what it answers: within `/stermina/pay/1` (SPEC §3.10, §3.11, §5.2).
 
 use crate::id::RequestId;
 use crate::money::Units;
+use crate::pay::Request;
 use crate::shop::{OrderWord, ShopOrder};
 use crate::sign::Signed;
 use serde::{Deserialize, Serialize};
 use serde_bytes::ByteBuf;
+use std::fmt;
+use std::str::FromStr;
 
 /// Most articles in a page of a catalogue.
 pub const CATALOGUE_PAGE: usize = 200;
@@ -22,6 +25,10 @@ pub enum ShopAsk {
     Place(PlacedOrder),
     /// How an order of mine stands.
     Order(RequestId),
+    /// What is its till's sale that shows this code?
+    Till(TillAsk),
+    /// What are its tills called?
+    Tills,
 }
 
 /// An order on its way to the shop.
@@ -45,6 +52,10 @@ pub enum ShopAnswer {
     Order(OrderState),
     /// It was ordered by an older catalogue: what of it has changed. Nothing was kept.
     Changed(CatalogueNews),
+    /// A sale that waits at a till.
+    Till(Box<TillSale>),
+    /// Names of tills, at most 32.
+    Tills(Vec<String>),
 }
 
 /// What has changed since the catalogue that an order was made by.
@@ -122,4 +133,100 @@ pub struct Goods {
     pub sku: String,
     /// What is handed over.
     pub content: ByteBuf,
+}
+
+/// Six digits that a till shows for a minute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct TillCode(u32);
+
+impl TillCode {
+    /// How many there are.
+    const COUNT: u32 = 1_000_000;
+
+    /// The last six digits of a number.
+    pub fn of(number: u64) -> TillCode {
+        TillCode(u32::try_from(number % u64::from(TillCode::COUNT)).expect("below a million"))
+    }
+
+    /// As a number.
+    pub fn number(self) -> u32 {
+        self.0
+    }
+}
+
+impl fmt::Display for TillCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:06}", self.0)
+    }
+}
+
+impl FromStr for TillCode {
+    type Err = NoTillCode;
+
+    fn from_str(text: &str) -> Result<TillCode, NoTillCode> {
+        match text.len() == 6 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+            true => text.parse().map(TillCode).map_err(|_| NoTillCode),
+            false => Err(NoTillCode),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for TillCode {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match u32::deserialize(from)? {
+            number if number < TillCode::COUNT => Ok(TillCode(number)),
+            _ => Err(serde::de::Error::custom(NoTillCode)),
+        }
+    }
+}
+
+/// A text that no till shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a till shows six digits")]
+pub struct NoTillCode;
+
+/// A code that somebody has read off a till.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TillAsk {
+    /// Which till; empty for the one that shows it.
+    pub till: String,
+    /// What it shows.
+    pub code: TillCode,
+}
+
+/// A sale that waits at a till.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TillSale {
+    /// At which one.
+    pub till: String,
+    /// What is to be paid.
+    pub request: Signed<Request>,
+    /// What for, at most 64 lines; they come to the request's amount.
+    pub lines: Vec<TillLine>,
+}
+
+/// A line of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TillLine {
+    /// What it is called.
+    pub name: String,
+    /// How many.
+    pub quantity: u32,
+    /// What one costs.
+    pub price: Units,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_till_shows_six_digits_and_nothing_else() {
+        assert_eq!(TillCode::of(7).to_string(), "000007");
+        assert_eq!("048392".parse(), Ok(TillCode::of(48_392)));
+        assert_eq!(TillCode::of(u64::MAX).number(), 551_615);
+        for bad in ["", "48392", "0483920", "+48392", "48 392", "４８３９２０"] {
+            assert_eq!(bad.parse::<TillCode>(), Err(NoTillCode), "{bad}");
+        }
+    }
 }

@@ -11,6 +11,7 @@ mod people;
 mod report;
 mod sale;
 mod sweep;
+mod till;
 
 use crate::rpc::api::TillClient;
 use clap::Parser;
@@ -43,6 +44,7 @@ A first day:
   shop-node wallet unlock --for 10h              so that it can give back
   shop-node catalogue import articles.csv
   shop-node sale new bread*2 milk                total, and a code for the customer; waits until it is paid
+  shop-node till code --follow                   six digits for customers who choose the till by name
   shop-node sale receipt 1 --file receipt-1.stermina
   shop-node refund make 1 3.50 --reason stale
   shop-node report x · report z
@@ -124,6 +126,8 @@ enum Command {
     Status,
     #[command(subcommand)]
     Sale(sale::SaleWords),
+    #[command(subcommand)]
+    Till(till::TillWords),
     #[command(subcommand)]
     Refund(back::RefundWords),
     #[command(subcommand)]
@@ -219,6 +223,7 @@ impl Command {
             Command::Backup(words) => words.run(session).await,
             Command::Status => report::status(session).await,
             Command::Sale(words) => words.run(session).await,
+            Command::Till(words) => words.run(session).await,
             Command::Refund(words) => words.run(session).await,
             Command::Order(words) => words.run(session).await,
             Command::Item(words) => words.run(session).await,

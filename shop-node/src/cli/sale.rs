@@ -162,6 +162,7 @@ fn page(sale: &Sale, currency: &Currency) -> String {
         ("state", sale.state.clone()),
         ("what it means", sale.note.clone()),
         ("till", sale.till.clone()),
+        ("till's code", sale.till_code.clone().unwrap_or_default()),
         ("receipt no.", sale.number.map(|number| number.to_string()).unwrap_or_default()),
         ("paid by", sale.payer_name.clone().unwrap_or_default()),
         (

@@ -12,6 +12,7 @@ pub use super::orders::{
 pub use super::people::{ByStaff, NewStaff, StaffList, StaffSecret, StaffView};
 use super::shape::{params, results};
 pub use super::sweeps::{Renumber, SweepNow, SweepStatus, SweepView, Sweeps};
+pub use super::tillcodes::{TillCodeView, TillCodes, TillQuery};
 pub use super::webhooks::{ByWebhook, NewWebhook, ResumeWebhook, Webhook, WebhookTest, Webhooks};
 use protocol::code::PublicCode;
 use protocol::id::{PaymentId, RequestId};
@@ -48,6 +49,8 @@ rpc_contract! {
         "sale.show" (Scope::Read) sale_show(BySale) -> Sale;
         /// Waits until a sale is paid or over, or the time is over.
         "sale.wait" (Scope::Read) sale_wait(WaitSale) -> Sale;
+        /// The six digits that each till shows now, for customers who choose it by name.
+        "till.code" (Scope::Receive) till_code(TillQuery) -> TillCodes;
         /// Sales, newest first.
         "sale.list" (Scope::Read) sale_list(SaleQuery) -> Sales;
         /// The receipt document of a paid sale, for paper and as a file that anybody can verify off line.
@@ -383,6 +386,8 @@ results! {
         request: Option<RequestId>,
         /// What the customer pays: a line, and a QR code.
         uri: Option<String>,
+        /// The six digits that its till shows now, for a customer who chooses it by name.
+        till_code: Option<String>,
         /// Until when.
         expires: Option<Timestamp>,
         /// The receipt's number.

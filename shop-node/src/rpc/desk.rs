@@ -12,6 +12,7 @@ use crate::shop::refund::{NewRefund, name_of};
 use crate::shop::rights::{Actor, NewStaff, Role};
 use crate::shop::sale::{NewSale, Sale};
 use crate::shop::{Refusal, csv};
+use crate::tills::Tills;
 use daemon::engine::Engine;
 use daemon::store::{Page, Store as _, StoreFault};
 use protocol::body;
@@ -42,6 +43,8 @@ pub struct Desk {
     pub backups: Arc<Backups>,
     /// Webhooks.
     pub hooks: Arc<Hooks>,
+    /// What its tills show.
+    pub tills: Arc<Tills>,
     /// Who is who.
     pub gate: Arc<StaffGate>,
     /// What amounts are shown in.
@@ -121,7 +124,9 @@ impl Desk {
         };
         let uri = record.map(|record| request_uri(&record.request));
         let refunds = self.room.store.refunds_of(&sale.id).map_err(store)?;
-        Ok(view::sale(sale, uri, &refunds))
+        let mut shown = view::sale(sale, uri, &refunds);
+        shown.till_code = self.code_for(sale);
+        Ok(shown)
     }
 
     fn show_again(&self, id: &RequestId) -> Result<api::Sale, RpcError> {
@@ -458,6 +463,10 @@ impl Till for Desk {
 
     async fn report_day(&self, _: &Caller, asked: api::ByDay) -> Result<api::DayView, RpcError> {
         self.day(&asked.day).await
+    }
+
+    async fn till_code(&self, _: &Caller, asked: api::TillQuery) -> Result<api::TillCodes, RpcError> {
+        self.till_codes(asked).await
     }
 
     async fn sweep_now(&self, caller: &Caller, asked: api::SweepNow) -> Result<api::SweepStatus, RpcError> {

@@ -14,6 +14,7 @@ mod page;
 pub mod people;
 mod shape;
 pub mod sweeps;
+pub mod tillcodes;
 mod view;
 pub mod webhooks;
 

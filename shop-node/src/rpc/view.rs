@@ -122,6 +122,7 @@ pub(super) fn sale(sale: &Sale, uri: Option<String>, refunds: &[Refund]) -> api:
         state: sale.state.word().to_owned(),
         request: sale.request,
         uri,
+        till_code: None,
         expires: sale.expires,
         number: paid.map(|paid| paid.number),
         payer: paid.map(|paid| PublicCode::of(paid.payer)),

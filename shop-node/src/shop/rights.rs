@@ -57,6 +57,7 @@ const METHODS: &[(&str, Role)] = &[
     ("sale.open", Role::Cashier),
     ("sale.change", Role::Cashier),
     ("sale.ask", Role::Cashier),
+    ("till.code", Role::Cashier),
     ("sale.cancel", Role::Cashier),
     ("refund.make", Role::Cashier),
     ("order.list", Role::Cashier),

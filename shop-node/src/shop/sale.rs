@@ -334,6 +334,15 @@ impl Shop {
         Ok(draft.decide(Some(sale)))
     }
 
+    /// Sales at a till whose request is out and runs, the newest first.
+    pub fn waiting_at(&self, till: &str, now: Timestamp) -> Vec<Sale> {
+        let waits = |sale: &&Sale| sale.till == till && sale.state == SaleState::Asked;
+        let runs = |sale: &&Sale| sale.expires > Some(now);
+        let mut here: Vec<Sale> = self.open_sales().filter(waits).filter(runs).cloned().collect();
+        here.sort_by_key(|sale| std::cmp::Reverse((sale.opened, sale.id.0)));
+        here
+    }
+
     /// Sales that have ended, and their requests: the wallet closes those, then [`Shop::expire_sale`] says so.
     ///
     /// A request has to run when the order is signed, not when it comes in (SPEC §3.3). So it is closed a while after its

@@ -201,6 +201,11 @@ impl Stranger {
         Signer::from_secret(&self.seed.0.node(0))
     }
 
+    /// Its secret, for a network of its own.
+    pub fn node_secret(&self) -> [u8; 32] {
+        *self.seed.0.node(0)
+    }
+
     /// A note key that nobody has seen.
     pub fn fresh_key(&self) -> Signer {
         self.seed.0.note(&Hint(chance_bytes()))

@@ -103,7 +103,7 @@ fn an_order_is_held_paid_by_its_code_and_swept() {
         number: 1,
         day: now().day(),
         units,
-        ordered: Units::ZERO,
+        ordered: amount(0),
         sales: 1,
         list: sales_digest(&list),
         created: now(),

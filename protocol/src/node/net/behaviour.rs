@@ -13,7 +13,7 @@ use libp2p::{
 use tokio::sync::Semaphore;
 
 use super::{
-    NetError, Protocol, Role,
+    NetError, Protocol, Role, carry,
     codec::Codec,
     discovery::Records,
     gossip,
@@ -38,13 +38,14 @@ pub(super) struct Behaviour {
     pub(super) gossip: gossip::Behaviour,
     pub(super) pay: request_response::Behaviour<Codec>,
     pub(super) bank: request_response::Behaviour<Codec>,
+    pub(super) carry: carry::Behaviour,
 }
 
 impl Behaviour {
     pub(super) fn new(
         key: &Keypair,
         role: Role,
-        mdns: bool,
+        (mdns, carries): (bool, bool),
         pinned: &[PeerId],
         (records, gossip): (Records, gossip::Behaviour),
         limits: &Limits,
@@ -70,6 +71,7 @@ impl Behaviour {
             gossip,
             pay: ask(limits.row(Protocol::Pay), ProtocolSupport::Full, &room),
             bank: ask(limits.row(Protocol::Bank), ProtocolSupport::Full, &room),
+            carry: carry::Behaviour::new(carries, limits),
         }
     }
 

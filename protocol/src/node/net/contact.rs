@@ -64,8 +64,12 @@ impl EventLoop {
     pub(super) fn connected(&mut self, peer: PeerId, connection: ConnectionId, endpoint: &ConnectedPoint) {
         match endpoint {
             ConnectedPoint::Dialer { address, .. } => {
-                if let Some(address) = discovery::bare(address, &peer) {
-                    lock(&self.book).worked(peer, address, &self.limits);
+                let address = discovery::bare(address, &peer);
+                match address {
+                    // A door is no address of anybody.
+                    Some(door) if self.doors.remove(&door) => drop(self.tunnels.insert(connection)),
+                    Some(address) => lock(&self.book).worked(peer, address, &self.limits),
+                    None => {}
                 }
             }
             ConnectedPoint::Listener { send_back_addr, .. } => {
@@ -75,11 +79,16 @@ impl EventLoop {
                 }
             }
         }
+        let carried = self.tunnels.contains(&connection);
         if let Some(pin) = self.pins.iter_mut().find(|pin| pin.peer == peer) {
             let back = pin.due.is_some() || pin.dial.is_some();
             (pin.failures, pin.due, pin.dial) = (0, None, None);
             let remote = discovery::ip_of(endpoint.get_remote_address());
-            pin.is_local = remote.is_some_and(|ip| ip.is_loopback());
+            pin.is_local = !carried && remote.is_some_and(|ip| ip.is_loopback());
+            // The straight way is better, and nobody else's.
+            for tunnel in self.tunnels.iter().filter(|_| !carried) {
+                self.swarm.close_connection(*tunnel);
+            }
             if back {
                 self.publish_again();
             }
@@ -95,6 +104,15 @@ impl EventLoop {
             && let Some(pin) = self.pins.iter_mut().find(|pin| pin.peer == peer)
         {
             pin.due = Some(self.now.saturating_add(pause(0, &self.limits)));
+        }
+    }
+
+    /// Dials a pinned node through somebody who carries. The straight way goes on being tried meanwhile.
+    pub(super) fn enter(&mut self, bank: PeerId, door: Multiaddr) {
+        if self.pins.iter().any(|pin| pin.peer == bank) && !self.swarm.is_connected(&bank) {
+            // Those of before have led nowhere.
+            self.doors = [door.clone()].into();
+            search::dial(&mut self.swarm, bank, vec![door], PeerCondition::Always);
         }
     }
 
@@ -119,10 +137,13 @@ impl EventLoop {
         }
     }
 
-    pub(super) fn identified(&mut self, peer: PeerId, info: identify::Info) {
+    pub(super) fn identified(&mut self, peer: PeerId, connection: ConnectionId, info: identify::Info) {
         // Only pinned nodes enter the table of those that are asked, and dialled, for addresses.
         let Some(pin) = self.pins.iter().find(|pin| pin.peer == peer) else { return };
-        self.own.observed(peer, &info.observed_addr);
+        // Through a tunnel the shop's address is seen, and not ours.
+        if !self.tunnels.contains(&connection) {
+            self.own.observed(peer, &info.observed_addr);
+        }
         if !info.protocols.contains(&behaviour::KAD) {
             return;
         }

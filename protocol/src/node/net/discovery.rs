@@ -8,7 +8,7 @@ use std::{
     borrow::Cow,
     collections::{HashMap, HashSet},
     net::IpAddr,
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
 
 use libp2p::{
@@ -21,7 +21,7 @@ use libp2p::{
     multiaddr,
 };
 
-use super::{RecordCheck, limits::Limits};
+use super::{RecordCheck, limits::Limits, lock};
 
 /// Addresses of peers: those that worked, and those the local network announces.
 #[derive(Debug, Default)]
@@ -66,6 +66,12 @@ impl Book {
         }
     }
 
+    /// Who is near.
+    pub(super) fn neighbours(&self) -> Vec<PeerId> {
+        let near = self.peers.iter().filter(|(_, entry)| !entry.announced.is_empty());
+        near.map(|(peer, _)| *peer).collect()
+    }
+
     /// Addresses that worked, the last one first.
     pub(super) fn known(&self, peer: &PeerId) -> Vec<Multiaddr> {
         self.peers.get(peer).map(|entry| entry.worked.clone()).unwrap_or_default()
@@ -85,6 +91,17 @@ impl Book {
             self.peers.remove(&announced);
         }
         Some(self.peers.entry(peer).or_default())
+    }
+}
+
+/// Notes the neighbours whom the settings name, where the local network carries no announcements.
+pub(super) fn introduce(book: &Mutex<Book>, neighbours: &[Multiaddr], limits: &Limits) {
+    for full in neighbours {
+        if let Some(peer) = peer_named(full)
+            && let Some(address) = bare(full, &peer)
+        {
+            lock(book).announced(peer, address, limits);
+        }
     }
 }
 

@@ -11,8 +11,11 @@ use std::{
 
 use futures::{StreamExt, stream::FuturesUnordered};
 use libp2p::{
-    Multiaddr, PeerId, Swarm, identify, kad::QueryId, ping, request_response::OutboundRequestId,
-    swarm::SwarmEvent,
+    Multiaddr, PeerId, Stream, Swarm, identify,
+    kad::QueryId,
+    ping,
+    request_response::OutboundRequestId,
+    swarm::{ConnectionId, SwarmEvent},
 };
 use tokio::{
     sync::{mpsc, oneshot, watch},
@@ -20,11 +23,12 @@ use tokio::{
 };
 
 use super::{
-    Inbound, NetConfig, NetError, NetStatus, Protocol, RecordCheck, Role,
+    CarryAsked, Inbound, NetConfig, NetError, NetStatus, Protocol, RecordCheck, Role,
     behaviour::{self, Behaviour, BehaviourEvent},
     budget::{Budgets, TICK, TICKS_PER_SECOND, Tick, ticks},
+    carry,
     contact::{Origins, Pinned, pins},
-    discovery::{Book, OwnAddresses, Records},
+    discovery::{self, Book, OwnAddresses, Records},
     exchange::{Answered, Ask, Asked},
     gossip, keypair,
     limits::Limits,
@@ -36,11 +40,25 @@ use super::{
 pub(super) enum Command {
     Ask(Ask),
     LookUp(PeerId),
-    Publish { key: Vec<u8>, value: Vec<u8>, reply: oneshot::Sender<Result<(), NetError>> },
+    Publish {
+        key: Vec<u8>,
+        value: Vec<u8>,
+        reply: oneshot::Sender<Result<(), NetError>>,
+    },
     Spread(Vec<u8>),
     Listening(oneshot::Sender<Vec<Multiaddr>>),
     External(oneshot::Sender<Vec<Multiaddr>>),
-    Penalize { peer: PeerId, points: u32 },
+    Penalize {
+        peer: PeerId,
+        points: u32,
+    },
+    /// A stream to a node that carries.
+    Carry(PeerId, oneshot::Sender<Stream>),
+    /// The bank is behind this door.
+    Enter {
+        bank: PeerId,
+        door: Multiaddr,
+    },
     Stop(oneshot::Sender<()>),
 }
 
@@ -73,6 +91,10 @@ pub(super) struct EventLoop {
     external_asked: Vec<oneshot::Sender<Vec<Multiaddr>>>,
     pub(super) published: HashMap<Vec<u8>, Vec<u8>>,
     pub(super) origins: Origins,
+    /// Doors that lead to a pinned node, and the connections through them.
+    pub(super) doors: HashSet<Multiaddr>,
+    pub(super) tunnels: HashSet<ConnectionId>,
+    carried: Option<mpsc::Sender<CarryAsked>>,
     pub(super) dropped: u64,
     pub(super) banned: u64,
 }
@@ -94,7 +116,8 @@ impl EventLoop {
         let records = Records::new(me, Arc::clone(&validator), &limits);
         let gossip = gossip::behaviour(validator.hears_rumours(), &limits)?;
         let mut swarm = behaviour::swarm(key, &limits, limits.idle, |key| {
-            Behaviour::new(key, config.role, config.mdns, &pinned, (records, gossip), &limits)
+            let switches = (config.mdns, config.carried.is_some());
+            Behaviour::new(key, config.role, switches, &pinned, (records, gossip), &limits)
         })?;
         let mut opening = HashSet::new();
         for address in config.listen {
@@ -107,6 +130,7 @@ impl EventLoop {
                 swarm.behaviour_mut().kad.add_address(&pin.peer, address.clone());
             }
         }
+        discovery::introduce(&ends.book, &config.neighbours, &limits);
         if config.role == Role::Server {
             config.external.iter().for_each(|address| swarm.add_external_address(address.clone()));
         }
@@ -130,6 +154,9 @@ impl EventLoop {
             external_asked: Vec::new(),
             published: HashMap::new(),
             origins: Origins::default(),
+            doors: HashSet::new(),
+            tunnels: HashSet::new(),
+            carried: config.carried,
             dropped: 0,
             banned: 0,
             limits,
@@ -173,6 +200,8 @@ impl EventLoop {
             Command::Listening(reply) => self.listening_asked.push(reply),
             Command::External(reply) => self.external_asked.push(reply),
             Command::Penalize { peer, points } => self.penalize(peer, points),
+            Command::Carry(peer, opening) => self.swarm.behaviour_mut().carry.open(peer, opening),
+            Command::Enter { bank, door } => self.enter(bank, door),
             // `run` has taken it.
             Command::Stop(_) => {}
         }
@@ -185,7 +214,8 @@ impl EventLoop {
             SwarmEvent::ConnectionEstablished { peer_id, connection_id, endpoint, .. } => {
                 self.connected(peer_id, connection_id, &endpoint);
             }
-            SwarmEvent::ConnectionClosed { peer_id, endpoint, num_established, .. } => {
+            SwarmEvent::ConnectionClosed { peer_id, connection_id, endpoint, num_established, .. } => {
+                self.tunnels.remove(&connection_id);
                 self.disconnected(peer_id, &endpoint, num_established);
             }
             SwarmEvent::OutgoingConnectionError { connection_id, .. } => {
@@ -213,8 +243,8 @@ impl EventLoop {
             BehaviourEvent::Bank(event) => self.on_message(Protocol::Bank, event),
             BehaviourEvent::Kad(event) => self.on_kad(event),
             BehaviourEvent::Gossip(event) => self.on_gossip(event),
-            BehaviourEvent::Identify(identify::Event::Received { peer_id, info, .. }) => {
-                self.identified(peer_id, info);
+            BehaviourEvent::Identify(identify::Event::Received { connection_id, peer_id, info }) => {
+                self.identified(peer_id, connection_id, info);
             }
             BehaviourEvent::Ping(ping::Event { connection, result: Err(failure), .. }) => {
                 if !matches!(failure, ping::Failure::Unsupported) {
@@ -222,11 +252,21 @@ impl EventLoop {
                 }
             }
             BehaviourEvent::Mdns(event) => self.on_neighbours(event),
+            BehaviourEvent::Carry(carry::Arrived { peer, stream }) => self.carry_asked(peer, stream),
             BehaviourEvent::Identify(_) | BehaviourEvent::Ping(_) => {}
             BehaviourEvent::Blocked(never)
             | BehaviourEvent::Connections(never)
             | BehaviourEvent::Memory(never) => match never {},
         }
+    }
+
+    /// The program decides; a full queue says no.
+    fn carry_asked(&mut self, peer: PeerId, stream: Stream) {
+        let taken = self.carried.as_ref().map(|carried| carried.try_send(CarryAsked { peer, stream }));
+        if !matches!(taken, Some(Ok(()))) {
+            self.dropped += 1;
+        }
+        self.penalize(peer, self.limits.carry_opening);
     }
 
     fn on_tick(&mut self) {
@@ -255,6 +295,7 @@ impl EventLoop {
         let status = NetStatus {
             connected: self.swarm.network_info().num_peers(),
             bootstrap: self.pins.iter().any(|pin| self.swarm.is_connected(&pin.peer)),
+            carried: !self.tunnels.is_empty(),
             dropped: self.dropped,
             banned: self.banned,
         };

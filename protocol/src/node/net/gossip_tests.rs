@@ -61,6 +61,8 @@ fn node(listens: bool, bootstrap: Vec<Multiaddr>, limits: Limits) -> Ear {
         external: vec![],
         role: Role::Client,
         mdns: false,
+        neighbours: vec![],
+        carried: None,
     };
     let (sender, heard) = mpsc::channel(64);
     let ears = Ears { listens, heard: sender, known: Mutex::default() };

@@ -95,6 +95,12 @@ pub struct Limits {
     /// See `records_per_second`.
     pub records_burst: u32,
 
+    /// Ways to the bank that one connection has asked for and nobody has looked at; the next ones are dropped. How many
+    /// are open, and what goes through them, is for the program to say that carries.
+    pub carry_waiting: usize,
+    /// What opening one costs: an honest node needs a few in an hour.
+    pub carry_opening: u32,
+
     /// Largest rumour: a bulletin whose lists are full.
     pub rumour_bytes: usize,
     /// Rumours that wait to be sent to one peer; the next ones are dropped, and pulled.
@@ -187,6 +193,8 @@ impl Limits {
         republish: HOUR,
         records_per_second: 1,
         records_burst: 32,
+        carry_waiting: 4,
+        carry_opening: 100,
         rumour_bytes: 128 * KIB,
         rumours_queued: 16,
         rumour_memory: HOUR,

@@ -5,7 +5,8 @@
 //! `budget` (who may still ask), `discovery` (where peers are), `event_loop` (the one task that owns
 //! the swarm) with its parts `search` (how a peer is reached), `exchange` (requests and answers),
 //! `contact` (connections), `records` (addresses published and found) and `gossip` (what everybody passes on to
-//! everybody), and at last `once` (a question nobody can attribute).
+//! everybody), `carry` and `carriage` (a way to the bank through a shop), and at last `once` (a question nobody can
+//! attribute).
 //!
 //! ```text
 //! ask, publish ─▶ Net ──commands──▶ EventLoop (Swarm) ──▶ Inbound{peer, body, answer} ─▶ the program
@@ -17,6 +18,8 @@
 
 mod behaviour;
 mod budget;
+mod carriage;
+mod carry;
 mod codec;
 mod contact;
 mod discovery;
@@ -47,17 +50,18 @@ use tokio::{
 };
 use zeroize::Zeroize;
 
+pub use self::{
+    carriage::{CarryAsked, CarryFault, Terms},
+    error::{AskError, NetError},
+    gossip::Rumour,
+    once::ask_once,
+};
 use self::{
     codec::{Departure, Room},
     discovery::Book,
     event_loop::{Command, EventLoop},
     exchange::Ask,
     limits::Limits,
-};
-pub use self::{
-    error::{AskError, NetError},
-    gossip::Rumour,
-    once::ask_once,
 };
 
 /// How a node takes part.
@@ -74,6 +78,10 @@ pub struct NetConfig {
     pub role: Role,
     /// Whether to announce this node in the local network and listen for others there.
     pub mdns: bool,
+    /// Nodes that are near though the local network does not tell; each address ends in `/p2p/…`.
+    pub neighbours: Vec<Multiaddr>,
+    /// Who takes those that want to be carried to the bank; with nobody there this node carries nobody.
+    pub carried: Option<mpsc::Sender<CarryAsked>>,
 }
 
 /// Who keeps the address records.
@@ -156,6 +164,8 @@ pub struct NetStatus {
     pub connected: usize,
     /// Whether one of the bootstrap nodes is connected.
     pub bootstrap: bool,
+    /// Whether it is connected by way of a shop.
+    pub carried: bool,
     /// Requests that were left without an answer, by a limit or by the program, and connections
     /// turned away, since the start.
     pub dropped: u64,
@@ -364,6 +374,22 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub fn peer_of(node_public_key: &[u8; 32]) -> Result<PeerId, NetError> {
     let key = identity::ed25519::PublicKey::try_from_bytes(node_public_key).map_err(|_| NetError::Key)?;
     Ok(identity::PublicKey::from(key).to_peer_id())
+}
+
+/// Where an address over TCP leads; `None` for another one.
+#[must_use]
+pub fn socket_of(address: &Multiaddr) -> Option<std::net::SocketAddr> {
+    let port = address.iter().nth(1).and_then(|part| match part {
+        libp2p::multiaddr::Protocol::Tcp(port) => Some(port),
+        _ => None,
+    })?;
+    Some((discovery::ip_of(address)?, port).into())
+}
+
+/// The peer that an address names at its end.
+#[must_use]
+pub fn named_by(address: &Multiaddr) -> Option<PeerId> {
+    discovery::peer_named(address)
 }
 
 /// The node key of a [`PeerId`]; `None` if it is of another kind.

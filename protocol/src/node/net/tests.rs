@@ -61,13 +61,15 @@ struct Wish<'a> {
     bootstrap: Vec<Multiaddr>,
     limits: Limits,
     secret: [u8; 32],
+    carried: Option<mpsc::Sender<CarryAsked>>,
 }
 
 impl Default for Wish<'_> {
     fn default() -> Self {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).unwrap();
-        Self { role: Role::Client, listen: &[TCP, QUIC], bootstrap: vec![], limits: Limits::TABLE, secret }
+        let (listen, limits) = (&[TCP, QUIC], Limits::TABLE);
+        Self { role: Role::Client, listen, bootstrap: vec![], limits, secret, carried: None }
     }
 }
 
@@ -80,6 +82,8 @@ impl Wish<'_> {
             external: vec![],
             role: self.role,
             mdns: false,
+            neighbours: vec![],
+            carried: self.carried,
         };
         let (net, inbound) = start_with(config, Arc::new(Signed), self.limits).unwrap();
         Node { net, inbound, secret: self.secret }
@@ -402,6 +406,8 @@ async fn who_brings_forged_records_is_banned() {
         external: vec![],
         role: Role::Client,
         mdns: false,
+        neighbours: vec![],
+        carried: None,
     };
     let (forger, _inbound) = start(config, Arc::new(Gullible)).unwrap();
     until(&forger, |status| status.bootstrap).await;
@@ -636,6 +642,69 @@ async fn a_bootstrap_address_must_name_its_peer() {
         external: vec![],
         role: Role::Client,
         mdns: true,
+        neighbours: vec![],
+        carried: None,
     };
     assert!(matches!(start(config, Arc::new(Signed)), Err(NetError::Bootstrap(_))));
+}
+
+/// A node that carries whoever asks, to the bank at `bank`.
+async fn carrier(bank: Multiaddr) -> Node {
+    let (sender, mut asked) = mpsc::channel::<CarryAsked>(4);
+    let node = Wish { role: Role::Server, carried: Some(sender), ..Wish::default() }.start();
+    let bank = socket_of(&bank).unwrap();
+    tokio::spawn(async move {
+        while let Some(asked) = asked.recv().await {
+            tokio::spawn(async move {
+                let tcp = TcpStream::connect(bank).await.unwrap();
+                asked.carry(tcp, &Terms { time: PATIENCE, take: &|_| true }).await;
+            });
+        }
+    });
+    node
+}
+
+/// M3: a node that has no way to the bank of its own reaches it through one that carries; what goes through is sealed to
+/// the bank's key, so another node at the other end is no bank, and a node that carries nobody says so.
+#[tokio::test]
+async fn a_node_is_carried_to_the_bank_and_to_nobody_else() {
+    let bank = server();
+    let bank_peer = bank.peer();
+    let shop = carrier(bank.over("tcp").await[0].clone()).await;
+    let nowhere: Multiaddr = "/ip4/127.0.0.1/tcp/1".parse().unwrap();
+    let alone = || Wish { bootstrap: vec![nowhere.clone().with_p2p(bank_peer).unwrap()], ..Wish::default() };
+    let _bank = bank.echoes();
+    let (at_shop, shops) = (shop.over("tcp").await, shop.peer());
+    let alice = alone().start();
+    let _shop = shop.echoes();
+    assert_eq!(alice.net.door(shops).await.unwrap_err(), CarryFault::NotCarrying, "not even connected");
+    in_time(ask(&alice.net, shops, &at_shop, b"hello")).await.unwrap();
+    let (door, through) = in_time(alice.net.door(shops)).await.unwrap();
+    alice.net.enter(bank_peer, door).await;
+    until(&alice.net, |status| status.bootstrap && status.carried).await;
+    let answer = in_time(alice.net.ask(bank_peer, &[], Protocol::Bank, b"balance?".to_vec())).await;
+    assert_eq!(answer.unwrap(), b"re: balance?");
+    assert!(alice.net.known(bank_peer).is_empty(), "a door is no address of the bank's");
+    // Under another name, by another door.
+    let (side, _) = in_time(alice.net.door(shops)).await.unwrap();
+    let side = [side.with_p2p(bank_peer).unwrap()];
+    assert_eq!(in_time(ask_once(&side, Protocol::Bank, b"who?".to_vec())).await.unwrap(), b"re: who?");
+    through.abort();
+    until(&alice.net, |status| !status.bootstrap && !status.carried).await;
+
+    let other = server();
+    let liar = carrier(other.over("tcp").await[0].clone()).await;
+    let (at_liar, liars) = (liar.over("tcp").await, liar.peer());
+    let _liar = liar.echoes();
+    let bob = alone().start();
+    in_time(ask(&bob.net, liars, &at_liar, b"hello")).await.unwrap();
+    let (door, through) = in_time(bob.net.door(liars)).await.unwrap();
+    bob.net.enter(bank_peer, door).await;
+    in_time(through).await.unwrap();
+    assert!(!bob.net.status().borrow().bootstrap, "another node is not the bank");
+    let carol = node();
+    let (at_carol, carols) = (carol.over("tcp").await, carol.peer());
+    let _carol = carol.echoes();
+    in_time(ask(&bob.net, carols, &at_carol, b"hello")).await.unwrap();
+    assert_eq!(in_time(bob.net.door(carols)).await.unwrap_err(), CarryFault::NotCarrying);
 }

@@ -197,3 +197,28 @@ fn what_is_loaded_is_what_was_left() {
     scene.shop.apply(&change);
     assert_eq!(scene.shop.cursor(), Some(Cursor { event: 9, line: 9, generation: 0 }));
 }
+
+/// M2: what a till's code leads to is the newest sale there whose request is out and runs: no cart, none that is paid, taken back
+/// or over, none of another till.
+#[test]
+fn a_till_has_the_newest_sale_that_can_be_paid() {
+    let mut scene = Scene::new();
+    let waiting = |scene: &Scene| {
+        let sales = scene.shop.waiting_at("1", scene.now);
+        sales.iter().map(|sale| sale.total.get()).collect::<Vec<_>>()
+    };
+    let cart = NewSale { ask: false, ..scene.new_sale("cart", 9, None) };
+    let cart = scene.shop.open_a_sale(cart, None, &boss(), scene.now).unwrap();
+    scene.decide(cart);
+    assert!(waiting(&scene).is_empty());
+    let first = scene.sells("first", 5);
+    scene.now = scene.now.plus_seconds(10);
+    let second = scene.sells("second", 7);
+    assert_eq!((waiting(&scene), scene.shop.waiting_at("2", scene.now).len()), (vec![7, 5], 0));
+    scene.wallet.receives(3, 3, 7, second.request.unwrap());
+    scene.settles();
+    assert_eq!(waiting(&scene), [5]);
+    scene.now = first.expires.unwrap();
+    assert!(waiting(&scene).is_empty(), "its time is over, though it is not written off yet");
+    assert_eq!(scene.sale(&first.id).state, SaleState::Asked);
+}

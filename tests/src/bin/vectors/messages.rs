@@ -12,7 +12,7 @@ use protocol::money::Currency;
 use protocol::note::{Destination, Note, NoteTable};
 use protocol::wire::{
     BankAnswer, BankAsk, BankTerms, DirectoryPage, ErrorCode, Hail, HailAnswer, Item, Letterhead, Message,
-    Offer, PayAnswer, PayAsk, encode,
+    Offer, PayAnswer, PayAsk, ShopAsk, encode,
 };
 use serde_json::{Value, json};
 use std::fmt::Debug;
@@ -247,6 +247,13 @@ fn odd(v: &mut Vectors, scene: &Scene) {
     let from = scene.alice.introduction(&scene.bank);
     let letterhead = Letterhead { from: from.clone(), ask: PayAsk::Offer(offer) };
     v.malformed("Letterhead", "maps with field names", &rmp_serde::to_vec_named(&letterhead).unwrap());
+    let till = crate::orders::till_ask();
+    let ask = PayAsk::Shop(Box::new(ShopAsk::Till(till)));
+    let mut beyond = encode(&Letterhead { from: from.clone(), ask });
+    // 999,999, and one more: seven digits.
+    let at = beyond.windows(5).rposition(|part| part == [0xce, 0, 0x0f, 0x42, 0x3f]).unwrap();
+    beyond[at + 4] = 0x40;
+    v.malformed("Letterhead", "a till's code of seven digits", &beyond);
     let mut damaged = encode(&Letterhead { from, ask: PayAsk::Pay(Box::new(scene.payment())) });
     let order = scene.payment().order.to_bytes();
     let at = damaged.windows(order.len()).position(|part| part == order).unwrap();

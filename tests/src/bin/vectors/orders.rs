@@ -12,7 +12,7 @@ use protocol::shop::{
 use protocol::time::DAY_SECONDS;
 use protocol::wire::{
     CatalogueItem, CatalogueNews, CataloguePage, Changed, Goods, OrderState, PlacedOrder, PriceTag,
-    ShopAnswer, ShopAsk,
+    ShopAnswer, ShopAsk, TillAsk, TillCode, TillLine, TillSale,
 };
 use serde_bytes::ByteBuf;
 
@@ -129,7 +129,14 @@ pub(crate) fn asks(scene: &Scene) -> Vec<ShopAsk> {
         ShopAsk::Catalogue("tea".to_owned()),
         ShopAsk::Place(PlacedOrder { order, salt: SALT, address: ADDRESS.to_owned() }),
         ShopAsk::Order(id),
+        ShopAsk::Till(till_ask()),
+        ShopAsk::Till(TillAsk { till: "Café".to_owned(), code: TillCode::of(7) }),
+        ShopAsk::Tills,
     ]
+}
+
+pub(crate) fn till_ask() -> TillAsk {
+    TillAsk { till: String::new(), code: TillCode::of(999_999) }
 }
 
 pub(crate) fn answers(scene: &Scene) -> Vec<ShopAnswer> {
@@ -146,6 +153,10 @@ pub(crate) fn answers(scene: &Scene) -> Vec<ShopAnswer> {
         item("tea", PriceTag::Fixed(units(4)), false),
         item("tip", PriceTag::Free(units(1), units(50)), false),
     ];
+    let line =
+        |name: &str, quantity, price| TillLine { name: name.to_owned(), quantity, price: units(price) };
+    let lines = vec![line("Lunch", 2, 11), line("Tè verde", 1, 4)];
+    let request = scene.bob.node().sign(scene.request.clone());
     let word = scene.bob.node().sign(word(scene, Word::Accepted));
     let goods = vec![Goods { sku: "map".to_owned(), content: ByteBuf::from(vec![1, 2, 3]) }];
     vec![
@@ -159,5 +170,7 @@ pub(crate) fn answers(scene: &Scene) -> Vec<ShopAnswer> {
                 Changed { sku: "lunch".to_owned(), now: None },
             ],
         }),
+        ShopAnswer::Till(Box::new(TillSale { till: "1".to_owned(), request, lines })),
+        ShopAnswer::Tills(vec!["1".to_owned(), "Café".to_owned()]),
     ]
 }
