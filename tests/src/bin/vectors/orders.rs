@@ -88,7 +88,7 @@ pub(crate) fn bodies(v: &mut bodies::Vectors, scene: &Scene) {
         &bytes,
         [
             spoil(137, [0; 8], flaw),
-            spoil(145, 26u64.to_be_bytes(), flaw),
+            spoil(145, 25u64.to_be_bytes(), flaw),
             spoil(153, 5u64.to_be_bytes(), flaw),
             spoil(145, u64::MAX.to_be_bytes(), "2^53 units or more"),
         ],
