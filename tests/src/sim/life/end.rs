@@ -50,6 +50,10 @@ impl Life {
                 break;
             }
         }
+        // What was lost over that, and is claimed too late, is asked for until its last day.
+        if self.people().into_iter().take(self.setting.honest()).any(|who| self.is_open(who)) {
+            self.last_days()?;
+        }
         self.truth.check_settled(&self.world, &mut self.tally)?;
         self.truth.check_cashed_in(&self.world)?;
         self.truth.audit(&self.world, &mut self.tally)?;
@@ -82,12 +86,8 @@ impl Life {
             self.bulletin();
             self.shops_close();
             self.rests()?;
-            let open = |who: &Who| {
-                let wallet = self.world.person(*who).wallet();
-                wallet.open_payments().count() + wallet.open_bank_ops().count() > 0
-            };
             let honest = self.people().into_iter().take(self.setting.honest());
-            let done = !honest.into_iter().any(|who| open(&who)) && !self.truth.bank.has_open_cases();
+            let done = !honest.into_iter().any(|who| self.is_open(who)) && !self.truth.bank.has_open_cases();
             if day > 9 && done && !self.shops_wait() {
                 return Ok(());
             }
@@ -95,12 +95,21 @@ impl Life {
             let now = self.changes();
             step = if before == Some(now) { (step + 1).min(AWAY_MAX / DAY_SECONDS) } else { 1 };
             before = Some(now);
-            if day > 9 || self.people().iter().any(open) || away.is_some() || self.shops_wait() {
+            if day > 9
+                || self.people().into_iter().any(|who| self.is_open(who))
+                || away.is_some()
+                || self.shops_wait()
+            {
                 self.passes(step * DAY_SECONDS);
             }
             day += step;
         }
         Ok(())
+    }
+
+    fn is_open(&self, who: Who) -> bool {
+        let wallet = self.world.person(who).wallet();
+        wallet.open_payments().count() + wallet.open_bank_ops().count() > 0
     }
 
     /// Grows with whatever happens to people who keep the rules, and at the bank.
