@@ -220,7 +220,9 @@ impl Truth {
             let asked = world.person(who).wallet().open_payments();
             let asked = asked.filter(|payment| matches!(payment.state, State::TakingBack(_)));
             let asked: u64 = asked.map(|payment| payment.amount.get()).sum();
-            let most = self.took_back(person) + person.missing() + asked;
+            // What he lost and was paid for he may owe to whomever he had paid with it before his machine was lost.
+            let (_, recovered) = self.bank.judged_for(account);
+            let most = self.took_back(person) + person.missing() + asked + recovered;
             if person.honest && paid > most {
                 return broken("owes-too-much", format!("account {account} paid {paid}, took back {most}"));
             }
