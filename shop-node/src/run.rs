@@ -95,7 +95,20 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
         tokio::spawn(notices.run()),
         tokio::spawn(backups.clone().run()),
     ];
-    let house = house(&workstation, (hands, orders, tills, hooks, backups), gate, events);
+    let desk = Desk {
+        room: room.clone(),
+        hands,
+        orders,
+        tills,
+        engine: workstation.engine.clone(),
+        backups,
+        hooks,
+        gate,
+        currency: workstation.owner.currency.clone(),
+        bank: workstation.bank_name.clone(),
+        name: workstation.owner.name.clone(),
+    };
+    let house = house(&workstation, desk, events);
     // The room's thread ends by itself when its disk fails: then the doors close as well.
     let (stop, closing) = Shutdown::new();
     let mut ended = tokio::task::spawn_blocking(move || thread.join());
@@ -124,31 +137,13 @@ pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result
     }
 }
 
-fn house(
-    workstation: &Workstation,
-    (hands, orders, tills, hooks, backups): (Arc<Hands>, Arc<Orders>, Arc<Tills>, Arc<Hooks>, Arc<Backups>),
-    gate: Arc<StaffGate>,
-    events: Arc<ShopEvents>,
-) -> run::House {
-    let room = &events.room;
-    let desk = Desk {
-        room: room.clone(),
-        hands,
-        orders: orders.clone(),
-        tills,
-        engine: workstation.engine.clone(),
-        backups,
-        hooks,
-        gate: gate.clone(),
-        currency: workstation.owner.currency.clone(),
-        bank: workstation.bank_name.clone(),
-        name: workstation.owner.name.clone(),
-    };
+fn house(workstation: &Workstation, desk: Desk, events: Arc<ShopEvents>) -> run::House {
+    let (room, gate, orders) = (desk.room.clone(), desk.gate.clone(), desk.orders.clone());
     let service = House {
         shop: desk.into_service(),
         workstation: workstation.service.clone(),
         gate: gate.clone(),
-        room: room.clone(),
+        room,
         engine: workstation.engine.clone(),
     };
     run::House {

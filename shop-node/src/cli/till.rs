@@ -37,7 +37,10 @@ impl TillWords {
         let asked = TillQuery { till };
         let mut codes = client.till_code(asked.clone()).await?;
         session.show.answer(&codes, || page(&codes, &currency))?;
-        while follow {
+        if !follow {
+            return Ok(Exit::Done);
+        }
+        loop {
             tokio::time::sleep(LOOK_EVERY).await;
             let now = client.till_code(asked.clone()).await?;
             if seen(&now) != seen(&codes) {
@@ -45,7 +48,6 @@ impl TillWords {
             }
             codes = now;
         }
-        Ok(Exit::Done)
     }
 }
 

@@ -132,10 +132,10 @@ impl ConnectionHandler for Handler {
 
     fn on_connection_event(&mut self, event: ConnectionEvent<'_, Bare, Bare, (), Opening>) {
         match event {
-            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol, .. }) => {
-                if self.arrived.len() < self.waiting {
-                    self.arrived.push_back(protocol);
-                }
+            ConnectionEvent::FullyNegotiatedInbound(FullyNegotiatedInbound { protocol, .. })
+                if self.arrived.len() < self.waiting =>
+            {
+                self.arrived.push_back(protocol);
             }
             ConnectionEvent::FullyNegotiatedOutbound(FullyNegotiatedOutbound { protocol, info }) => {
                 // Whoever asked may have gone away.
@@ -143,7 +143,7 @@ impl ConnectionHandler for Handler {
             }
             // Who waits sees that nothing comes.
             ConnectionEvent::DialUpgradeError(DialUpgradeError { info, .. }) => drop(info),
-            // libp2p may add events; none of them carries a duty.
+            // Too many ways at once are dropped. libp2p may add events; none of them carries a duty.
             _ => {}
         }
     }

@@ -262,8 +262,8 @@ impl EventLoop {
 
     /// The program decides; a full queue says no.
     fn carry_asked(&mut self, peer: PeerId, stream: Stream) {
-        let taken = self.carried.as_ref().map(|carried| carried.try_send(CarryAsked { peer, stream }));
-        if !matches!(taken, Some(Ok(()))) {
+        let asked = CarryAsked { peer, stream };
+        if self.carried.as_ref().is_none_or(|carried| carried.try_send(asked).is_err()) {
             self.dropped += 1;
         }
         self.penalize(peer, self.limits.carry_opening);

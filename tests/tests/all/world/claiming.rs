@@ -104,7 +104,7 @@ fn who_claims_what_his_own_other_machine_spent_gets_nothing() {
     assert_eq!(world.claims(alice)[0].state, ClaimState::Open);
     world.days(15);
     // Nobody else has to pay her: the case is dismissed, and she has what her machines did not spend twice.
-    let step = world.cases(alice)[0].state.step.clone();
+    let step = world.cases(alice)[0].state.step;
     assert!(matches!(step, CaseStep::Dismissed(_)), "{step:?}");
     assert!(matches!(world.claims(alice)[0].state, ClaimState::Closed(Some(_))));
     assert!(world.person(alice).wallet().doubts().is_empty());
