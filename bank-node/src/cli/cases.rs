@@ -6,8 +6,8 @@ use super::{Desktop, Failure};
 use crate::ledger::AccountNumber;
 use crate::ledger::posting::EntryKind;
 use crate::rpc::{
-    ByNumber, CaseShown, Change, Confirmation, Decision, EntryShown, GuaranteeCash, ListAfter, OperatorName,
-    ReclaimShown,
+    ByNumber, CaseShown, Change, Confirmation, Decision, DirectoryList, EntryShown, GuaranteeCash, LineShown,
+    ListAfter, OperatorName, ReclaimShown,
 };
 use clap::{Args, Subcommand};
 use protocol::node::host::exit::Exit;
@@ -306,6 +306,31 @@ pub(super) async fn journal(desktop: &Desktop, page: &Page) -> Result<Exit, Fail
         more(table(["ENTRY", "WHEN", "WHAT", "ACCOUNT", "AMOUNT", "BY", "REASON"], rows), list.more, last)
     })?;
     Ok(Exit::Done)
+}
+
+pub(super) async fn directory(desktop: &Desktop, page: &Page) -> Result<Exit, Failure> {
+    let counter = counter(desktop).await?;
+    let asked = DirectoryList { after: page.after, limit: Some(page.limit) };
+    let list = counter.client.directory_list(asked).await?;
+    desktop.out.tell(&list, || {
+        let last = list.lines.last().map_or(0, |line| directory_row(line).0);
+        let rows = list.lines.iter().map(|line| directory_row(line).1);
+        more(table(["LINE", "WHOSE", "WHAT", "UNTIL"], rows), last < list.sequence, last)
+    })?;
+    Ok(Exit::Done)
+}
+
+fn directory_row(line: &LineShown) -> (u64, [String; 4]) {
+    let (number, owner, what, expires) = match line {
+        LineShown::Certificate { number, owner, name, kind, suspended, expires } => {
+            let standing = if *suspended { ", suspended" } else { "" };
+            (*number, owner, format!("certificate: {name}, {kind}{standing}"), *expires)
+        }
+        LineShown::Identity { number, owner, generation, sequence, expires } => {
+            (*number, owner, format!("workstation: generation {generation}, record {sequence}"), *expires)
+        }
+    };
+    (number, [number.to_string(), owner.to_string(), what, when(expires)])
 }
 
 fn word(kind: EntryKind) -> String {

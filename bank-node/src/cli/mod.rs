@@ -103,6 +103,8 @@ enum Command {
     Statement(shops::Statement),
     /// List the journal: who did what, when and why.
     Journal(cases::Page),
+    /// List the directory: whom the bank has certified, and the workstations' records.
+    Directory(cases::Page),
     /// Recompute every invariant of the books; exit code 1 if one is broken.
     Audit(bank::AuditArgs),
     /// Copy the open bank's books, and verify the copy.
@@ -295,6 +297,7 @@ async fn dispatch(desktop: &Desktop, command: Command) -> Result<Exit, Failure> 
         Command::Sweep(words) => shops::sweep(desktop, words).await,
         Command::Statement(words) => shops::statement(desktop, &words).await,
         Command::Journal(page) => cases::journal(desktop, &page).await,
+        Command::Directory(page) => cases::directory(desktop, &page).await,
         Command::Audit(audit) => bank::audit(desktop, &audit).await,
         Command::Backup(asked) => backup::backup(desktop, &asked).await,
         Command::Restore(asked) => backup::restored(desktop, &asked),

@@ -82,6 +82,8 @@ pub struct Mailroom {
     /// Handled, and not acknowledged yet because something before it waits: not answered a second time.
     handled: HashSet<Digest>,
     left_at: Option<Duration>,
+    /// Whether a refusal has waited for the vault in vain in this round: the others do not wait as well.
+    vault_lags: bool,
 }
 
 /// What became of an item.
@@ -106,6 +108,7 @@ impl Mailroom {
             looks: HashMap::new(),
             handled: HashSet::new(),
             left_at: None,
+            vault_lags: false,
         }
     }
 
@@ -173,6 +176,7 @@ impl Mailroom {
     /// Collects page by page until nothing new comes; whether there was a payment.
     async fn collect(&mut self) -> bool {
         let (mut safe, mut paid) = (0, false);
+        self.vault_lags = false;
         loop {
             // What is handed out counts as collected: whoever could take nothing of it does not ask for it.
             if !self.engine.ask(|reply| MailInput::MayTake(reply).into()).await.unwrap_or(false) {
@@ -290,7 +294,7 @@ impl Mailroom {
         }
     }
 
-    async fn read(&self, letter: Letter, order: Digest, last_look: bool) -> Handled {
+    async fn read(&mut self, letter: Letter, order: Digest, last_look: bool) -> Handled {
         match letter {
             Letter::Answer(from, id, answer) => {
                 let about_it = self.shared().is_order_of(&id, &order).unwrap_or(true);
@@ -318,9 +322,13 @@ impl Mailroom {
 
     /// Whether the vault has what was decided. The mailbox hands out again what is not acknowledged: were this machine lost
     /// with a no that only its payer knows, the next one would take the same order.
-    async fn is_vaulted(&self) -> bool {
+    async fn is_vaulted(&mut self) -> bool {
+        if self.vault_lags {
+            return false;
+        }
         let vaulted = self.engine.ask(|reply| MailInput::Vaulted(reply).into());
-        matches!(tokio::time::timeout(VAULT_WAIT, vaulted).await, Ok(Ok(())))
+        self.vault_lags = !matches!(tokio::time::timeout(VAULT_WAIT, vaulted).await, Ok(Ok(())));
+        !self.vault_lags
     }
 
     /// Brings the answer to the payer himself, or into his mailbox.
