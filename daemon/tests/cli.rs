@@ -118,7 +118,7 @@ fn status() -> Value {
     json!({
         "code": code(), "name": "Ann", "account": 7, "currency": { "code": "EUR", "digits": 2 }, "bank": "First Bank",
         "bank_reachable": false, "locked": true, "unlocked_until": null, "tickets_left": 64, "peers": 0,
-        "addresses": [], "directory": 3, "version": "0", "warnings": [],
+        "addresses": [], "node": "12D3KooW", "bank_by_way_of": null, "directory": 3, "version": "0", "warnings": [],
     })
 }
 

@@ -56,6 +56,12 @@ struct Now {
     holds: Holds,
 }
 
+fn ticks() -> tokio::time::Interval {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    ticks
+}
+
 impl Hands {
     /// Hands of `room`, on this wallet.
     pub fn new(room: Room, engine: Engine, net: Net, link: Arc<BankLink>) -> Hands {
@@ -72,11 +78,18 @@ impl Hands {
         self.engine.shared.persona.node.clone()
     }
 
-    /// Hears the wallet and carries over what is open, until the room ends.
+    /// Hears the wallet and carries over what is open, until the room ends. Takings go their own way beside it: a bank that
+    /// does not answer holds up no sale.
     pub async fn run(self: Arc<Self>) {
+        tokio::select! {
+            () = self.hears() => {}
+            () = self.takes_to_the_bank() => {}
+        }
+    }
+
+    async fn hears(&self) {
         let mut news = self.engine.shared.newest_event.subscribe();
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ticks = ticks();
         loop {
             let tick = tokio::select! {
                 changed = news.changed() => match changed {
@@ -91,10 +104,28 @@ impl Hands {
                     return;
                 }
             }
-            // A deposit of a sweep that the bank has answered is followed by the next at once.
-            let carried = if tick { self.carry_on().await } else { self.evening.goes_on().await };
-            if let Err(fault) = carried {
+            if tick && let Err(fault) = self.carry_on().await {
                 tracing::warn!(%fault, "what is open could not be carried on");
+            }
+        }
+    }
+
+    /// A deposit of a sweep that the bank has answered is followed by the next at once.
+    async fn takes_to_the_bank(&self) {
+        let mut news = self.engine.shared.newest_event.subscribe();
+        let mut ticks = ticks();
+        loop {
+            let carried = tokio::select! {
+                changed = news.changed() => match changed {
+                    Ok(()) => self.evening.goes_on().await,
+                    Err(_) => return,
+                },
+                _ = ticks.tick() => self.evening.carry_on().await,
+            };
+            match carried {
+                Ok(()) => {}
+                Err(HandsFault::Room(RoomFault::Stopped)) => return,
+                Err(fault) => tracing::warn!(%fault, "takings could not be carried on"),
             }
         }
     }
@@ -225,7 +256,7 @@ impl Hands {
         for refund in owed {
             self.pay(refund).await?;
         }
-        self.evening.carry_on().await
+        Ok(())
     }
 
     /// A sale was paid, and no event has told it.
