@@ -204,6 +204,19 @@ impl Desk {
         Ok(AccountLines { lines, next: Some(before) })
     }
 
+    /// What the statement says came in by this sweep; nothing on the shop's own side.
+    async fn swept_in(&self, entry: u64) -> Result<Option<Units>, RpcError> {
+        let span = Span::Before(entry.saturating_add(1));
+        let BankAnswer::Statement(lines, _) =
+            self.ask_account(|query| BankAsk::Statement(query, span)).await?
+        else {
+            return Err(not_told("the bank answered something else"));
+        };
+        let line = lines.into_iter().find(|line| line.entry == entry);
+        let line = line.ok_or_else(|| not_told("the bank shows takings that are not in the statement"))?;
+        Ok((line.kind == LineKind::SweptIn).then_some(line.incoming))
+    }
+
     /// A sweep with its list.
     pub(super) async fn takings(&self, asked: BySweepEntry) -> Result<Takings, RpcError> {
         let answer = self.ask_account(|query| BankAsk::SweepList(query, asked.entry)).await?;
@@ -215,6 +228,15 @@ impl Desk {
             not_told("what the bank shows is not what the shop signed: keep it, and ask the bank")
         })?;
         let contact = self.shared().store.contact(&owner).map_err(|fault| code::store(&fault))?;
+        let booked = self.swept_in(asked.entry).await?;
+        if booked.is_some_and(|units| units != sweep.units) {
+            return Err(not_told(
+                "the bank has booked another sum than the shop signed for: keep both, and ask the bank",
+            ));
+        }
+        if booked.is_some() && contact.is_none() {
+            return Err(not_told("the bank shows takings of somebody who is in no directory: ask the bank"));
+        }
         let name = contact.map(|contact| contact.certificate.unverified().name.as_str().to_owned());
         Ok(Takings {
             shop: PublicCode::of(owner),
