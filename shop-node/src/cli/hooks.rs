@@ -21,7 +21,7 @@ Examples:
     Add {
         /// https://…, or http:// on this machine
         url: String,
-        /// Only these kinds of events, with commas between
+        /// Only these kinds of events, with commas between; all but webhook if left out
         #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
         kinds: Vec<String>,
         /// Events after this number; 0 for all that there are

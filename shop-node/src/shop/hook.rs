@@ -3,6 +3,9 @@
 //! ```text
 //! on ⇄ failing ─▶ off ─▶ on again (resume)     events are kept, so nothing is lost meanwhile
 //! ```
+//! That one fails or works again is an event itself. So that none feeds itself, such events go only to who names their kind, and
+//! `failing` becomes an event after some tries in a row: a receiver that takes one post a second says no every other time.
+//!
 //! The cursor is on disk after what it stands for was told: after a crash an event may be told again, and none is left out.
 
 use super::change::{Change, Decision, Draft, Happening};
@@ -18,6 +21,10 @@ const HOOKS_MAX: usize = 16;
 const KINDS_MAX: usize = 64;
 /// Bytes of a kind.
 const KIND_MAX: usize = 32;
+/// The kind that tells of webhooks.
+const OF_HOOKS: &str = "webhook";
+/// So many tries in vain, one after the other, are an event.
+const TOLD_TRIES: u32 = 3;
 /// After so many days without an answer nobody is told any more, until somebody resumes it.
 const GIVE_UP_DAYS: u64 = 14;
 
@@ -30,7 +37,7 @@ pub struct Hook {
     pub url: String,
     /// The part of it that may be shown to everybody.
     pub host: String,
-    /// Which kinds; none for all.
+    /// Which kinds; none for all but those that tell of webhooks.
     pub kinds: Vec<String>,
     /// Whether it may be without TLS beyond this machine.
     pub insecure: bool,
@@ -60,9 +67,20 @@ impl Hook {
         }
     }
 
+    /// The state that the last event of it told.
+    fn told_word(&self) -> &'static str {
+        match &self.failing {
+            Some(failing) if self.off.is_none() && failing.tries < TOLD_TRIES => "on",
+            _ => self.word(),
+        }
+    }
+
     /// Whether it is told of this kind.
     pub fn wants(&self, kind: &str) -> bool {
-        self.kinds.is_empty() || self.kinds.iter().any(|one| one == kind)
+        match self.kinds.is_empty() {
+            true => kind != OF_HOOKS,
+            false => self.kinds.iter().any(|one| one == kind),
+        }
     }
 }
 
@@ -75,7 +93,7 @@ pub struct NewHook {
     pub url: String,
     /// What of it may be shown.
     pub host: String,
-    /// Which kinds; none for all.
+    /// Which kinds; none for all but those that tell of webhooks.
     pub kinds: Vec<String>,
     /// Whether it may be without TLS beyond this machine.
     pub insecure: bool,
@@ -88,6 +106,8 @@ pub struct NewHook {
 pub enum Came {
     /// Told as far as the cursor.
     Told,
+    /// Nothing up to the cursor is for it.
+    Passed,
     /// The rest was not taken.
     Failed(String),
     /// It says that nobody listens there any more.
@@ -96,8 +116,9 @@ pub enum Came {
 
 impl Draft {
     fn put_hook(&mut self, hook: Hook, before: Option<&'static str>) {
-        if before != Some(hook.word()) {
-            self.event(Happening::Webhook { webhook: hook.id.clone(), state: hook.word().to_owned() });
+        let word = hook.told_word();
+        if before != Some(word) {
+            self.event(Happening::Webhook { webhook: hook.id.clone(), state: word.to_owned() });
         }
         self.put(Change::Hook(hook));
     }
@@ -179,7 +200,7 @@ impl Shop {
         let hook = Hook { cursor, life, failing: None, off: None, ..known.clone() };
         let mut draft = Draft::at(self, now);
         draft.audit(actor, "webhook.resume", "done", format!("{} ({}) after {cursor}", hook.id, hook.host));
-        draft.put_hook(hook.clone(), Some(known.word()));
+        draft.put_hook(hook.clone(), Some(known.told_word()));
         Ok(draft.decide(hook))
     }
 
@@ -192,6 +213,7 @@ impl Shop {
         let before = if advanced { None } else { known.failing.as_ref() };
         match came {
             Came::Told => (hook.told, hook.failing) = (Some(now), None),
+            Came::Passed => hook.failing = None,
             Came::Failed(error) => {
                 let failing = Failing::again(before, error, now);
                 let given_up = failing.since.plus_seconds(GIVE_UP_DAYS * DAY_SECONDS) <= now;
@@ -203,7 +225,7 @@ impl Shop {
             }
         }
         let mut draft = Draft::at(self, now);
-        draft.put_hook(hook.clone(), Some(known.word()));
+        draft.put_hook(hook.clone(), Some(known.told_word()));
         draft.decide(Some(hook))
     }
 }

@@ -47,6 +47,34 @@ fn who_does_not_answer_is_given_up_and_loses_nothing() {
     assert_eq!((scene.hook().cursor, scene.shop.failing().count()), (2, 0));
 }
 
+/// Issue 4: a receiver that takes every other post does not make events out of nothing; one that takes nothing is an event after
+/// three tries, and one more when it takes again.
+#[test]
+fn a_receiver_that_takes_every_other_post_makes_no_events() {
+    let mut scene = Scene::new();
+    let added = scene.shop.add_hook(new("one"), &boss(), scene.now).unwrap();
+    scene.decide(added);
+    for article in ["bread", "milk", "cake"] {
+        scene.sells(article, 4);
+    }
+    let newest = scene.shop.newest_event();
+    assert!(newest > 3 && !scene.hook().wants("webhook") && scene.hook().wants("sale"));
+    for cursor in 1..=newest {
+        let came = if cursor < newest { Came::Failed("it answered 429".to_owned()) } else { Came::Told };
+        scene.told(&scene.hook(), cursor, came);
+    }
+    assert_eq!(scene.shop.newest_event(), newest, "no event of its own");
+    for tries in 1..=4 {
+        scene.told(&scene.hook(), newest, Came::Failed("it answered 500".to_owned()));
+        assert_eq!(scene.shop.newest_event(), newest + u64::from(tries >= 3));
+    }
+    scene.told(&scene.hook(), newest + 1, Came::Passed);
+    assert_eq!((scene.shop.newest_event(), scene.hook().word()), (newest + 2, "on"));
+    let named = NewHook { kinds: vec!["webhook".to_owned()], ..new("two") };
+    let added = scene.shop.add_hook(named, &boss(), scene.now).unwrap();
+    assert!(scene.decide(added).wants("webhook"));
+}
+
 /// Issue 4: one address once, sixteen at most, words for kinds, no event that is not there.
 #[test]
 fn hooks_have_limits() {
