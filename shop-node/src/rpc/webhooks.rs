@@ -3,6 +3,7 @@
 use super::api::Done;
 use super::code;
 use super::desk::{Desk, not_found};
+use super::events;
 use super::shape::{params, results};
 use crate::hooks::{Hooks, Target};
 use crate::shop::Shop;
@@ -19,7 +20,7 @@ params! {
     NewWebhook {
         /// Where it listens: https, or http on this machine.
         url: String,
-        /// Which kinds of events; all when left out.
+        /// Which kinds of events; when left out, all but `webhook`, which tells of webhooks.
         kinds: Option<Vec<String>>,
         /// Events after this number, 0 for all that there are; only new ones when left out.
         after: Option<u64>,
@@ -116,6 +117,16 @@ fn written(key: &Key) -> String {
     format!("whpk_{}", STANDARD.encode(key.0))
 }
 
+/// A kind with a slip of the pen would be waited for in vain.
+fn known_kinds(asked: &[String]) -> Result<(), String> {
+    let known = events::kinds();
+    let Some(unknown) = asked.iter().find(|kind| !known.contains(kind.as_str())) else { return Ok(()) };
+    // The words are a program's or a person's: a long one is not said again.
+    let unknown: String = unknown.chars().take(32).collect();
+    let known: Vec<&str> = known.into_iter().collect();
+    Err(format!("no event is of the kind {unknown:?}: there are {}", known.join(", ")))
+}
+
 impl Desk {
     fn hooks(&self) -> &Hooks {
         &self.hooks
@@ -131,11 +142,13 @@ impl Desk {
         let (who, actor) = self.asked(caller, "webhook.add");
         let insecure = asked.insecure.unwrap_or(false);
         let target = Target::parse(&asked.url, insecure).map_err(|why| code::reason_of("bad_value", why))?;
+        let kinds = asked.kinds.unwrap_or_default();
+        known_kinds(&kinds).map_err(|why| code::reason_of("bad_value", why))?;
         let new = NewHook {
             id: hex::encode(chance_bytes::<4>()),
             url: asked.url,
             host: target.shown(),
-            kinds: asked.kinds.unwrap_or_default(),
+            kinds,
             insecure,
             after: asked.after,
         };
