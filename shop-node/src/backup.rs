@@ -18,10 +18,10 @@ use daemon::keyring::{Keyring, UnlockRefusal};
 use daemon::profile::{Profile, ProfileFault};
 use daemon::store::{Page, RedbStore, Store as _, StoreFault};
 use protocol::body;
-use protocol::id::Digest;
+use protocol::id::{Digest, Key};
 use protocol::node::host::lock::{InstanceLock, LockError};
 use protocol::node::host::paths::Paths;
-use protocol::time::Timestamp;
+use protocol::time::{Day, Timestamp};
 use protocol::wire::{BankAnswer, BankAsk, LineKind, SalesList, Span, decode, sales_digest};
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter};
@@ -34,7 +34,7 @@ use std::time::Duration;
 const REST: Duration = Duration::from_secs(60);
 /// The new book's file while it is being filled.
 const NEW_STORE: &str = "shop.restoring";
-/// Copies in a folder are called so.
+/// Copies in a folder are called so, with the shop's mark between.
 const COPY: (&str, &str) = ("shop-book-", ".stermina");
 /// Most pages of the statement that are looked through for sweeps.
 const PAGES_MAX: usize = 4096;
@@ -189,12 +189,12 @@ impl Backups {
     async fn copy(&self, folder: &str, keep: u32) -> Result<Copied, BackupFault> {
         let place = Path::new(folder);
         std::fs::create_dir_all(place).map_err(disk(place))?;
-        let look = |shop: &crate::shop::Shop| (shop.period().closed, shop.period().reports);
-        let (closed, reports) = self.room.look(look).await?;
-        let day = closed.map_or_else(|| "begun".to_owned(), |day| day.to_string());
-        let name = format!("{}{day}-z{reports}{}", COPY.0, COPY.1);
+        let look =
+            |shop: &crate::shop::Shop| (shop.keeper().key, shop.period().closed, shop.period().reports);
+        let (key, closed, reports) = self.room.look(look).await?;
+        let name = name_of(&key, closed, reports);
         let made = self.make(place.join(&name)).await?;
-        forget(place, keep).map_err(disk(place))?;
+        forget(place, &key, keep).map_err(disk(place))?;
         let About { reports, event, made: at, .. } = made.about;
         tracing::info!(file = name, "the book has a new backup");
         Ok(Copied { folder: folder.to_owned(), file: name, reports, event, at })
@@ -292,12 +292,22 @@ fn moved(from: &Path, to: &Path) -> Result<(), BackupFault> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk(folder))
 }
 
-/// Removes all copies but the newest ones, by the number of their last report.
-fn forget(folder: &Path, keep: u32) -> std::io::Result<()> {
-    let mut copies = Vec::new();
+/// A shop's copies begin with it: several shops may have one folder, and each keeps its own.
+fn mark(shop: &Key) -> String {
+    format!("{}{}-", COPY.0, hex::encode(shop.0.split_at(4).0))
+}
+
+fn name_of(shop: &Key, closed: Option<Day>, reports: u64) -> String {
+    let day = closed.map_or_else(|| "begun".to_owned(), |day| day.to_string());
+    format!("{}{day}-z{reports}{}", mark(shop), COPY.1)
+}
+
+/// Removes all copies of this shop but the newest ones, by the number of their last report.
+fn forget(folder: &Path, shop: &Key, keep: u32) -> std::io::Result<()> {
+    let (mark, mut copies) = (mark(shop), Vec::new());
     for entry in std::fs::read_dir(folder)? {
         let name = entry?.file_name();
-        let Some(number) = name.to_str().and_then(number_of) else { continue };
+        let Some(number) = name.to_str().and_then(|name| number_of(name, &mark)) else { continue };
         copies.push((number, name));
     }
     copies.sort();
@@ -306,8 +316,8 @@ fn forget(folder: &Path, keep: u32) -> std::io::Result<()> {
     copies.iter().take(old).try_for_each(|(_, name)| std::fs::remove_file(folder.join(name)))
 }
 
-fn number_of(name: &str) -> Option<u64> {
-    let inner = name.strip_prefix(COPY.0)?.strip_suffix(COPY.1)?;
+fn number_of(name: &str, mark: &str) -> Option<u64> {
+    let inner = name.strip_prefix(mark)?.strip_suffix(COPY.1)?;
     inner.rsplit_once("-z")?.1.parse().ok()
 }
 
@@ -373,4 +383,45 @@ pub fn restore(
     }
     moved(&fresh, &place)?;
     Ok((told, back))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Issue 4, B6: two shops with one folder keep their own copies: neither replaces nor removes the other's.
+    #[test]
+    fn two_shops_share_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bakery, cafe) = (Key([0xab; 32]), Key([0xcd; 32]));
+        assert_eq!(name_of(&bakery, Some(Day(20_000)), 7), "shop-book-abababab-2024-10-04-z7.stermina");
+        let put = |shop, day, reports| {
+            std::fs::write(folder.path().join(name_of(shop, day, reports)), "a book").unwrap();
+        };
+        for reports in 195..200 {
+            put(&bakery, Some(Day(20_000)), reports);
+        }
+        put(&cafe, None, 0);
+        put(&cafe, Some(Day(20_000)), 12);
+        put(&cafe, Some(Day(20_000)), 199);
+        std::fs::write(folder.path().join("shop-book-2024-10-04-z3.stermina"), "somebody's").unwrap();
+        forget(folder.path(), &bakery, 2).unwrap();
+        forget(folder.path(), &cafe, 60).unwrap();
+        let mut left: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(
+            left,
+            [
+                "shop-book-2024-10-04-z3.stermina",
+                "shop-book-abababab-2024-10-04-z198.stermina",
+                "shop-book-abababab-2024-10-04-z199.stermina",
+                "shop-book-cdcdcdcd-2024-10-04-z12.stermina",
+                "shop-book-cdcdcdcd-2024-10-04-z199.stermina",
+                "shop-book-cdcdcdcd-begun-z0.stermina",
+            ]
+        );
+    }
 }
