@@ -3,6 +3,7 @@
 //! What the book holds is nowhere else: the wallet's vault has the money, its history and its events. So a book that is put back
 //! hears the wallet from where it was on; see `shop/back.rs` for what else it learns, and from whom.
 
+use crate::aside::{Bench, Hangs};
 use crate::hooks::jittered;
 use crate::room::{Room, RoomFault};
 use crate::shop::back::{Back, TheirSweep};
@@ -29,9 +30,12 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// How often it is looked at when nothing happens.
 const REST: Duration = Duration::from_secs(60);
+/// How long a copy may take before it counts as one that hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The new book's file while it is being filled.
 const NEW_STORE: &str = "shop.restoring";
 /// Copies in a folder are called so, with the shop's mark between.
@@ -56,6 +60,9 @@ pub enum BackupFault {
     /// What was written reads back otherwise.
     #[error("{} does not read back as it was written: the disk is bad", .0.display())]
     Differs(PathBuf),
+    /// The folder does not come to an end.
+    #[error("the folder or its disk: {0}")]
+    Hangs(#[from] Hangs),
     /// The shop.
     #[error(transparent)]
     Room(#[from] RoomFault),
@@ -128,12 +135,17 @@ pub struct Backups {
     room: Room,
     engine: Engine,
     link: Arc<BankLink>,
+    /// The one that somebody makes by hand.
+    by_hand: Mutex<Bench<PathBuf, Result<Made, BackupFault>>>,
 }
+
+/// The copy that is under way to a folder.
+type Copying = Bench<String, Result<Copied, BackupFault>>;
 
 impl Backups {
     /// Of this shop.
     pub fn new(room: Room, engine: Engine, link: Arc<BankLink>) -> Backups {
-        Backups { room, engine, link }
+        Backups { room, engine, link, by_hand: Mutex::default() }
     }
 
     fn now(&self) -> Timestamp {
@@ -142,19 +154,29 @@ impl Backups {
 
     /// Makes one, reads it again, and puts it where it shall be: whoever looks there sees whole files only.
     pub async fn make(&self, path: PathBuf) -> Result<Made, BackupFault> {
+        let (keeper, writing) = self.writing().await?;
+        // One at a time: else each call to a folder that hangs would leave a thread behind.
+        let mut by_hand = self.by_hand.try_lock().map_err(|_| Hangs::Before)?;
+        let to = path.clone();
+        by_hand.work(path, PATIENCE, move || writing(&keeper, &to)).await?
+    }
+
+    /// The book's owner, and what writes it: not before it is called, and wherever that is.
+    async fn writing(
+        &self,
+    ) -> Result<(Keeper, impl FnOnce(&Keeper, &Path) -> Result<Made, BackupFault> + use<>), BackupFault> {
         let (store, shared, now) = (self.room.store.clone(), self.engine.shared.clone(), self.now());
         let keeper = self.room.look(|shop| shop.keeper().clone()).await?;
-        let work = move || write(&store, &shared.store, &keeper, &path, now);
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|_| BackupFault::Room(RoomFault::Stopped))?
+        Ok((keeper, move |keeper: &Keeper, path: &Path| write(&store, &shared.store, keeper, path, now)))
     }
 
     /// Copies after each Z report, and what the bank has to tell to a book that was put back; until the room ends.
     pub async fn run(self: Arc<Self>) {
         let mut news = self.room.newest_event.subscribe();
+        let mut copying = Copying::default();
         loop {
             news.borrow_and_update();
-            let wait = match self.carry_on().await {
+            let wait = match self.carry_on(&mut copying).await {
                 Ok(wait) => wait,
                 Err(BackupFault::Room(RoomFault::Stopped)) => return,
                 Err(fault) => {
@@ -173,11 +195,11 @@ impl Backups {
         }
     }
 
-    async fn carry_on(&self) -> Result<Option<Duration>, BackupFault> {
+    async fn carry_on(&self, copying: &mut Copying) -> Result<Option<Duration>, BackupFault> {
         let wait = self.ask_for_sweeps().await?;
         let Some((folder, keep)) = self.room.look(|shop| shop.copy_due()).await? else { return Ok(wait) };
         let now = self.now();
-        let came = self.copy(&folder, keep).await;
+        let came = self.copy(copying, folder, keep).await;
         if let Err(fault) = &came {
             tracing::error!(%fault, "the book has no new backup");
         }
@@ -186,18 +208,27 @@ impl Backups {
         Ok(copies.failing.map(|failing| jittered(failing.wait())).or(wait))
     }
 
-    async fn copy(&self, folder: &str, keep: u32) -> Result<Copied, BackupFault> {
-        let place = Path::new(folder);
-        std::fs::create_dir_all(place).map_err(disk(place))?;
-        let look =
-            |shop: &crate::shop::Shop| (shop.keeper().key, shop.period().closed, shop.period().reports);
-        let (key, closed, reports) = self.room.look(look).await?;
-        let name = name_of(&key, closed, reports);
-        let made = self.make(place.join(&name)).await?;
-        forget(place, &key, keep).map_err(disk(place))?;
-        let About { reports, event, made: at, .. } = made.about;
-        tracing::info!(file = name, "the book has a new backup");
-        Ok(Copied { folder: folder.to_owned(), file: name, reports, event, at })
+    /// Everything that touches the folder happens aside: one that hangs stops neither the shop nor its end.
+    async fn copy(&self, copying: &mut Copying, folder: String, keep: u32) -> Result<Copied, BackupFault> {
+        if copying.under_way.as_ref().is_some_and(|(to, _)| *to != folder) {
+            // Another folder is tried at once.
+            *copying = Copying::default();
+        }
+        let (keeper, writing) = self.writing().await?;
+        let period = self.room.look(|shop| (shop.period().closed, shop.period().reports)).await?;
+        let file = name_of(&keeper.key, period.0, period.1);
+        let to = folder.clone();
+        let job = move || {
+            let place = Path::new(&to);
+            std::fs::create_dir_all(place).map_err(disk(place))?;
+            let made = writing(&keeper, &place.join(&file))?;
+            forget(place, &keeper.key, keep).map_err(disk(place))?;
+            let About { reports, event, made: at, .. } = made.about;
+            Ok(Copied { folder: to, file, reports, event, at })
+        };
+        let copied = copying.work(folder, PATIENCE, job).await??;
+        tracing::info!(file = copied.file, "the book has a new backup");
+        Ok(copied)
     }
 
     /// A book that was put back asks the bank which sweeps it does not know.
