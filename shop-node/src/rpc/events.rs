@@ -126,7 +126,9 @@ mod tests {
     #[test]
     fn every_kind_is_known() {
         let kinds = kinds();
-        for kind in ["sale", "sale_confirmed", "confirmed", "report", "wallet_behind", "webhook", "received", "order"] {
+        for kind in
+            ["sale", "sale_confirmed", "confirmed", "report", "wallet_behind", "webhook", "received", "order"]
+        {
             assert!(kinds.contains(kind), "{kind}");
         }
         assert!(!kinds.contains("wallet") && !kinds.contains("sales"));

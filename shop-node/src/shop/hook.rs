@@ -10,7 +10,7 @@
 
 use super::change::{Change, Decision, Draft, Happening};
 use super::failing::Failing;
-use super::rights::Actor;
+use super::rights::{Actor, Role, Staff};
 use super::{Refusal, Shop};
 use protocol::time::{DAY_SECONDS, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,12 @@ pub struct Hook {
     pub failing: Option<Failing>,
     /// Since when it is not tried any more.
     pub off: Option<Timestamp>,
+    /// His id among the staff, if he is one of them: it ends with his token.
+    #[serde(default)]
+    pub staff: Option<String>,
+    /// Whether it may be on this machine or in its own network: an owner has said so. Else one could knock at doors there.
+    #[serde(default)]
+    pub near: bool,
 }
 
 impl Hook {
@@ -168,8 +174,13 @@ impl Shop {
         let cursor = self.after(new.after)?;
         let NewHook { id, url, host, kinds, insecure, .. } = new;
         let by = actor.name.clone();
-        let (life, told, failing, off) = (0, None, None, None);
-        let hook = Hook { id, url, host, kinds, insecure, by, made: now, cursor, life, told, failing, off };
+        let (staff, near) = (actor.staff.clone(), actor.role == Role::Owner);
+        if insecure && !near {
+            return Err(Refusal::Value("that it may be insecure is the owner's to say".to_owned()));
+        }
+        let (made, life, told, failing, off) = (now, 0, None, None, None);
+        let hook =
+            Hook { id, url, host, kinds, insecure, by, made, cursor, life, told, failing, off, staff, near };
         let mut draft = Draft::at(self, now);
         draft.audit(actor, "webhook.add", "done", format!("{} ({})", hook.id, hook.host));
         draft.put_hook(hook.clone(), None);
@@ -197,11 +208,35 @@ impl Shop {
         let known = self.hook_found(id)?;
         let cursor = after.map_or(Ok(known.cursor), |after| self.after(Some(after)))?;
         let life = known.life.saturating_add(1);
-        let hook = Hook { cursor, life, failing: None, off: None, ..known.clone() };
+        let mut hook = Hook { cursor, life, failing: None, off: None, ..known.clone() };
+        let works_here = |id: &String| self.staff.get(id).is_some_and(|one| one.ended.is_none());
+        if !hook.staff.as_ref().is_none_or(works_here) {
+            // Who takes it over answers for it, and allows it no more than he may.
+            (hook.by, hook.staff) = (actor.name.clone(), actor.staff.clone());
+            hook.near &= actor.role == Role::Owner;
+        }
         let mut draft = Draft::at(self, now);
         draft.audit(actor, "webhook.resume", "done", format!("{} ({}) after {cursor}", hook.id, hook.host));
         draft.put_hook(hook.clone(), Some(known.told_word()));
         Ok(draft.decide(hook))
+    }
+
+    /// Those of somebody who does not work here any more are told nothing more. Which these were.
+    pub(super) fn end_hooks(&self, draft: &mut Draft, staff: &Staff, actor: &Actor) -> Vec<String> {
+        let theirs = |hook: &&Hook| hook.off.is_none() && hook.staff.as_ref() == Some(&staff.id);
+        let mut ended = Vec::new();
+        for known in self.hooks().filter(theirs) {
+            let why = format!("{}, who added it, does not work here any more", staff.name);
+            let failing = Some(Failing::again(None, &why, draft.now()));
+            let life = known.life.saturating_add(1);
+            draft.audit(actor, "staff.end", "webhook_off", format!("{} ({})", known.id, known.host));
+            draft.put_hook(
+                Hook { life, failing, off: Some(draft.now()), ..known.clone() },
+                Some(known.told_word()),
+            );
+            ended.push(known.id.clone());
+        }
+        ended
     }
 
     /// How far telling came; `told` is the hook as it was when it began. The hook after it, if it is still there.

@@ -194,15 +194,31 @@ fn who_may_have_events_sent_where() {
         wait(who.connection().call_value("webhook.add", json!({ "url": url })))
     };
     assert_eq!(reason(call(&ann, "https://shop.example/x")), "not_your_role");
-    for bad in ["http://shop.example/x", "https://me:word@shop.example/", "ftp://shop.example/"] {
+    let receiver = Receiver::listens();
+    let near = [receiver.url(), receiver.url().replace("http:", "https:")];
+    let near = near.iter().map(String::as_str).chain(["https://10.0.0.7/x", "https://localhost/x"]);
+    for bad in ["http://shop.example/x", "https://me:word@shop.example/", "ftp://shop.example/"]
+        .into_iter()
+        .chain(near)
+    {
         assert_eq!(reason(call(&max, bad)), "bad_value", "{bad}");
     }
     let typo = json!({ "url": "https://shop.example/x", "kinds": ["sale", "refunds"] });
     assert_eq!(reason(wait(max.connection().call_value("webhook.add", typo))), "bad_value");
-    let receiver = Receiver::listens();
-    let made = call(&max, &receiver.url()).unwrap();
+    let outside = "https://shop.invalid/sesame";
+    let made = call(&max, outside).unwrap();
     assert_eq!((&made["by"], &made["state"]), (&json!("Max"), &json!("on")));
-    assert_eq!(reason(call(&max, &receiver.url())), "wrong_state", "once for an address");
+    assert_eq!(reason(call(&max, outside)), "wrong_state", "once for an address");
+    let owner_s = adds(&bakery, &receiver, &[]);
+    let (his, people) = (made["webhook"].as_str().unwrap(), bakery.call("staff.list", json!({})));
+    let staff = people["staff"].as_array().unwrap().iter().find(|one| one["name"] == "Max").unwrap();
+    let said = bakery.cli(&["staff", "end", staff["staff"].as_str().unwrap()]).expect_ok("staff end").stdout;
+    assert!(said.contains(his) && !said.contains(&owner_s), "{said}");
+    assert_eq!(
+        (&hook(&bakery, his)["state"], &hook(&bakery, &owner_s)["state"]),
+        (&json!("off"), &json!("on"))
+    );
+    assert!(bakery.cli(&["status"]).expect_ok("status").stdout.contains("Max, who added it"));
     let read = bakery.stermina(&["--json", "token", "create", "kiosk", "--can", "read"]).json();
     let kiosk = bakery.rpc_as(read["secret"].as_str().unwrap());
     let list = wait(kiosk.connection().call_value("webhook.list", json!({})));

@@ -75,6 +75,35 @@ fn a_receiver_that_takes_every_other_post_makes_no_events() {
     assert!(scene.decide(added).wants("webhook"));
 }
 
+/// Review of issue 4, N7: a person's webhooks end with the person, in the same decision, and it is said; the others go on; who
+/// resumes one answers for it, and it may not go nearer than he may send it.
+#[test]
+fn a_webhook_ends_with_who_added_it() {
+    let mut scene = Scene::new();
+    let ann = Actor { role: Role::Manager, ..cashier(&mut scene, None, None) };
+    for (id, who) in [("one", &ann), ("two", &boss())] {
+        let added = scene.shop.add_hook(new(id), who, scene.now).unwrap();
+        scene.decide(added);
+    }
+    let mine = scene.hook();
+    assert_eq!((mine.near, scene.shop.hook("two").unwrap().near), (false, true));
+    let insecure = NewHook { insecure: true, ..new("three") };
+    assert!(matches!(scene.shop.add_hook(insecure, &ann, scene.now), Err(Refusal::Value(_))));
+    let end = scene.shop.end_staff("ann", &boss(), scene.now).unwrap();
+    assert_eq!(scene.decide(end), ["one"]);
+    scene.starts_again();
+    assert_eq!((scene.hook().word(), scene.shop.hook("two").unwrap().word()), ("off", "on"));
+    let (what, failing) = scene.shop.failing().next().unwrap();
+    assert!(what.contains("one") && failing.error.contains("Ann"), "{what}: {failing:?}");
+    assert_eq!(scene.told(&mine, 1, Came::Told), None, "what is on its way counts for nothing");
+    let resumed = scene.shop.resume_hook("one", None, &boss(), scene.now).unwrap();
+    let resumed = scene.decide(resumed);
+    assert_eq!(
+        (resumed.word(), resumed.by.as_str(), resumed.staff, resumed.near),
+        ("on", "owner", None, false)
+    );
+}
+
 /// Issue 4: one address once, sixteen at most, words for kinds, no event that is not there.
 #[test]
 fn hooks_have_limits() {
