@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use protocol::sign::EventSignature;
 use protocol::time::Timestamp;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -198,7 +198,8 @@ impl Drop for Line {
 /// Posts events.
 #[derive(Default)]
 pub(super) struct Poster {
-    tls: OnceLock<Result<TlsConnector, String>>,
+    /// Whom the machine trusts, as it was read when it last worked.
+    tls: Mutex<Option<TlsConnector>>,
 }
 
 impl Poster {
@@ -253,13 +254,26 @@ impl Poster {
         let name = ServerName::try_from(target.host.clone()).map_err(|_| {
             Failure::Unreachable("its host has no name that a certificate can have".to_owned())
         })?;
-        let tls = self
-            .tls
-            .get_or_init(|| connector(trusted()?))
-            .as_ref()
-            .map_err(|why| Failure::Unreachable(why.clone()))?;
-        let secured = tls.connect(name, tcp).await;
-        speak(secured.map_err(|why| Failure::Unreachable(format!("no TLS connection: {why}")))?).await
+        let secured = self.connector()?.connect(name, tcp).await;
+        let secured = secured.map_err(|why| {
+            // The machine's certificates may be others by now: they are read again for the next one.
+            *self.kept() = None;
+            Failure::Unreachable(format!("no TLS connection: {why}"))
+        })?;
+        speak(secured).await
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<TlsConnector>> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connector(&self) -> Result<TlsConnector, Failure> {
+        let mut kept = self.kept();
+        if let Some(known) = kept.as_ref() {
+            return Ok(known.clone());
+        }
+        let read = trusted().and_then(connector).map_err(Failure::Unreachable)?;
+        Ok(kept.insert(read).clone())
     }
 }
 
@@ -459,12 +473,13 @@ mod tests {
         let mut roots = RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
         let trusting = Poster::default();
-        trusting.tls.set(connector(roots)).ok().unwrap();
+        *trusting.kept() = Some(connector(roots).unwrap());
         let shop = Signer::from_secret(&[7; 32]);
 
         let (port, took) = receives(serving()).await;
         let target = Target::parse(&format!("https://localhost:{port}/secret"), Leave::Near).unwrap();
         trusting.post(&mut None, &target, posting(&shop)).await.unwrap();
+        assert!(trusting.kept().is_some());
         let heard = took.await.unwrap().unwrap();
         assert!(heard.starts_with("POST /secret HTTP/1.1"), "{heard}");
         assert!(
@@ -481,9 +496,10 @@ mod tests {
         let (port, took) = receives(serving()).await;
         let target = Target::parse(&format!("https://localhost:{port}/secret"), Leave::Near).unwrap();
         let stranger = Poster::default();
-        stranger.tls.set(connector(RootCertStore::empty())).ok().unwrap();
+        *stranger.kept() = Some(connector(RootCertStore::empty()).unwrap());
         let refused = stranger.post(&mut None, &target, posting(&shop)).await.unwrap_err();
         assert!(matches!(refused, Failure::Unreachable(_)), "{refused}");
         assert!(took.await.unwrap().is_err(), "nothing was said");
+        assert!(stranger.kept().is_none(), "certificates that were installed meanwhile help");
     }
 }
