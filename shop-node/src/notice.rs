@@ -10,7 +10,7 @@ use crate::shop::Shop;
 use crate::shop::change::Decision;
 use crate::shop::failing::Failing;
 use crate::shop::notice::Channel;
-use crate::shop::order::Order;
+use crate::shop::order::{Order, is_host};
 use protocol::id::RequestId;
 use protocol::money::Currency;
 use protocol::node::clock::Clock;
@@ -195,12 +195,6 @@ fn to_folder(folder: &str, slip: &str, id: &RequestId) -> std::io::Result<()> {
     let (part, whole) = (format!(".order-{id}"), format!("order-{id}.txt"));
     std::fs::write(folder.join(&part), slip)?;
     std::fs::rename(folder.join(part), folder.join(whole))
-}
-
-fn is_host(printer: &str) -> bool {
-    printer.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.contains('/') && !host.contains('\\') && port.parse::<u16>().is_ok()
-    })
 }
 
 async fn to_line(printer: &str, bytes: Vec<u8>) -> std::io::Result<()> {
