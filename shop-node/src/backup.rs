@@ -3,6 +3,7 @@
 //! What the book holds is nowhere else: the wallet's vault has the money, its history and its events. So a book that is put back
 //! hears the wallet from where it was on; see `shop/back.rs` for what else it learns, and from whom.
 
+use crate::aside::{Bench, Hangs};
 use crate::hooks::jittered;
 use crate::room::{Room, RoomFault};
 use crate::shop::back::{Back, TheirSweep};
@@ -18,10 +19,10 @@ use daemon::keyring::{Keyring, UnlockRefusal};
 use daemon::profile::{Profile, ProfileFault};
 use daemon::store::{Page, RedbStore, Store as _, StoreFault};
 use protocol::body;
-use protocol::id::Digest;
+use protocol::id::{Digest, Key};
 use protocol::node::host::lock::{InstanceLock, LockError};
 use protocol::node::host::paths::Paths;
-use protocol::time::Timestamp;
+use protocol::time::{Day, Timestamp};
 use protocol::wire::{BankAnswer, BankAsk, LineKind, SalesList, Span, decode, sales_digest};
 use std::fs::{File, OpenOptions};
 use std::io::{BufReader, BufWriter};
@@ -29,12 +30,15 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// How often it is looked at when nothing happens.
 const REST: Duration = Duration::from_secs(60);
+/// How long a copy may take before it counts as one that hangs.
+const PATIENCE: Duration = Duration::from_secs(120);
 /// The new book's file while it is being filled.
 const NEW_STORE: &str = "shop.restoring";
-/// Copies in a folder are called so.
+/// Copies in a folder are called so, with the shop's mark between.
 const COPY: (&str, &str) = ("shop-book-", ".stermina");
 /// Most pages of the statement that are looked through for sweeps.
 const PAGES_MAX: usize = 4096;
@@ -56,6 +60,9 @@ pub enum BackupFault {
     /// What was written reads back otherwise.
     #[error("{} does not read back as it was written: the disk is bad", .0.display())]
     Differs(PathBuf),
+    /// The folder does not come to an end.
+    #[error("the folder or its disk: {0}")]
+    Hangs(#[from] Hangs),
     /// The shop.
     #[error(transparent)]
     Room(#[from] RoomFault),
@@ -128,12 +135,17 @@ pub struct Backups {
     room: Room,
     engine: Engine,
     link: Arc<BankLink>,
+    /// The one that somebody makes by hand.
+    by_hand: Mutex<Bench<PathBuf, Result<Made, BackupFault>>>,
 }
+
+/// The copy that is under way to a folder.
+type Copying = Bench<String, Result<Copied, BackupFault>>;
 
 impl Backups {
     /// Of this shop.
     pub fn new(room: Room, engine: Engine, link: Arc<BankLink>) -> Backups {
-        Backups { room, engine, link }
+        Backups { room, engine, link, by_hand: Mutex::default() }
     }
 
     fn now(&self) -> Timestamp {
@@ -142,19 +154,29 @@ impl Backups {
 
     /// Makes one, reads it again, and puts it where it shall be: whoever looks there sees whole files only.
     pub async fn make(&self, path: PathBuf) -> Result<Made, BackupFault> {
+        let (keeper, writing) = self.writing().await?;
+        // One at a time: else each call to a folder that hangs would leave a thread behind.
+        let mut by_hand = self.by_hand.try_lock().map_err(|_| Hangs::Before)?;
+        let to = path.clone();
+        by_hand.work(path, PATIENCE, move || writing(&keeper, &to)).await?
+    }
+
+    /// The book's owner, and what writes it: not before it is called, and wherever that is.
+    async fn writing(
+        &self,
+    ) -> Result<(Keeper, impl FnOnce(&Keeper, &Path) -> Result<Made, BackupFault> + use<>), BackupFault> {
         let (store, shared, now) = (self.room.store.clone(), self.engine.shared.clone(), self.now());
         let keeper = self.room.look(|shop| shop.keeper().clone()).await?;
-        let work = move || write(&store, &shared.store, &keeper, &path, now);
-        let done = tokio::task::spawn_blocking(work).await;
-        done.map_err(|_| BackupFault::Room(RoomFault::Stopped))?
+        Ok((keeper, move |keeper: &Keeper, path: &Path| write(&store, &shared.store, keeper, path, now)))
     }
 
     /// Copies after each Z report, and what the bank has to tell to a book that was put back; until the room ends.
     pub async fn run(self: Arc<Self>) {
         let mut news = self.room.newest_event.subscribe();
+        let mut copying = Copying::default();
         loop {
             news.borrow_and_update();
-            let wait = match self.carry_on().await {
+            let wait = match self.carry_on(&mut copying).await {
                 Ok(wait) => wait,
                 Err(BackupFault::Room(RoomFault::Stopped)) => return,
                 Err(fault) => {
@@ -173,11 +195,11 @@ impl Backups {
         }
     }
 
-    async fn carry_on(&self) -> Result<Option<Duration>, BackupFault> {
+    async fn carry_on(&self, copying: &mut Copying) -> Result<Option<Duration>, BackupFault> {
         let wait = self.ask_for_sweeps().await?;
         let Some((folder, keep)) = self.room.look(|shop| shop.copy_due()).await? else { return Ok(wait) };
         let now = self.now();
-        let came = self.copy(&folder, keep).await;
+        let came = self.copy(copying, folder, keep).await;
         if let Err(fault) = &came {
             tracing::error!(%fault, "the book has no new backup");
         }
@@ -186,18 +208,27 @@ impl Backups {
         Ok(copies.failing.map(|failing| jittered(failing.wait())).or(wait))
     }
 
-    async fn copy(&self, folder: &str, keep: u32) -> Result<Copied, BackupFault> {
-        let place = Path::new(folder);
-        std::fs::create_dir_all(place).map_err(disk(place))?;
-        let look = |shop: &crate::shop::Shop| (shop.period().closed, shop.period().reports);
-        let (closed, reports) = self.room.look(look).await?;
-        let day = closed.map_or_else(|| "begun".to_owned(), |day| day.to_string());
-        let name = format!("{}{day}-z{reports}{}", COPY.0, COPY.1);
-        let made = self.make(place.join(&name)).await?;
-        forget(place, keep).map_err(disk(place))?;
-        let About { reports, event, made: at, .. } = made.about;
-        tracing::info!(file = name, "the book has a new backup");
-        Ok(Copied { folder: folder.to_owned(), file: name, reports, event, at })
+    /// Everything that touches the folder happens aside: one that hangs stops neither the shop nor its end.
+    async fn copy(&self, copying: &mut Copying, folder: String, keep: u32) -> Result<Copied, BackupFault> {
+        if copying.under_way.as_ref().is_some_and(|(to, _)| *to != folder) {
+            // Another folder is tried at once.
+            *copying = Copying::default();
+        }
+        let (keeper, writing) = self.writing().await?;
+        let period = self.room.look(|shop| (shop.period().closed, shop.period().reports)).await?;
+        let file = name_of(&keeper.key, period.0, period.1);
+        let to = folder.clone();
+        let job = move || {
+            let place = Path::new(&to);
+            std::fs::create_dir_all(place).map_err(disk(place))?;
+            let made = writing(&keeper, &place.join(&file))?;
+            forget(place, &keeper.key, keep).map_err(disk(place))?;
+            let About { reports, event, made: at, .. } = made.about;
+            Ok(Copied { folder: to, file, reports, event, at })
+        };
+        let copied = copying.work(folder, PATIENCE, job).await??;
+        tracing::info!(file = copied.file, "the book has a new backup");
+        Ok(copied)
     }
 
     /// A book that was put back asks the bank which sweeps it does not know.
@@ -292,12 +323,22 @@ fn moved(from: &Path, to: &Path) -> Result<(), BackupFault> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(disk(folder))
 }
 
-/// Removes all copies but the newest ones, by the number of their last report.
-fn forget(folder: &Path, keep: u32) -> std::io::Result<()> {
-    let mut copies = Vec::new();
+/// A shop's copies begin with it: several shops may have one folder, and each keeps its own.
+fn mark(shop: &Key) -> String {
+    format!("{}{}-", COPY.0, hex::encode(shop.0.split_at(4).0))
+}
+
+fn name_of(shop: &Key, closed: Option<Day>, reports: u64) -> String {
+    let day = closed.map_or_else(|| "begun".to_owned(), |day| day.to_string());
+    format!("{}{day}-z{reports}{}", mark(shop), COPY.1)
+}
+
+/// Removes all copies of this shop but the newest ones, by the number of their last report.
+fn forget(folder: &Path, shop: &Key, keep: u32) -> std::io::Result<()> {
+    let (mark, mut copies) = (mark(shop), Vec::new());
     for entry in std::fs::read_dir(folder)? {
         let name = entry?.file_name();
-        let Some(number) = name.to_str().and_then(number_of) else { continue };
+        let Some(number) = name.to_str().and_then(|name| number_of(name, &mark)) else { continue };
         copies.push((number, name));
     }
     copies.sort();
@@ -306,8 +347,8 @@ fn forget(folder: &Path, keep: u32) -> std::io::Result<()> {
     copies.iter().take(old).try_for_each(|(_, name)| std::fs::remove_file(folder.join(name)))
 }
 
-fn number_of(name: &str) -> Option<u64> {
-    let inner = name.strip_prefix(COPY.0)?.strip_suffix(COPY.1)?;
+fn number_of(name: &str, mark: &str) -> Option<u64> {
+    let inner = name.strip_prefix(mark)?.strip_suffix(COPY.1)?;
     inner.rsplit_once("-z")?.1.parse().ok()
 }
 
@@ -373,4 +414,45 @@ pub fn restore(
     }
     moved(&fresh, &place)?;
     Ok((told, back))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Issue 4, B6: two shops with one folder keep their own copies: neither replaces nor removes the other's.
+    #[test]
+    fn two_shops_share_a_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let (bakery, cafe) = (Key([0xab; 32]), Key([0xcd; 32]));
+        assert_eq!(name_of(&bakery, Some(Day(20_000)), 7), "shop-book-abababab-2024-10-04-z7.stermina");
+        let put = |shop, day, reports| {
+            std::fs::write(folder.path().join(name_of(shop, day, reports)), "a book").unwrap();
+        };
+        for reports in 195..200 {
+            put(&bakery, Some(Day(20_000)), reports);
+        }
+        put(&cafe, None, 0);
+        put(&cafe, Some(Day(20_000)), 12);
+        put(&cafe, Some(Day(20_000)), 199);
+        std::fs::write(folder.path().join("shop-book-2024-10-04-z3.stermina"), "somebody's").unwrap();
+        forget(folder.path(), &bakery, 2).unwrap();
+        forget(folder.path(), &cafe, 60).unwrap();
+        let mut left: Vec<String> = std::fs::read_dir(folder.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        left.sort();
+        assert_eq!(
+            left,
+            [
+                "shop-book-2024-10-04-z3.stermina",
+                "shop-book-abababab-2024-10-04-z198.stermina",
+                "shop-book-abababab-2024-10-04-z199.stermina",
+                "shop-book-cdcdcdcd-2024-10-04-z12.stermina",
+                "shop-book-cdcdcdcd-2024-10-04-z199.stermina",
+                "shop-book-cdcdcdcd-begun-z0.stermina",
+            ]
+        );
+    }
 }

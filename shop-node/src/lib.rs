@@ -7,6 +7,7 @@
 //! `hands` carry what the shop decided to the wallet, under names that make it happen once, and bring back what the
 //! wallet's numbered events tell (ADR 0006), looked up by `listening`; `evening` is the hand that carries takings to the company.
 
+mod aside;
 pub mod backup;
 pub mod carrying;
 pub mod cli;

@@ -3,13 +3,14 @@
 //! Each of the three is told by itself, and again, later and later, until it has taken it; what it took stands in the order, so
 //! it is told once, or twice after a crash or a printer that broke off in the middle. Since when one takes nothing stands in the status.
 
+use crate::aside::Bench;
 use crate::hooks::jittered;
 use crate::room::Room;
 use crate::shop::Shop;
 use crate::shop::change::Decision;
 use crate::shop::failing::Failing;
 use crate::shop::notice::Channel;
-use crate::shop::order::Order;
+use crate::shop::order::{Order, is_host};
 use protocol::id::RequestId;
 use protocol::money::Currency;
 use protocol::node::clock::Clock;
@@ -19,7 +20,6 @@ use std::fmt::Write as _;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
-use tokio::sync::oneshot;
 
 /// How long a program or a printer may take.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -76,11 +76,8 @@ struct Waiting {
     until: Duration,
 }
 
-/// What is still being told, with nobody who could stop it.
-struct Hanging {
-    order: RequestId,
-    done: oneshot::Receiver<std::io::Result<()>>,
-}
+/// Where a slip is under way to a folder or a device.
+type Slips = Bench<RequestId, std::io::Result<()>>;
 
 impl Notices {
     /// Of this room's orders.
@@ -97,7 +94,7 @@ impl Notices {
     async fn keep(&self, channel: Channel) {
         let mut news = self.room.newest_event.subscribe();
         let mut waiting: BTreeMap<RequestId, Waiting> = BTreeMap::new();
-        let (mut before, mut hanging) = (None, None);
+        let (mut before, mut slips) = (None, Slips::default());
         loop {
             news.borrow_and_update();
             let look = move |shop: &Shop| (shop.notices_due(channel), shop.keeper().currency.clone());
@@ -105,7 +102,7 @@ impl Notices {
             let (target, orders) = due.unzip();
             if target != before {
                 // Another printer is tried at once.
-                (before, hanging) = (target.clone(), None);
+                (before, slips) = (target.clone(), Slips::default());
                 waiting.clear();
             }
             let orders = orders.unwrap_or_default();
@@ -116,7 +113,7 @@ impl Notices {
                     continue;
                 }
                 let Some(target) = &target else { break };
-                let came = self.tell(order, channel, (target, &currency), &mut hanging).await;
+                let came = self.tell(order, channel, (target, &currency), &mut slips).await;
                 let now = Timestamp(self.clock.now_seconds());
                 match &came {
                     Ok(()) => {
@@ -162,19 +159,8 @@ impl Notices {
         order: &Order,
         channel: Channel,
         (target, currency): (&str, &Currency),
-        hanging: &mut Option<Hanging>,
+        slips: &mut Slips,
     ) -> Result<(), String> {
-        if let Some(mut hung) = hanging.take() {
-            match hung.done.try_recv() {
-                Ok(came) if hung.order == order.id() => return came.map_err(|why| why.to_string()),
-                Err(oneshot::error::TryRecvError::Empty) => {
-                    *hanging = Some(hung);
-                    return Err("the one before it has not come to an end: it hangs".to_owned());
-                }
-                // Of another order: that one asks again, and is told again.
-                Ok(_) | Err(oneshot::error::TryRecvError::Closed) => {}
-            }
-        }
         let late = || "it took longer than 20 s".to_owned();
         let text = |why: std::io::Error| why.to_string();
         let job: Job = match channel {
@@ -195,27 +181,12 @@ impl Notices {
                 Box::new(move || to_folder(&folder, &slip, &id))
             }
         };
-        let mut done = aside(job).map_err(text)?;
-        match tokio::time::timeout(PATIENCE, &mut done).await {
-            Ok(Ok(came)) => came.map_err(text),
-            Ok(Err(_)) => Err("it broke".to_owned()),
-            Err(_) => {
-                *hanging = Some(Hanging { order: order.id(), done });
-                Err(late())
-            }
-        }
+        let came = slips.work(order.id(), PATIENCE, job).await;
+        came.map_err(|hangs| hangs.to_string())?.map_err(text)
     }
 }
 
 type Job = Box<dyn FnOnce() -> std::io::Result<()> + Send>;
-
-/// In a thread of its own: a device or a folder that hangs holds up neither others nor the end of the program.
-fn aside(job: Job) -> std::io::Result<oneshot::Receiver<std::io::Result<()>>> {
-    let (sender, receiver) = oneshot::channel();
-    let run = move || drop(sender.send(job()));
-    std::thread::Builder::new().name("notice".to_owned()).spawn(run)?;
-    Ok(receiver)
-}
 
 /// Written beside and moved: who watches the folder sees whole slips only.
 fn to_folder(folder: &str, slip: &str, id: &RequestId) -> std::io::Result<()> {
@@ -224,12 +195,6 @@ fn to_folder(folder: &str, slip: &str, id: &RequestId) -> std::io::Result<()> {
     let (part, whole) = (format!(".order-{id}"), format!("order-{id}.txt"));
     std::fs::write(folder.join(&part), slip)?;
     std::fs::rename(folder.join(part), folder.join(whole))
-}
-
-fn is_host(printer: &str) -> bool {
-    printer.rsplit_once(':').is_some_and(|(host, port)| {
-        !host.contains('/') && !host.contains('\\') && port.parse::<u16>().is_ok()
-    })
 }
 
 async fn to_line(printer: &str, bytes: Vec<u8>) -> std::io::Result<()> {
@@ -278,6 +243,7 @@ mod tests {
     use protocol::sign::Signer;
     use std::os::unix::fs::PermissionsExt as _;
     use std::sync::Arc;
+    use tokio::sync::oneshot;
 
     fn order() -> Order {
         let (buyer, shop) = (Signer::from_secret(&[1; 32]), Signer::from_secret(&[2; 32]));
@@ -332,14 +298,14 @@ mod tests {
         let paper = folder.path().join("printer");
         let place = paper.to_string_lossy().into_owned();
         let (ends, done) = oneshot::channel();
-        let mut hanging = Some(Hanging { order: order.id(), done });
+        let mut slips = Bench { under_way: Some((order.id(), done)) };
         let to = (place.as_str(), &currency);
-        let again = notices.tell(&order, Channel::Printer, to, &mut hanging).await;
-        assert!(again.unwrap_err().contains("hangs") && hanging.is_some());
+        let again = notices.tell(&order, Channel::Printer, to, &mut slips).await;
+        assert!(again.unwrap_err().contains("hangs") && slips.under_way.is_some());
         ends.send(Ok(())).unwrap();
-        assert_eq!(notices.tell(&order, Channel::Printer, to, &mut hanging).await, Ok(()));
-        assert!(hanging.is_none() && !paper.exists(), "it was not printed a second time");
-        assert_eq!(notices.tell(&order, Channel::Printer, to, &mut hanging).await, Ok(()));
+        assert_eq!(notices.tell(&order, Channel::Printer, to, &mut slips).await, Ok(()));
+        assert!(slips.under_way.is_none() && !paper.exists(), "it was not printed a second time");
+        assert_eq!(notices.tell(&order, Channel::Printer, to, &mut slips).await, Ok(()));
         assert!(std::fs::read(&paper).unwrap().starts_with(ESC_POS_START));
     }
 
@@ -353,21 +319,23 @@ mod tests {
         std::fs::write(&program, "#!/bin/sh\ntest -e \"$0.works\"\n").unwrap();
         std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
         let (ring, slips) = (program.to_string_lossy().into_owned(), folder.path().join("slips"));
-        let mut hanging = None;
-        let failed = notices.tell(&order, Channel::Command, (&ring, &currency), &mut hanging).await;
+        let mut under_way = Slips::default();
+        let failed = notices.tell(&order, Channel::Command, (&ring, &currency), &mut under_way).await;
         assert!(failed.unwrap_err().contains("exit status: 1"));
         std::fs::write(folder.path().join("ring.works"), "").unwrap();
-        assert_eq!(notices.tell(&order, Channel::Command, (&ring, &currency), &mut hanging).await, Ok(()));
-        let nobody = notices.tell(&order, Channel::Command, ("/nowhere/ring", &currency), &mut hanging).await;
+        assert_eq!(notices.tell(&order, Channel::Command, (&ring, &currency), &mut under_way).await, Ok(()));
+        let nobody =
+            notices.tell(&order, Channel::Command, ("/nowhere/ring", &currency), &mut under_way).await;
         assert!(nobody.is_err());
         // A port that somebody has, and that is closed again.
         let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let off = notices.tell(&order, Channel::Printer, (&port.to_string(), &currency), &mut hanging).await;
+        let off =
+            notices.tell(&order, Channel::Printer, (&port.to_string(), &currency), &mut under_way).await;
         assert!(off.is_err());
         let place = slips.to_string_lossy().into_owned();
         for _ in 0..2 {
             assert_eq!(
-                notices.tell(&order, Channel::Folder, (&place, &currency), &mut hanging).await,
+                notices.tell(&order, Channel::Folder, (&place, &currency), &mut under_way).await,
                 Ok(())
             );
         }

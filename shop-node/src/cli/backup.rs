@@ -39,7 +39,7 @@ and the next one has the number after it.
 
 Example:
   shop-node restore stermina:stac1…
-  shop-node backup restore shop-book-2026-11-22-z41.stermina --last-z 41
+  shop-node backup restore shop-book-3fa2c1d0-2026-11-22-z41.stermina --last-z 41
   shop-node run")]
     Restore {
         /// The file

@@ -19,15 +19,15 @@ Examples:
   shop-node webhook add https://shop.example/stermina/a-secret --kinds sale,refund,report
   shop-node webhook add http://127.0.0.1:9000/ --after 0")]
     Add {
-        /// https://…, or http:// on this machine
+        /// https://…; the owner's may be in the shop's own network or on this machine, http:// there too
         url: String,
-        /// Only these kinds of events, with commas between
+        /// Only these kinds of events, with commas between; all but webhook if left out
         #[arg(long, value_name = "KIND,…", value_delimiter = ',')]
         kinds: Vec<String>,
         /// Events after this number; 0 for all that there are
         #[arg(long, value_name = "N")]
         after: Option<u64>,
-        /// Allow http:// beyond this machine: anybody on the way reads along
+        /// Allow http:// beyond this machine: anybody on the way reads along; the owner's to say
         #[arg(long)]
         insecure: bool,
     },

@@ -4,6 +4,7 @@ use super::{Fault, Session, key};
 use crate::rpc::orders::{
     ByOrder, Order, OrderCode, OrderDispute, OrderNote, OrderQuery, OrderRefund, OrderSaid, OrderedLine,
 };
+use crate::shop::order::is_host;
 use daemon::cli::show;
 use protocol::id::RequestId;
 use protocol::money::Currency;
@@ -134,6 +135,14 @@ impl OrderWords {
     }
 }
 
+/// A path is meant from where it is typed; the shop stands somewhere else. A printer in the network is none.
+fn whole(text: String) -> std::io::Result<String> {
+    if is_host(&text) {
+        return Ok(text);
+    }
+    Ok(std::path::absolute(text)?.to_string_lossy().into_owned())
+}
+
 impl SettingWords {
     async fn run(self, session: &Session) -> Result<Exit, Fault> {
         let client = session.client().await?;
@@ -152,7 +161,7 @@ impl SettingWords {
         ];
         for (given, place) in given {
             if let Some(text) = given {
-                *place = Some(text).filter(|text| !text.is_empty());
+                *place = (!text.is_empty()).then(|| whole(text)).transpose()?;
                 changes = true;
             }
         }
@@ -225,4 +234,19 @@ fn list(orders: &[Order], currency: &Currency) -> String {
         [order.name.clone(), total, order.state.clone(), at, order.order.to_string()]
     };
     show::table(["for", "total", "state", "came", "order"], &[1], orders.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Review of issue 4: what is typed as «slips» is a folder here, not one where the shop happens to stand.
+    #[test]
+    fn paths_are_whole_and_hosts_stay() {
+        let here = std::env::current_dir().unwrap();
+        assert_eq!(whole("slips".to_owned()).unwrap(), here.join("slips").to_string_lossy());
+        for stays in ["/var/slips", "printer.hall:9100", "10.0.0.7:9100", "[fe80::1]:9100"] {
+            assert_eq!(whole(stays.to_owned()).unwrap(), stays);
+        }
+    }
 }

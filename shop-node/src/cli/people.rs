@@ -71,8 +71,13 @@ impl StaffWords {
                 })?;
             }
             StaffWords::End { staff } => {
-                let done = client.staff_end(ByStaff { staff: staff.clone() }).await?;
-                session.show.answer(&done, || format!("{staff}'s token is of no use any more."))?;
+                let ended = client.staff_end(ByStaff { staff: staff.clone() }).await?;
+                session.show.answer(&ended, || {
+                    let hooks = ended.webhooks.iter().map(|hook| {
+                        format!("\nWebhook {hook}, which {staff} added, is told nothing more: webhook remove, or webhook resume.")
+                    });
+                    format!("{staff}'s token is of no use any more.{}", hooks.collect::<String>())
+                })?;
             }
         }
         Ok(Exit::Done)

@@ -1,5 +1,6 @@
 //! One POST, with an end: to an address that was checked, over TLS, redirects not followed, of the answer only the status.
 
+use crate::shop::hook::Hook;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http_body_util::{BodyExt as _, Full};
@@ -11,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use protocol::sign::EventSignature;
 use protocol::time::Timestamp;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -30,6 +31,55 @@ const HEAD_MAX: usize = 16 << 10;
 /// Most bytes of an answer's body that are read, so that the connection can be used again; nobody looks at them.
 const ANSWER_MAX: usize = 16 << 10;
 
+/// How near a webhook may be: who can post to any address finds out who listens in the shop's own network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// Over TLS, to machines that anybody could reach.
+    Outside,
+    /// Anywhere; without TLS on this machine only.
+    Near,
+    /// Anywhere, without TLS too: anybody on the way reads along.
+    Unsealed,
+}
+
+impl Leave {
+    /// What the owner has said of it.
+    pub fn of(hook: &Hook) -> Leave {
+        Leave::given(hook.near, hook.insecure)
+    }
+
+    /// To somebody's webhook: the owner's may be near.
+    pub fn given(near: bool, insecure: bool) -> Leave {
+        match (near, insecure) {
+            (false, _) => Leave::Outside,
+            (true, false) => Leave::Near,
+            (true, true) => Leave::Unsealed,
+        }
+    }
+}
+
+const ONLY_OWNER: &str =
+    "on this machine, in its own network or without TLS: such a webhook is the owner's to add";
+
+/// Whether everybody could reach this address: it is no one's own network, and nothing of ours.
+fn is_outside(ip: IpAddr) -> bool {
+    match ip.to_canonical() {
+        IpAddr::V4(ip) => {
+            let [first, second, third, _] = ip.octets();
+            let shared = first == 100 && (64..128).contains(&second);
+            let special = (first, second, third) == (192, 0, 0) || (first == 198 && second & 0xfe == 18);
+            let own = ip.is_private() || ip.is_loopback() || ip.is_link_local() || shared;
+            !own && !special && (1..224).contains(&first)
+        }
+        // Of the others, the ones that hold an older address could be a way to it.
+        IpAddr::V6(ip) => {
+            let [first, second, ..] = ip.segments();
+            let tunnel = first == 0x2002 || (first, second) == (0x2001, 0);
+            first & 0xe000 == 0x2000 && !tunnel
+        }
+    }
+}
+
 /// Where a webhook listens.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Target {
@@ -38,8 +88,7 @@ pub struct Target {
     port: u16,
     authority: String,
     path: String,
-    /// Without TLS and without leave: only this machine.
-    loopback_only: bool,
+    leave: Leave,
 }
 
 impl std::fmt::Debug for Target {
@@ -50,7 +99,7 @@ impl std::fmt::Debug for Target {
 
 impl Target {
     /// Reads an address, or says what is wrong with it.
-    pub fn parse(url: &str, insecure: bool) -> Result<Target, String> {
+    pub fn parse(url: &str, leave: Leave) -> Result<Target, String> {
         if url.len() > URL_MAX {
             return Err(format!("an address has at most {URL_MAX} bytes"));
         }
@@ -72,15 +121,29 @@ impl Target {
         if host.is_empty() {
             return Err("the address names no host".to_owned());
         }
-        let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        if !tls && !here && !insecure {
+        let ip = host.parse::<IpAddr>().ok();
+        let here = host == "localhost" || ip.is_some_and(|ip| ip.is_loopback());
+        if leave == Leave::Outside && (!tls || here || ip.is_some_and(|ip| !is_outside(ip))) {
+            return Err(ONLY_OWNER.to_owned());
+        }
+        if !tls && !here && leave != Leave::Unsealed {
             let why = "without TLS anybody on the way reads every event: use https://, or say --insecure";
             return Err(why.to_owned());
         }
         let port = authority.port_u16().unwrap_or(if tls { 443 } else { 80 });
         let path = uri.path_and_query().map_or("/", |path| path.as_str()).to_owned();
         let authority = authority.as_str().to_owned();
-        Ok(Target { tls, host, port, authority, path, loopback_only: !tls && !insecure })
+        Ok(Target { tls, host, port, authority, path, leave })
+    }
+
+    /// Whether its name may lead there.
+    fn may_be_at(&self, ip: IpAddr) -> bool {
+        match self.leave {
+            Leave::Outside => is_outside(ip),
+            // «localhost» is what the machine says it is: without TLS it has to be this machine.
+            Leave::Near => self.tls || ip.is_loopback(),
+            Leave::Unsealed => true,
+        }
     }
 
     /// What may be shown to everybody: no path, which may be a secret.
@@ -135,7 +198,8 @@ impl Drop for Line {
 /// Posts events.
 #[derive(Default)]
 pub(super) struct Poster {
-    tls: OnceLock<Result<TlsConnector, String>>,
+    /// Whom the machine trusts, as it was read when it last worked.
+    tls: Mutex<Option<TlsConnector>>,
 }
 
 impl Poster {
@@ -177,9 +241,10 @@ impl Poster {
         let unreachable = |why: std::io::Error| Failure::Unreachable(format!("no connection: {why}"));
         let found =
             tokio::net::lookup_host((target.host.as_str(), target.port)).await.map_err(unreachable)?;
-        // «localhost» is what the machine says it is: without TLS it has to be this machine.
-        let found: Vec<_> =
-            found.filter(|address| !target.loopback_only || address.ip().is_loopback()).collect();
+        let found: Vec<_> = found.filter(|address| target.may_be_at(address.ip())).collect();
+        if found.is_empty() {
+            return Err(Failure::Unreachable(format!("its name leads {ONLY_OWNER}")));
+        }
         let tcp = TcpStream::connect(&found[..]).await.map_err(unreachable)?;
         // Small and at once.
         tcp.set_nodelay(true).map_err(unreachable)?;
@@ -189,13 +254,26 @@ impl Poster {
         let name = ServerName::try_from(target.host.clone()).map_err(|_| {
             Failure::Unreachable("its host has no name that a certificate can have".to_owned())
         })?;
-        let tls = self
-            .tls
-            .get_or_init(|| connector(trusted()?))
-            .as_ref()
-            .map_err(|why| Failure::Unreachable(why.clone()))?;
-        let secured = tls.connect(name, tcp).await;
-        speak(secured.map_err(|why| Failure::Unreachable(format!("no TLS connection: {why}")))?).await
+        let secured = self.connector()?.connect(name, tcp).await;
+        let secured = secured.map_err(|why| {
+            // The machine's certificates may be others by now: they are read again for the next one.
+            *self.kept() = None;
+            Failure::Unreachable(format!("no TLS connection: {why}"))
+        })?;
+        speak(secured).await
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Option<TlsConnector>> {
+        self.tls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn connector(&self) -> Result<TlsConnector, Failure> {
+        let mut kept = self.kept();
+        if let Some(known) = kept.as_ref() {
+            return Ok(known.clone());
+        }
+        let read = trusted().and_then(connector).map_err(Failure::Unreachable)?;
+        Ok(kept.insert(read).clone())
     }
 }
 
@@ -290,7 +368,7 @@ mod tests {
         for good in
             ["https://shop.example/a?b=c", "http://127.0.0.1:9000/x", "http://[::1]/x", "http://localhost"]
         {
-            assert!(Target::parse(good, false).is_ok(), "{good}");
+            assert!(Target::parse(good, Leave::Near).is_ok(), "{good}");
         }
         for bad in [
             "ftp://shop.example/x",
@@ -304,12 +382,55 @@ mod tests {
             "http://127.0.0.1.example/x",
             "https://shop.example/ä b",
         ] {
-            assert!(Target::parse(bad, false).is_err(), "{bad}");
+            assert!(Target::parse(bad, Leave::Near).is_err(), "{bad}");
         }
-        assert!(Target::parse("http://10.0.0.7/x", true).is_ok());
-        assert!(Target::parse(&format!("https://a.example/{}", "x".repeat(URL_MAX)), false).is_err());
-        let secret = Target::parse("https://shop.example:8443/hook/sesame?key=open", false).unwrap();
+        assert!(Target::parse("http://10.0.0.7/x", Leave::Unsealed).is_ok());
+        assert!(Target::parse(&format!("https://a.example/{}", "x".repeat(URL_MAX)), Leave::Near).is_err());
+        let secret = Target::parse("https://shop.example:8443/hook/sesame?key=open", Leave::Near).unwrap();
         assert_eq!(format!("{secret:?}"), "https://shop.example:8443");
+    }
+
+    /// Review of issue 4: the staff's webhooks go out of the house, whatever a name says where it leads.
+    #[tokio::test]
+    async fn only_the_owner_s_webhooks_may_be_near() {
+        for url in [
+            "http://127.0.0.1:9000/x",
+            "http://localhost/x",
+            "http://shop.example/x",
+            "https://localhost/x",
+            "https://127.0.0.1/x",
+            "https://192.168.1.1/x",
+            "https://[::1]/x",
+            "https://[::ffff:10.0.0.7]/x",
+        ] {
+            assert_eq!(Target::parse(url, Leave::Outside).unwrap_err(), ONLY_OWNER, "{url}");
+        }
+        let near =
+            ["10.1.2.3", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1", "198.19.0.1"];
+        let near_6 = [
+            "::",
+            "::1",
+            "fe80::1",
+            "fd00::1",
+            "ff02::1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "::ffff:127.0.0.1",
+        ];
+        for ip in near.iter().chain(&near_6) {
+            assert!(!is_outside(ip.parse().unwrap()), "{ip}");
+        }
+        for ip in ["9.9.9.9", "100.128.0.1", "172.32.0.1", "2620:fe::fe", "2001:4860::8888"] {
+            assert!(is_outside(ip.parse().unwrap()), "{ip}");
+        }
+        // A name that anybody may have, and that leads to this machine.
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let url = format!("https://shop.example:{port}/x");
+        let target = Target { host: "localhost".to_owned(), ..Target::parse(&url, Leave::Outside).unwrap() };
+        let shop = Signer::from_secret(&[7; 32]);
+        let refused = Poster::default().post(&mut None, &target, posting(&shop)).await.unwrap_err();
+        assert!(refused.to_string().contains(ONLY_OWNER), "{refused}");
     }
 
     fn posting(signer: &Signer) -> Posting<'static> {
@@ -352,12 +473,13 @@ mod tests {
         let mut roots = RootCertStore::empty();
         roots.add(made.cert.der().clone()).unwrap();
         let trusting = Poster::default();
-        trusting.tls.set(connector(roots)).ok().unwrap();
+        *trusting.kept() = Some(connector(roots).unwrap());
         let shop = Signer::from_secret(&[7; 32]);
 
         let (port, took) = receives(serving()).await;
-        let target = Target::parse(&format!("https://localhost:{port}/secret"), false).unwrap();
+        let target = Target::parse(&format!("https://localhost:{port}/secret"), Leave::Near).unwrap();
         trusting.post(&mut None, &target, posting(&shop)).await.unwrap();
+        assert!(trusting.kept().is_some());
         let heard = took.await.unwrap().unwrap();
         assert!(heard.starts_with("POST /secret HTTP/1.1"), "{heard}");
         assert!(
@@ -366,17 +488,18 @@ mod tests {
         );
 
         let (port, took) = receives(serving()).await;
-        let other = Target::parse(&format!("https://127.0.0.1:{port}/secret"), false).unwrap();
+        let other = Target::parse(&format!("https://127.0.0.1:{port}/secret"), Leave::Near).unwrap();
         let refused = trusting.post(&mut None, &other, posting(&shop)).await.unwrap_err();
         assert!(matches!(refused, Failure::Unreachable(_)), "another name than the certificate's: {refused}");
         assert!(took.await.unwrap().is_err(), "nothing was said");
 
         let (port, took) = receives(serving()).await;
-        let target = Target::parse(&format!("https://localhost:{port}/secret"), false).unwrap();
+        let target = Target::parse(&format!("https://localhost:{port}/secret"), Leave::Near).unwrap();
         let stranger = Poster::default();
-        stranger.tls.set(connector(RootCertStore::empty())).ok().unwrap();
+        *stranger.kept() = Some(connector(RootCertStore::empty()).unwrap());
         let refused = stranger.post(&mut None, &target, posting(&shop)).await.unwrap_err();
         assert!(matches!(refused, Failure::Unreachable(_)), "{refused}");
         assert!(took.await.unwrap().is_err(), "nothing was said");
+        assert!(stranger.kept().is_none(), "certificates that were installed meanwhile help");
     }
 }

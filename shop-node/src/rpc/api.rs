@@ -98,7 +98,7 @@ rpc_contract! {
         /// Everybody with a token.
         "staff.list" (Scope::Read) staff_list(Empty) -> StaffList;
         /// Ends somebody's token at once.
-        "staff.end" (Scope::Admin) staff_end(ByStaff) -> Done;
+        "staff.end" (Scope::Admin) staff_end(ByStaff) -> StaffEnded;
         /// What was taken since the last sweep goes to the company now, and what waits is tried at once.
         "sweep.now" (Scope::Admin) sweep_now(SweepNow) -> SweepStatus;
         /// What is on its way to the company, and what waits for the next sweep.
@@ -277,6 +277,13 @@ results! {
     Done {
         /// Always true.
         done: bool,
+    }
+    /// Somebody works here no more.
+    StaffEnded {
+        /// Always true.
+        done: bool,
+        /// The webhooks that he had added: they are told nothing more until somebody resumes them.
+        webhooks: Vec<String>,
     }
     /// The shop at a glance.
     ShopStatus {

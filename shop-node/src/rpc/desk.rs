@@ -514,14 +514,14 @@ impl Till for Desk {
         Ok(api::StaffList { staff: look.await.map_err(|fault| self.room_fault(fault))? })
     }
 
-    async fn staff_end(&self, caller: &Caller, asked: api::ByStaff) -> Result<api::Done, RpcError> {
+    async fn staff_end(&self, caller: &Caller, asked: api::ByStaff) -> Result<api::StaffEnded, RpcError> {
         let (who, actor) = self.asked(caller, "staff.end");
         let now = who.now;
-        let done =
-            self.room.decide_for(who, move |shop, _| Ok(shop.end_staff(&asked.staff, &actor, now)?)).await;
-        done.map_err(|fault| self.room_fault(fault))?;
+        let rule = move |shop: &crate::shop::Shop, _: &_| Ok(shop.end_staff(&asked.staff, &actor, now)?);
+        let webhooks = self.room.decide_for(who, rule).await.map_err(|fault| self.room_fault(fault))?;
+        self.hooks.touch();
         self.gate.renew().await;
-        Ok(api::Done { done: true })
+        Ok(api::StaffEnded { done: true, webhooks })
     }
 
     async fn backup_make(&self, caller: &Caller, asked: api::NewBackup) -> Result<api::Backup, RpcError> {

@@ -6,7 +6,9 @@ use crate::room::Room;
 use crate::shop::change::{Event, Happening};
 use daemon::rpc::StoredEvents;
 use protocol::node::rpc::{EventSource, RpcError};
+use serde::de::{Deserialize, Deserializer, Visitor};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -61,15 +63,76 @@ impl ShopEvents {
     }
 }
 
+/// All kinds that events can have: the shop's, and the wallet's.
+pub(super) fn kinds() -> BTreeSet<&'static str> {
+    let own = variants::<Happening>().iter().filter(|kind| **kind != "wallet").map(|kind| renamed(kind));
+    own.chain(variants::<daemon::wallet::change::Happening>().iter().copied()).collect()
+}
+
+/// The wallet has kinds of the same names for other things.
+fn renamed(kind: &str) -> &str {
+    match kind {
+        "confirmed" => "sale_confirmed",
+        _ => kind,
+    }
+}
+
+/// The variants of an enum as JSON has them, read off what it asks for when it is read: so no list of them can be out of date.
+fn variants<'de, T: Deserialize<'de>>() -> &'static [&'static str] {
+    let mut found: &'static [&'static str] = &[];
+    // Nothing is read: there is always an error.
+    let _ = T::deserialize(Variants(&mut found));
+    found
+}
+
+struct Variants<'a>(&'a mut &'static [&'static str]);
+
+impl<'de> Deserializer<'de> for Variants<'_> {
+    type Error = serde::de::value::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, _: V) -> Result<V::Value, Self::Error> {
+        Err(serde::de::Error::custom("only an enum's variants are asked for"))
+    }
+
+    fn deserialize_enum<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Self::Error> {
+        *self.0 = variants;
+        self.deserialize_any(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit unit_struct
+        newtype_struct seq tuple tuple_struct map struct identifier ignored_any
+    }
+}
+
 fn flat(what: &Happening) -> Option<Value> {
     let Value::Object(by_kind) = serde_json::to_value(what).ok()? else { return None };
     let (kind, details) = by_kind.into_iter().next()?;
     let Value::Object(mut fields) = details else { return None };
-    // The wallet has kinds of the same names for other things.
-    let kind = match kind.as_str() {
-        "confirmed" => "sale_confirmed".to_owned(),
-        _ => kind,
-    };
-    fields.insert("kind".to_owned(), kind.into());
+    fields.insert("kind".to_owned(), renamed(&kind).into());
     Some(Value::Object(fields))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Issue 4: a webhook can name every kind that an event has, of the shop and of the wallet, and no other.
+    #[test]
+    fn every_kind_is_known() {
+        let kinds = kinds();
+        for kind in
+            ["sale", "sale_confirmed", "confirmed", "report", "wallet_behind", "webhook", "received", "order"]
+        {
+            assert!(kinds.contains(kind), "{kind}");
+        }
+        assert!(!kinds.contains("wallet") && !kinds.contains("sales"));
+        let told = flat(&Happening::WalletBehind { heard: 2, has: 1 }).unwrap();
+        assert!(kinds.contains(told["kind"].as_str().unwrap()));
+    }
 }

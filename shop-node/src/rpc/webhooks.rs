@@ -3,10 +3,12 @@
 use super::api::Done;
 use super::code;
 use super::desk::{Desk, not_found};
+use super::events;
 use super::shape::{params, results};
-use crate::hooks::{Hooks, Target};
+use crate::hooks::{Hooks, Leave, Target};
 use crate::shop::Shop;
 use crate::shop::hook::{Hook, NewHook};
+use crate::shop::rights::Role;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use protocol::id::Key;
@@ -17,13 +19,13 @@ use protocol::time::Timestamp;
 params! {
     /// A webhook to add.
     NewWebhook {
-        /// Where it listens: https, or http on this machine.
+        /// Where it listens: https; only an owner's may be on this machine, http there too, or in its own network.
         url: String,
-        /// Which kinds of events; all when left out.
+        /// Which kinds of events; when left out, all but `webhook`, which tells of webhooks.
         kinds: Option<Vec<String>>,
         /// Events after this number, 0 for all that there are; only new ones when left out.
         after: Option<u64>,
-        /// Whether it may be http beyond this machine, where anybody on the way reads along.
+        /// Whether it may be http beyond this machine, where anybody on the way reads along; an owner's to say.
         insecure: Option<bool>,
     }
     /// One webhook.
@@ -116,6 +118,16 @@ fn written(key: &Key) -> String {
     format!("whpk_{}", STANDARD.encode(key.0))
 }
 
+/// A kind with a slip of the pen would be waited for in vain.
+fn known_kinds(asked: &[String]) -> Result<(), String> {
+    let known = events::kinds();
+    let Some(unknown) = asked.iter().find(|kind| !known.contains(kind.as_str())) else { return Ok(()) };
+    // The words are a program's or a person's: a long one is not said again.
+    let unknown: String = unknown.chars().take(32).collect();
+    let known: Vec<&str> = known.into_iter().collect();
+    Err(format!("no event is of the kind {unknown:?}: there are {}", known.join(", ")))
+}
+
 impl Desk {
     fn hooks(&self) -> &Hooks {
         &self.hooks
@@ -130,12 +142,15 @@ impl Desk {
     pub(super) async fn add_webhook(&self, caller: &Caller, asked: NewWebhook) -> Result<Webhook, RpcError> {
         let (who, actor) = self.asked(caller, "webhook.add");
         let insecure = asked.insecure.unwrap_or(false);
-        let target = Target::parse(&asked.url, insecure).map_err(|why| code::reason_of("bad_value", why))?;
+        let leave = Leave::given(actor.role == Role::Owner, insecure);
+        let target = Target::parse(&asked.url, leave).map_err(|why| code::reason_of("bad_value", why))?;
+        let kinds = asked.kinds.unwrap_or_default();
+        known_kinds(&kinds).map_err(|why| code::reason_of("bad_value", why))?;
         let new = NewHook {
             id: hex::encode(chance_bytes::<4>()),
             url: asked.url,
             host: target.shown(),
-            kinds: asked.kinds.unwrap_or_default(),
+            kinds,
             insecure,
             after: asked.after,
         };

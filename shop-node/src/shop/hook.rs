@@ -3,11 +3,14 @@
 //! ```text
 //! on ⇄ failing ─▶ off ─▶ on again (resume)     events are kept, so nothing is lost meanwhile
 //! ```
+//! That one fails or works again is an event itself. So that none feeds itself, such events go only to who names their kind, and
+//! `failing` becomes an event after some tries in a row: a receiver that takes one post a second says no every other time.
+//!
 //! The cursor is on disk after what it stands for was told: after a crash an event may be told again, and none is left out.
 
 use super::change::{Change, Decision, Draft, Happening};
 use super::failing::Failing;
-use super::rights::Actor;
+use super::rights::{Actor, Role, Staff};
 use super::{Refusal, Shop};
 use protocol::time::{DAY_SECONDS, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -18,6 +21,10 @@ const HOOKS_MAX: usize = 16;
 const KINDS_MAX: usize = 64;
 /// Bytes of a kind.
 const KIND_MAX: usize = 32;
+/// The kind that tells of webhooks.
+const OF_HOOKS: &str = "webhook";
+/// So many tries in vain, one after the other, are an event.
+const TOLD_TRIES: u32 = 3;
 /// After so many days without an answer nobody is told any more, until somebody resumes it.
 const GIVE_UP_DAYS: u64 = 14;
 
@@ -30,7 +37,7 @@ pub struct Hook {
     pub url: String,
     /// The part of it that may be shown to everybody.
     pub host: String,
-    /// Which kinds; none for all.
+    /// Which kinds; none for all but those that tell of webhooks.
     pub kinds: Vec<String>,
     /// Whether it may be without TLS beyond this machine.
     pub insecure: bool,
@@ -48,6 +55,12 @@ pub struct Hook {
     pub failing: Option<Failing>,
     /// Since when it is not tried any more.
     pub off: Option<Timestamp>,
+    /// His id among the staff, if he is one of them: it ends with his token.
+    #[serde(default)]
+    pub staff: Option<String>,
+    /// Whether it may be on this machine or in its own network: an owner has said so. Else one could knock at doors there.
+    #[serde(default)]
+    pub near: bool,
 }
 
 impl Hook {
@@ -60,9 +73,20 @@ impl Hook {
         }
     }
 
+    /// The state that the last event of it told.
+    fn told_word(&self) -> &'static str {
+        match &self.failing {
+            Some(failing) if self.off.is_none() && failing.tries < TOLD_TRIES => "on",
+            _ => self.word(),
+        }
+    }
+
     /// Whether it is told of this kind.
     pub fn wants(&self, kind: &str) -> bool {
-        self.kinds.is_empty() || self.kinds.iter().any(|one| one == kind)
+        match self.kinds.is_empty() {
+            true => kind != OF_HOOKS,
+            false => self.kinds.iter().any(|one| one == kind),
+        }
     }
 }
 
@@ -75,7 +99,7 @@ pub struct NewHook {
     pub url: String,
     /// What of it may be shown.
     pub host: String,
-    /// Which kinds; none for all.
+    /// Which kinds; none for all but those that tell of webhooks.
     pub kinds: Vec<String>,
     /// Whether it may be without TLS beyond this machine.
     pub insecure: bool,
@@ -88,6 +112,8 @@ pub struct NewHook {
 pub enum Came {
     /// Told as far as the cursor.
     Told,
+    /// Nothing up to the cursor is for it.
+    Passed,
     /// The rest was not taken.
     Failed(String),
     /// It says that nobody listens there any more.
@@ -96,8 +122,9 @@ pub enum Came {
 
 impl Draft {
     fn put_hook(&mut self, hook: Hook, before: Option<&'static str>) {
-        if before != Some(hook.word()) {
-            self.event(Happening::Webhook { webhook: hook.id.clone(), state: hook.word().to_owned() });
+        let word = hook.told_word();
+        if before != Some(word) {
+            self.event(Happening::Webhook { webhook: hook.id.clone(), state: word.to_owned() });
         }
         self.put(Change::Hook(hook));
     }
@@ -147,8 +174,13 @@ impl Shop {
         let cursor = self.after(new.after)?;
         let NewHook { id, url, host, kinds, insecure, .. } = new;
         let by = actor.name.clone();
-        let (life, told, failing, off) = (0, None, None, None);
-        let hook = Hook { id, url, host, kinds, insecure, by, made: now, cursor, life, told, failing, off };
+        let (staff, near) = (actor.staff.clone(), actor.role == Role::Owner);
+        if insecure && !near {
+            return Err(Refusal::Value("that it may be insecure is the owner's to say".to_owned()));
+        }
+        let (made, life, told, failing, off) = (now, 0, None, None, None);
+        let hook =
+            Hook { id, url, host, kinds, insecure, by, made, cursor, life, told, failing, off, staff, near };
         let mut draft = Draft::at(self, now);
         draft.audit(actor, "webhook.add", "done", format!("{} ({})", hook.id, hook.host));
         draft.put_hook(hook.clone(), None);
@@ -176,11 +208,35 @@ impl Shop {
         let known = self.hook_found(id)?;
         let cursor = after.map_or(Ok(known.cursor), |after| self.after(Some(after)))?;
         let life = known.life.saturating_add(1);
-        let hook = Hook { cursor, life, failing: None, off: None, ..known.clone() };
+        let mut hook = Hook { cursor, life, failing: None, off: None, ..known.clone() };
+        let works_here = |id: &String| self.staff.get(id).is_some_and(|one| one.ended.is_none());
+        if !hook.staff.as_ref().is_none_or(works_here) {
+            // Who takes it over answers for it, and allows it no more than he may.
+            (hook.by, hook.staff) = (actor.name.clone(), actor.staff.clone());
+            hook.near &= actor.role == Role::Owner;
+        }
         let mut draft = Draft::at(self, now);
         draft.audit(actor, "webhook.resume", "done", format!("{} ({}) after {cursor}", hook.id, hook.host));
-        draft.put_hook(hook.clone(), Some(known.word()));
+        draft.put_hook(hook.clone(), Some(known.told_word()));
         Ok(draft.decide(hook))
+    }
+
+    /// Those of somebody who does not work here any more are told nothing more. Which these were.
+    pub(super) fn end_hooks(&self, draft: &mut Draft, staff: &Staff, actor: &Actor) -> Vec<String> {
+        let theirs = |hook: &&Hook| hook.off.is_none() && hook.staff.as_ref() == Some(&staff.id);
+        let mut ended = Vec::new();
+        for known in self.hooks().filter(theirs) {
+            let why = format!("{}, who added it, does not work here any more", staff.name);
+            let failing = Some(Failing::again(None, &why, draft.now()));
+            let life = known.life.saturating_add(1);
+            draft.audit(actor, "staff.end", "webhook_off", format!("{} ({})", known.id, known.host));
+            draft.put_hook(
+                Hook { life, failing, off: Some(draft.now()), ..known.clone() },
+                Some(known.told_word()),
+            );
+            ended.push(known.id.clone());
+        }
+        ended
     }
 
     /// How far telling came; `told` is the hook as it was when it began. The hook after it, if it is still there.
@@ -192,6 +248,7 @@ impl Shop {
         let before = if advanced { None } else { known.failing.as_ref() };
         match came {
             Came::Told => (hook.told, hook.failing) = (Some(now), None),
+            Came::Passed => hook.failing = None,
             Came::Failed(error) => {
                 let failing = Failing::again(before, error, now);
                 let given_up = failing.since.plus_seconds(GIVE_UP_DAYS * DAY_SECONDS) <= now;
@@ -203,7 +260,7 @@ impl Shop {
             }
         }
         let mut draft = Draft::at(self, now);
-        draft.put_hook(hook.clone(), Some(known.word()));
+        draft.put_hook(hook.clone(), Some(known.told_word()));
         draft.decide(Some(hook))
     }
 }

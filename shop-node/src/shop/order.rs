@@ -197,6 +197,13 @@ pub struct OrderSettings {
     pub printer: Option<String>,
 }
 
+/// Whether a printer is one in the network, and no file.
+pub(crate) fn is_host(printer: &str) -> bool {
+    printer.rsplit_once(':').is_some_and(|(host, port)| {
+        !host.is_empty() && !host.contains(['/', '\\']) && port.parse::<u16>().is_ok()
+    })
+}
+
 impl Default for OrderSettings {
     fn default() -> Self {
         OrderSettings { taking: Taking::Auto, address_days: 30, command: None, folder: None, printer: None }
@@ -208,10 +215,16 @@ impl OrderSettings {
         if self.address_days > 3650 {
             return Err(Refusal::Value("an address is forgotten within ten years".to_owned()));
         }
-        let given = [&self.command, &self.folder, &self.printer].into_iter().flatten();
-        match given.into_iter().all(|text| !text.is_empty() && text.len() <= 4096) {
+        let printer = self.printer.as_ref().filter(|printer| !is_host(printer));
+        let paths = [self.command.as_ref(), self.folder.as_ref(), printer];
+        if !paths.into_iter().flatten().all(|path| path.starts_with('/')) {
+            let why = "a program, a folder or a printer's file: its whole path, from / on; a printer may be host:port";
+            return Err(Refusal::Value(why.to_owned()));
+        }
+        let given = [&self.command, &self.folder, &self.printer];
+        match given.into_iter().flatten().all(|text| text.len() <= 4096) {
             true => Ok(()),
-            false => Err(Refusal::Value("a notice has a name of 1 to 4096 bytes".to_owned())),
+            false => Err(Refusal::Value("a notice has a name of at most 4096 bytes".to_owned())),
         }
     }
 }

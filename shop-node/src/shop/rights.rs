@@ -194,15 +194,21 @@ impl Shop {
         Ok(draft.decide(()))
     }
 
-    /// Ends somebody's token at once.
-    pub fn end_staff(&self, id: &str, actor: &Actor, now: Timestamp) -> Result<Decision<()>, Refusal> {
+    /// Ends somebody's token at once, and the webhooks that he added. Which webhooks these were.
+    pub fn end_staff(
+        &self,
+        id: &str,
+        actor: &Actor,
+        now: Timestamp,
+    ) -> Result<Decision<Vec<String>>, Refusal> {
         let found = self.staff().find(|one| one.id == id && one.ended.is_none());
         let staff = found.ok_or(Refusal::NotFound("person"))?.clone();
         let mut draft = Draft::at(self, now);
         draft.event(Happening::Staff { staff: staff.id.clone(), role: None });
         draft.audit(actor, "staff.end", "done", format!("{} ({})", staff.name, staff.id));
+        let hooks = self.end_hooks(&mut draft, &staff, actor);
         draft.put(Change::Staff(Staff { ended: Some(now), ..staff }));
-        Ok(draft.decide(()))
+        Ok(draft.decide(hooks))
     }
 
     /// Counts a refund against a person's caps.

@@ -342,6 +342,26 @@ fn an_order_without_money_ends_and_money_wakes_it() {
     assert_eq!((woken.state, woken.ended, woken.noticed), (OrderState::Held, None, false));
 }
 
+/// Review of issue 4: a notice goes to a whole path, wherever the shop stands, or to a printer in the network.
+#[test]
+fn notices_go_to_whole_paths() {
+    let scene = Scene::new();
+    let tries = |command: &str, folder: &str, printer: &str| {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
+        let (command, folder, printer) = (given(command), given(folder), given(printer));
+        let settings = OrderSettings { command, folder, printer, ..scene.shop.order_settings().clone() };
+        scene.shop.set_orders(settings, &boss(), scene.now).map(drop)
+    };
+    for (command, folder, printer) in
+        [("ring", "", ""), ("", "slips", ""), ("", "", "lp0"), ("", "", ":9100"), ("", "../slips", "")]
+    {
+        let came = tries(command, folder, printer);
+        assert!(matches!(came, Err(Refusal::Value(_))), "{command}{folder}{printer}");
+    }
+    assert_eq!(tries("/bin/ring", "/srv/slips", "/dev/usb/lp0"), Ok(()));
+    assert_eq!(tries("", "", "printer.hall:9100"), Ok(()));
+}
+
 /// Issue 4: each channel is told until it has taken it, and once; what fails is said since when, over a restart; an order that
 /// ends meanwhile is told nobody any more.
 #[test]
