@@ -376,7 +376,8 @@ mod tests {
     #[test]
     fn a_neighbour_of_the_settings_is_lost_to_no_silence_and_to_no_crowd() {
         let limits = Limits { book_peers: 2, ..Limits::TABLE };
-        let (book, peer, at) = (Mutex::new(Book::default()), PeerId::random(), address("/ip4/10.0.0.2/tcp/1"));
+        let (book, peer, at) =
+            (Mutex::new(Book::default()), PeerId::random(), address("/ip4/10.0.0.2/tcp/1"));
         introduce(&book, &[at.clone().with_p2p(peer).unwrap()]);
         let mut book = book.into_inner().unwrap();
         book.announced(peer, at.clone(), &limits);
