@@ -37,7 +37,7 @@ const PULL_AFTER_SILENCE: Duration = Duration::from_secs(5);
 const LINE_PATIENCE: Duration = Duration::from_millis(250);
 /// How long he waits for the bank. His question holds a place that payments need.
 const BUYER_PATIENCE: Duration = Duration::from_secs(2);
-/// How long money may still show up for an order whose time is over, when its buyer asks; the bank is asked by itself for ever.
+/// How long the bank is asked for an order whose time is over, when its buyer asks. Later the shop's own round finds money.
 const EXPIRED_SECONDS: u64 = DAY_SECONDS;
 /// How long somebody at the counter waits for the bank's word.
 const SAID_PATIENCE: Duration = Duration::from_secs(15);
