@@ -85,7 +85,7 @@ pub enum RunError {
 
 /// Runs until `shutdown`, or until the disk fails.
 pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result<(), RunError> {
-    let workstation = Workstation::start(&settings, &paths).await?;
+    let workstation = Workstation::start(&settings, &paths, Role::Client).await?;
     let house = workstation.alone();
     workstation.serve(house, shutdown).await
 }
@@ -144,7 +144,8 @@ struct Serving {
 
 impl Workstation {
     /// Opens the store, starts the engine and the network. What arrives waits until [`Workstation::serve`].
-    pub async fn start(settings: &Settings, paths: &Paths) -> Result<Workstation, RunError> {
+    /// Its role is what it is to other nodes.
+    pub async fn start(settings: &Settings, paths: &Paths, role: Role) -> Result<Workstation, RunError> {
         paths.prepare()?;
         let one = InstanceLock::take(&paths.data)?;
         // Before «no account»: the old files may be aside already, and joining would be the wrong advice.
@@ -168,7 +169,7 @@ impl Workstation {
             listen: settings.listen.clone(),
             bootstrap: addresses.clone(),
             external: settings.external.clone(),
-            role: Role::Client,
+            role,
             mdns: settings.mdns,
             neighbours: settings.neighbours.clone(),
             carried,

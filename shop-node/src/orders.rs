@@ -17,12 +17,13 @@ use protocol::id::{Key, RequestId};
 use protocol::money::Units;
 use protocol::shop::Word;
 use protocol::sign::Signer;
-use protocol::time::Timestamp;
+use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{self, ErrorCode, GOODS_MAX, Goods, PlacedOrder, ShopAnswer, ShopAsk};
 use serde_bytes::ByteBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::timeout;
 
 /// How often the bank is asked by itself.
 const PULL_EVERY: Duration = Duration::from_secs(60);
@@ -30,6 +31,14 @@ const PULL_EVERY: Duration = Duration::from_secs(60);
 const PULL_AGAIN: Duration = Duration::from_secs(1);
 /// How often open things are looked at.
 const TICK: Duration = Duration::from_secs(1);
+/// After an answer that did not come, who asks how his order stands hears what is known for so long.
+const PULL_AFTER_SILENCE: Duration = Duration::from_secs(5);
+/// How long he waits for somebody who is asking the bank already.
+const LINE_PATIENCE: Duration = Duration::from_millis(250);
+/// How long he waits for the bank. His question holds a place that payments need.
+const BUYER_PATIENCE: Duration = Duration::from_secs(2);
+/// How long the bank is asked for an order whose time is over, when its buyer asks. Later the shop's own round finds money.
+const EXPIRED_SECONDS: u64 = DAY_SECONDS;
 /// How long somebody at the counter waits for the bank's word.
 const SAID_PATIENCE: Duration = Duration::from_secs(15);
 
@@ -39,14 +48,33 @@ pub struct Orders {
     engine: Engine,
     link: Arc<BankLink>,
     tills: Arc<Tills>,
-    /// When the bank was last asked; one asks at a time.
-    pulled: Mutex<Option<Duration>>,
+    /// One asks the bank at a time.
+    pulled: Mutex<Pulled>,
+}
+
+/// When the bank was last asked.
+#[derive(Clone, Copy, Default)]
+struct Pulled {
+    at: Option<Duration>,
+    /// Whether it has answered.
+    answered: bool,
+}
+
+impl Pulled {
+    /// Whether it is asked again, as it was not within `age`. A silent one is tried again sooner or later than that.
+    fn is_due(self, age: Duration, clock: Duration) -> bool {
+        let age = match self.answered || age.is_zero() {
+            true => age,
+            false => PULL_AFTER_SILENCE,
+        };
+        self.at.is_none_or(|at| clock.saturating_sub(at) >= age)
+    }
 }
 
 impl Orders {
     /// Orders of this room, with the bank behind `link`, beside what the tills show.
     pub fn new(room: Room, engine: Engine, link: Arc<BankLink>, tills: Arc<Tills>) -> Orders {
-        Orders { room, engine, link, tills, pulled: Mutex::new(None) }
+        Orders { room, engine, link, tills, pulled: Mutex::default() }
     }
 
     fn now(&self) -> Timestamp {
@@ -84,14 +112,26 @@ impl Orders {
 
     /// Asks the bank how holds stand, unless it was asked within `age`.
     pub async fn pull(&self, age: Duration) -> Result<(), RoomFault> {
-        let mut pulled = self.pulled.lock().await;
+        let pulled = self.pulled.lock().await;
+        self.pull_alone(pulled, age).await
+    }
+
+    /// The same for a buyer, who waits a moment: for whoever asks already, then for the bank. Then he hears what is known.
+    async fn pull_for_buyer(&self) -> Result<(), RoomFault> {
+        let Ok(pulled) = timeout(LINE_PATIENCE, self.pulled.lock()).await else { return Ok(()) };
+        timeout(BUYER_PATIENCE, self.pull_alone(pulled, PULL_AGAIN)).await.unwrap_or(Ok(()))
+    }
+
+    async fn pull_alone(&self, mut pulled: MutexGuard<'_, Pulled>, age: Duration) -> Result<(), RoomFault> {
         let clock = self.engine.shared.clock.monotonic();
-        if !self.link.is_there() || pulled.is_some_and(|at| clock.saturating_sub(at) < age) {
+        if !self.link.is_there() || !pulled.is_due(age, clock) {
             return Ok(());
         }
+        // Noted before: also who gives up has asked.
+        *pulled = Pulled { at: Some(clock), answered: false };
         let after = self.room.look(|shop| shop.holds_read()).await?;
         let Some(states) = holds_after(&self.engine.shared, &self.link, after).await else { return Ok(()) };
-        *pulled = Some(clock);
+        pulled.answered = true;
         let now = self.now();
         if states.iter().any(|state| state.left < state.units) {
             // What was released is on the account: the wallet hears it from the bank's letters.
@@ -148,8 +188,9 @@ impl Orders {
             }
         };
         // What came of it is the bank's to tell.
-        if let Err(fault) = self.pull(Duration::ZERO).await {
-            tracing::warn!(%fault, "the bank's holds could not be noted");
+        match timeout(SAID_PATIENCE, self.pull(Duration::ZERO)).await {
+            Ok(Err(fault)) => tracing::warn!(%fault, "the bank's holds could not be noted"),
+            Ok(Ok(())) | Err(_) => {}
         }
         Ok(state)
     }
@@ -197,9 +238,8 @@ impl Orders {
             found.filter(|order| order.body().buyer == buyer).ok_or(ErrorCode::NotFound)
         };
         let mut order = mine()?;
-        let waits = matches!(order.state, OrderState::New | OrderState::Accepted | OrderState::Expired);
-        if waits {
-            self.pull(PULL_AGAIN).await.map_err(|_| ErrorCode::Unavailable)?;
+        if waits(&order, self.now()) {
+            self.pull_for_buyer().await.map_err(|_| ErrorCode::Unavailable)?;
             order = mine()?;
         }
         let goods = match order.state {
@@ -240,6 +280,15 @@ impl Counter for Orders {
     }
 }
 
+/// Whether the bank is asked for its money when its buyer asks.
+fn waits(order: &Order, now: Timestamp) -> bool {
+    match order.state {
+        OrderState::New | OrderState::Accepted => true,
+        OrderState::Expired => order.ended.is_none_or(|at| now < at.plus_seconds(EXPIRED_SECONDS)),
+        OrderState::Held | OrderState::Disputed | OrderState::Closed(..) | OrderState::Refused => false,
+    }
+}
+
 fn told(order: &Order, goods: Vec<Goods>) -> wire::OrderState {
     let held = matches!(order.state, OrderState::Held | OrderState::Disputed | OrderState::Closed(..));
     wire::OrderState { word: order.word.clone(), held, goods }
@@ -256,4 +305,21 @@ fn own_key(method: &str, hold: &RequestId) -> CallKey {
 pub fn call_key(method: &str, actor: &Actor, key: &str, call: protocol::id::Digest) -> CallKey {
     let whose = actor.staff.as_deref().or(actor.token.as_deref()).unwrap_or("");
     Some((method.to_owned(), format!("{whose}/{key}"), call))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// C9: a bank that is connected and silent is asked by one buyer in five seconds, not by each of them in turn.
+    #[test]
+    fn a_silent_bank_is_not_asked_by_everybody() {
+        let at = |answered| Pulled { at: Some(Duration::from_secs(100)), answered };
+        let due = |pulled: Pulled, age, seconds: u64| pulled.is_due(age, Duration::from_secs(100 + seconds));
+        assert!(Pulled::default().is_due(PULL_EVERY, Duration::ZERO));
+        assert_eq!((due(at(true), PULL_AGAIN, 0), due(at(true), PULL_AGAIN, 1)), (false, true));
+        assert_eq!((due(at(false), PULL_AGAIN, 4), due(at(false), PULL_AGAIN, 5)), (false, true));
+        assert_eq!((due(at(true), PULL_EVERY, 59), due(at(false), PULL_EVERY, 5)), (false, true));
+        assert!(due(at(false), Duration::ZERO, 0), "the counter asks always");
+    }
 }

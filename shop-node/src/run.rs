@@ -21,6 +21,7 @@ use daemon::settings::Settings;
 use daemon::store::StoreFault;
 use protocol::node::host::paths::Paths;
 use protocol::node::host::signals::Shutdown;
+use protocol::node::net::Role;
 use protocol::node::rpc::Limits;
 use std::sync::Arc;
 
@@ -56,7 +57,7 @@ const BODY_MAX: usize = 5 << 20;
 
 /// Runs until `shutdown`, or until a disk fails.
 pub async fn run(settings: Settings, paths: Paths, shutdown: Shutdown) -> Result<(), ShopError> {
-    let workstation = Workstation::start(&settings, &paths).await?;
+    let workstation = Workstation::start(&settings, &paths, Role::Shop).await?;
     let store = Arc::new(ShopStore::open(&paths.data.join(STORE_FILE))?);
     let keeper = Keeper {
         bank: workstation.engine.shared.keys().bank(),

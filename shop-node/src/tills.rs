@@ -161,7 +161,7 @@ impl Tills {
         Ok(ShopAnswer::Till(Box::new(sale)))
     }
 
-    /// The newest sale at a till that can be paid now.
+    /// Of the sales at a till that can be paid now, the one that was asked last.
     pub async fn waiting(&self, till: &str, now: Timestamp) -> Result<Option<TillSale>, ErrorCode> {
         let till = till.to_owned();
         let look = self.room.look(move |shop| shop.waiting_at(&till, now));

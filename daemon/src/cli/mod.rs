@@ -201,6 +201,14 @@ struct WaitWords {
 }
 
 impl WaitWords {
+    /// As they are typed.
+    fn words(&self) -> Vec<String> {
+        match self.no_wait {
+            true => vec!["--no-wait".to_owned()],
+            false => vec!["--wait".to_owned(), format!("{}s", self.wait.as_secs())],
+        }
+    }
+
     /// The wait in parts that a single call may take.
     fn slices(&self) -> impl Iterator<Item = u64> {
         let mut left = if self.no_wait { 0 } else { self.wait.as_secs() };

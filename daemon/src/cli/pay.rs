@@ -5,7 +5,7 @@ use super::session::{Session, amount_if};
 use super::show;
 use super::till::{Chosen, TillWords};
 use super::{KeyWords, WaitWords};
-use crate::rpc::api::{ByPayment, Pay, Payment, WaitPayment, WorkstationClient};
+use crate::rpc::api::{ByPayment, Pay, Payment, TillSale, WaitPayment, WorkstationClient};
 use protocol::id::PaymentId;
 use protocol::money::Currency;
 use protocol::node::host::exit::Exit;
@@ -18,7 +18,8 @@ use protocol::node::rpc::Empty;
     subcommand_negates_reqs = true,
     after_help = "\
 The payment goes from workstation to workstation and needs no bank. If its outcome is not known when the command
-ends (exit code 5), it goes on by itself, and the same command with the key that is shown pays no second time.
+ends (exit code 5), it goes on by itself, and the command that is shown, with its key, pays no second time. What a
+code led to is asked again by its request, never by the code: a script with a --key of its own does so, too.
 
 Examples:
   stermina pay st1q… 120 --memo rent
@@ -64,19 +65,33 @@ impl PayWords {
         let client = session.client().await?;
         let currency = session.status(&client).await?.currency;
         let typed = amount_if(&currency, self.amount.as_ref())?;
-        let (to, units) = match (self.till.chosen(session, &client, &currency).await?, self.to) {
-            (Chosen::Sale(sale), _) => (sale.uri, Some(sale.units)),
+        let given = self.key.key.as_deref();
+        let (to, units, key) = match (self.till.chosen(session, &client, &currency).await?, &self.to) {
+            (Chosen::Sale(sale), _) => {
+                let words = self.words_for(&sale, &currency);
+                (sale.uri, Some(sale.units), session.key_for(given, words))
+            }
             (Chosen::Refused, _) => return Ok(Exit::Refused),
-            (Chosen::NoTill, Some(to)) => (to, typed),
+            (Chosen::NoTill, Some(to)) => (to.clone(), typed, session.key(given)),
             (Chosen::NoTill, None) => return Err(Fault::Usage("whom to pay is missing".to_owned())),
         };
-        let key = session.key(self.key.key.as_deref());
         let certified = self.certified.then_some(true);
         let asked = Pay { to, units, memo: self.memo, certified, key: key.clone() };
         let payment = client.pay(asked).await?;
         let payment = until_posted(&client, payment, &self.wait).await?;
         session.show.answer(&super::with_key(&payment, &key), || payment_page(&payment, &currency))?;
         Ok(end(&payment))
+    }
+}
+
+impl PayWords {
+    /// The words that pay what a code led to: the code itself leads elsewhere later, or nowhere.
+    fn words_for(&self, sale: &TillSale, currency: &Currency) -> Vec<String> {
+        let mut words = vec!["pay".to_owned(), sale.uri.clone(), currency.show(sale.units)];
+        words.extend(self.memo.iter().map(|memo| format!("--memo={memo}")));
+        words.extend(self.certified.then(|| "--certified".to_owned()));
+        words.extend(self.wait.words());
+        words
     }
 }
 

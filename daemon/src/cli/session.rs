@@ -70,23 +70,41 @@ impl Session {
     /// The key of a call that moves money: the caller's, or a new one. From here on the call may have happened,
     /// so it is remembered how to ask again.
     pub(crate) fn key(&self, given: Option<&str>) -> String {
-        let key = given.map_or_else(|| hex::encode(chance_bytes::<8>()), str::to_owned);
+        let key = given.map_or_else(fresh_key, str::to_owned);
         let mut words = self.words.clone();
         if given.is_none() {
             // Behind a bare `--` everything is an argument.
             let end = words.iter().position(|word| word == "--").unwrap_or(words.len());
             words.splice(end..end, ["--key".to_owned(), key.clone()]);
         }
+        self.repeats_as(words);
+        key
+    }
+
+    /// The same where the words as typed mean something else tomorrow: it is asked again by `words`.
+    pub(crate) fn key_for(&self, given: Option<&str>, mut words: Vec<String>) -> String {
+        let key = given.map_or_else(fresh_key, str::to_owned);
+        words.extend(self.place.flags());
+        words.extend(matches!(self.show, Show::Json).then(|| "--json".to_owned()));
+        words.extend(["--key".to_owned(), key.clone()]);
+        self.repeats_as(words);
+        key
+    }
+
+    fn repeats_as(&self, mut words: Vec<String>) {
         words.insert(0, "stermina".to_owned());
         // One call that moves money a run: the first one counts.
         let _ = self.again.set(show::shell(&words));
-        key
     }
 
     /// The command that asks again with the same key, if money may have moved.
     pub(crate) fn again(&self) -> Option<&str> {
         self.again.get().map(String::as_str)
     }
+}
+
+fn fresh_key() -> String {
+    hex::encode(chance_bytes::<8>())
 }
 
 /// What a person typed, in units; the sentence names what was typed.
@@ -122,6 +140,18 @@ mod tests {
         let key = dashes.key(None);
         assert_eq!(dashes.again().unwrap(), format!("stermina pay --key {key} -- st1x 12"));
         assert_eq!(session(&["balance"]).again(), None);
+    }
+
+    #[test]
+    fn what_a_code_led_to_is_asked_again_by_its_own_words() {
+        let asked = session(&["pay", "--code", "483920", "--yes", "--json"]);
+        let words = ["pay", "stermina:strq1x", "12"].map(str::to_owned).to_vec();
+        assert_eq!(asked.key_for(Some("may"), words.clone()), "may");
+        let again = "stermina pay stermina:strq1x 12 --home '/x y' --key may";
+        assert_eq!(asked.again(), Some(again));
+        let asked = session(&["pay", "--code", "483920"]);
+        let key = asked.key_for(None, words);
+        assert!(key.len() == 16 && asked.again().unwrap().ends_with(&key), "{asked:?}");
     }
 
     #[tokio::test]

@@ -3,6 +3,7 @@
 use super::{Fault, Session};
 use crate::rpc::api::{TillCodeView, TillCodes, TillQuery};
 use daemon::cli::show;
+use protocol::id::RequestId;
 use protocol::money::Currency;
 use protocol::node::host::exit::Exit;
 use std::time::Duration;
@@ -15,8 +16,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(super) enum TillWords {
     /// The six digits of now: the customer types stermina pay --till NAME --code DIGITS
     #[command(after_help = "\
-They change each minute, and are taken for a minute more. Each till has its own. They lead to the newest sale that waits
-there, and to nothing while none does.
+They change each minute, and are taken for a minute more. Each till has its own. Of the sales that wait there they lead
+to the one that was asked last, and to nothing while none does.
 
 Examples:
   shop-node till code
@@ -52,9 +53,8 @@ impl TillWords {
 }
 
 /// What a person sees of it.
-fn seen(codes: &TillCodes) -> Vec<(&str, &str, bool)> {
-    let line = |till: &TillCodeView| till.request.is_some();
-    codes.tills.iter().map(|till| (till.till.as_str(), till.code.as_str(), line(till))).collect()
+fn seen(codes: &TillCodes) -> Vec<(&str, &str, Option<RequestId>)> {
+    codes.tills.iter().map(|till| (till.till.as_str(), till.code.as_str(), till.request)).collect()
 }
 
 fn page(codes: &TillCodes, currency: &Currency) -> String {
@@ -63,4 +63,28 @@ fn page(codes: &TillCodes, currency: &Currency) -> String {
         [till.till.clone(), till.code.clone(), waits]
     };
     show::table(["till", "code", "to pay"], &[], codes.tills.iter().map(row).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use protocol::money::Units;
+    use protocol::time::Timestamp;
+
+    /// M2: the display changes at once when another sale waits, though the digits and the sum are the same.
+    #[test]
+    fn another_sale_is_something_else_to_see() {
+        let codes = |request: Option<u8>, until| TillCodes {
+            tills: vec![TillCodeView {
+                till: "1".to_owned(),
+                code: "483920".to_owned(),
+                until: Timestamp(until),
+                request: request.map(|byte| RequestId([byte; 16])),
+                units: request.map(|_| Units::new(5).unwrap()),
+            }],
+        };
+        assert_ne!(seen(&codes(Some(1), 60)), seen(&codes(Some(2), 60)));
+        assert_ne!(seen(&codes(Some(1), 60)), seen(&codes(None, 60)));
+        assert_eq!(seen(&codes(Some(1), 60)), seen(&codes(Some(1), 120)));
+    }
 }

@@ -393,7 +393,7 @@ results! {
         request: Option<RequestId>,
         /// What the customer pays: a line, and a QR code.
         uri: Option<String>,
-        /// The six digits that its till shows now, for a customer who chooses it by name.
+        /// The six digits that its till shows now, for a customer who chooses it by name, while they lead to this sale.
         till_code: Option<String>,
         /// Until when.
         expires: Option<Timestamp>,

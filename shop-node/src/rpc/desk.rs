@@ -2,6 +2,7 @@
 
 use super::api::{self, Till};
 use super::gate::{StaffGate, digest_of};
+use super::tillcodes::Waiting;
 use super::{code, view};
 use crate::backup::Backups;
 use crate::hands::Hands;
@@ -117,7 +118,11 @@ impl Desk {
         found.map_err(store)?.ok_or_else(|| not_found("sale"))
     }
 
-    fn show(&self, sale: &Sale) -> Result<api::Sale, RpcError> {
+    async fn show(&self, sale: &Sale) -> Result<api::Sale, RpcError> {
+        self.show_among(sale, &mut Waiting::new()).await
+    }
+
+    async fn show_among(&self, sale: &Sale, first: &mut Waiting) -> Result<api::Sale, RpcError> {
         let record = match sale.request.filter(|_| sale.state.is_open()) {
             Some(request) => self.engine.shared.store.request(&request).map_err(store)?,
             None => None,
@@ -125,12 +130,12 @@ impl Desk {
         let uri = record.map(|record| request_uri(&record.request));
         let refunds = self.room.store.refunds_of(&sale.id).map_err(store)?;
         let mut shown = view::sale(sale, uri, &refunds);
-        shown.till_code = self.code_for(sale);
+        shown.till_code = self.code_for(sale, first).await?;
         Ok(shown)
     }
 
-    fn show_again(&self, id: &RequestId) -> Result<api::Sale, RpcError> {
-        self.show(&self.find(&id.to_string())?)
+    async fn show_again(&self, id: &RequestId) -> Result<api::Sale, RpcError> {
+        self.show(&self.find(&id.to_string())?).await
     }
 
     fn refund_again(&self, id: &RequestId) -> Result<api::Refund, RpcError> {
@@ -252,7 +257,7 @@ impl Till for Desk {
         });
         let sale = opened.await.map_err(|fault| self.room_fault(fault))?;
         self.have_it_asked(&sale).await?;
-        self.show_again(&id)
+        self.show_again(&id).await
     }
 
     async fn sale_change(&self, caller: &Caller, asked: api::ChangeSale) -> Result<api::Sale, RpcError> {
@@ -260,7 +265,7 @@ impl Till for Desk {
         let (id, cart, now) = (self.find(&asked.sale)?.id, view::cart(asked.lines), who.now);
         let done =
             self.room.decide_for(who, move |shop, _| Ok(shop.change_sale(&id, &cart, &actor, now)?)).await;
-        self.show(&done.map_err(|fault| self.room_fault(fault))?)
+        self.show(&done.map_err(|fault| self.room_fault(fault))?).await
     }
 
     async fn sale_ask(&self, caller: &Caller, asked: api::BySale) -> Result<api::Sale, RpcError> {
@@ -269,7 +274,7 @@ impl Till for Desk {
         let done = self.room.decide_for(who, move |shop, _| Ok(shop.ask_for_sale(&id, &actor, now)?)).await;
         let sale = done.map_err(|fault| self.room_fault(fault))?;
         self.have_it_asked(&sale).await?;
-        self.show_again(&id)
+        self.show_again(&id).await
     }
 
     async fn sale_cancel(&self, caller: &Caller, asked: api::BySale) -> Result<api::Sale, RpcError> {
@@ -294,13 +299,13 @@ impl Till for Desk {
                 _ => Ok(shop.cancel_sale(&id, request, &actor, now)?),
             });
             if let Some(sale) = done.await.map_err(|fault| self.room_fault(fault))? {
-                return self.show(&sale);
+                return self.show(&sale).await;
             }
         }
     }
 
     async fn sale_show(&self, _: &Caller, asked: api::BySale) -> Result<api::Sale, RpcError> {
-        self.show(&self.find(&asked.sale)?)
+        self.show(&self.find(&asked.sale)?).await
     }
 
     async fn sale_wait(&self, _: &Caller, asked: api::WaitSale) -> Result<api::Sale, RpcError> {
@@ -310,11 +315,11 @@ impl Till for Desk {
         loop {
             let sale = self.find(&asked.sale)?;
             if !sale.state.is_open() {
-                return self.show(&sale);
+                return self.show(&sale).await;
             }
             tokio::select! {
-                () = &mut over => return self.show(&self.find(&asked.sale)?),
-                changed = news.changed() => if changed.is_err() { return self.show(&sale) },
+                () = &mut over => return self.show(&self.find(&asked.sale)?).await,
+                changed = news.changed() => if changed.is_err() { return self.show(&sale).await },
             }
         }
     }
@@ -329,7 +334,7 @@ impl Till for Desk {
             asked.till.as_ref().is_none_or(|till| sale.till == *till)
                 && asked.state.as_ref().is_none_or(|state| sale.state.word() == state)
         };
-        let (mut sales, mut seen) = (Vec::new(), 0);
+        let (mut sales, mut seen, mut first) = (Vec::new(), 0, Waiting::new());
         loop {
             let page = self.room.store.sales(before.as_deref(), limit.max(64)).map_err(store)?;
             if page.is_empty() {
@@ -338,7 +343,7 @@ impl Till for Desk {
             for (key, sale) in page {
                 seen += 1;
                 if fits(&sale) {
-                    sales.push(self.show(&sale)?);
+                    sales.push(self.show_among(&sale, &mut first).await?);
                 }
                 if sales.len() == limit || seen == SCAN_MAX {
                     return Ok(api::Sales { sales, next: Some(hex::encode(key)) });

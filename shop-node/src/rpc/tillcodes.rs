@@ -8,8 +8,10 @@ use protocol::money::Units;
 use protocol::node::rpc::RpcError;
 use protocol::pay::AmountRule;
 use protocol::time::Timestamp;
+use protocol::wire::ErrorCode;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 
 /// Which till.
 #[derive(Clone, Debug, Default, Serialize, Deserialize, JsonSchema)]
@@ -41,9 +43,15 @@ pub struct TillCodes {
     pub tills: Vec<TillCodeView>,
 }
 
+/// The request to which each till's code leads now.
+pub(super) type Waiting = HashMap<String, Option<RequestId>>;
+
+fn failed(why: ErrorCode) -> RpcError {
+    code::reason_of("stopping", why.text())
+}
+
 impl Desk {
     pub(super) async fn till_codes(&self, asked: TillQuery) -> Result<TillCodes, RpcError> {
-        let failed = |why: protocol::wire::ErrorCode| code::reason_of("stopping", why.text());
         let names = self.tills.names().await.map_err(failed)?;
         if let Some(till) = asked.till.as_ref().filter(|till| !names.contains(till)) {
             return Err(self.room_fault(crate::shop::Refusal::NoTill(till.clone()).into()));
@@ -64,9 +72,21 @@ impl Desk {
         Ok(TillCodes { tills })
     }
 
-    /// What the till of a sale shows, while the sale waits there.
-    pub(super) fn code_for(&self, sale: &Sale) -> Option<String> {
-        let waits = sale.state == SaleState::Asked;
-        waits.then(|| self.tills.codes.shown(&sale.till, self.hands.now()).code.to_string())
+    /// What the till of a sale shows, while that leads to this sale and to no other; `first` remembers what waits where.
+    pub(super) async fn code_for(
+        &self,
+        sale: &Sale,
+        first: &mut Waiting,
+    ) -> Result<Option<String>, RpcError> {
+        if sale.state != SaleState::Asked {
+            return Ok(None);
+        }
+        let now = self.hands.now();
+        if !first.contains_key(&sale.till) {
+            let waiting = self.tills.waiting(&sale.till, now).await.map_err(failed)?;
+            first.insert(sale.till.clone(), waiting.map(|sale| sale.request.unverified().id));
+        }
+        let leads_here = first.get(&sale.till).is_some_and(|at| at.is_some() && *at == sale.request);
+        Ok(leads_here.then(|| self.tills.codes.shown(&sale.till, now).code.to_string()))
     }
 }

@@ -174,6 +174,13 @@ pub struct Sale {
     pub refunds: u32,
 }
 
+impl Sale {
+    /// When its request went out.
+    fn asked_at(&self) -> Option<u64> {
+        self.expires.map(|expires| expires.0.saturating_sub(self.seconds))
+    }
+}
+
 /// A line of a cart as it is typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CartLine {
@@ -334,12 +341,12 @@ impl Shop {
         Ok(draft.decide(Some(sale)))
     }
 
-    /// Sales at a till whose request is out and runs, the newest first.
+    /// Sales at a till whose request is out and runs; first the one that was asked last.
     pub fn waiting_at(&self, till: &str, now: Timestamp) -> Vec<Sale> {
         let waits = |sale: &&Sale| sale.till == till && sale.state == SaleState::Asked;
         let runs = |sale: &&Sale| sale.expires > Some(now);
         let mut here: Vec<Sale> = self.open_sales().filter(waits).filter(runs).cloned().collect();
-        here.sort_by_key(|sale| std::cmp::Reverse((sale.opened, sale.id.0)));
+        here.sort_by_key(|sale| std::cmp::Reverse((sale.asked_at(), sale.opened, sale.id.0)));
         here
     }
 

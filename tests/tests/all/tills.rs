@@ -128,6 +128,38 @@ fn a_till_is_found_by_name_and_paid_by_its_code() {
     town.is_sound(&[&alice]);
 }
 
+/// M2, B7: in doubt, the command that is shown asks for the same payment by its request: it ends done or in doubt, however
+/// often it is run, whatever waits at the till by then.
+#[test]
+fn what_a_code_led_to_is_asked_again_and_paid_once() {
+    let town = Community::open("Naxos");
+    let (hall, address) = mess_hall(&town);
+    let alice = neighbour(&town, "alice", 100, &[&address]);
+    alice.withdraws(60);
+    settles("the shop is near", || {
+        !wait(alice.rpc().shop_near(NearQuery::default())).unwrap().shops.is_empty()
+    });
+    let sale = hall.sells("lunch", 12);
+    let code = digits(&hall, "1");
+    let first = alice.cli(&["pay", "--yes", "--memo=-for-two", "--no-wait", "--code", &code]);
+    assert_eq!(first.status, Some(5), "{first:?}");
+    let again = first.stderr.lines().last().unwrap().trim().to_owned();
+    assert!(!again.contains("--code") && again.contains(" --memo=-for-two "), "{again}");
+    // Where he lives, every command of a scene says by itself.
+    let (mut words, home) = (again.split(' ').skip(1).collect::<Vec<_>>(), "--home");
+    let at = words.iter().position(|word| *word == home).unwrap();
+    words.drain(at..at + 2);
+    hall.waits_for(&sale.sale);
+    hall.sells("another", 7);
+    for _ in 0..2 {
+        let repeated = alice.cli(&words);
+        assert!(matches!(repeated.status, Some(0 | 5)), "{repeated:?}");
+    }
+    assert_eq!(alice.outcome(hall.sale(&sale.sale).payment.unwrap()).outcome, "done");
+    assert_eq!(alice.reserve(), 48, "paid once");
+    town.is_sound(&[&alice]);
+}
+
 /// M2: several shops fit: the person chooses. A name that nobody near bears is looked for in the directory, whole.
 #[test]
 fn of_several_the_person_chooses() {

@@ -60,8 +60,8 @@ impl Behaviour {
                 identify::Config::new(AGENT.to_owned(), key.public())
                     .with_agent_version(AGENT.to_owned())
                     .with_cache_size(0)
-                    // A resident's addresses travel in its signed record only.
-                    .with_hide_listen_addrs(role == Role::Client),
+                    // Addresses of residents and shops travel in their signed records only.
+                    .with_hide_listen_addrs(role != Role::Server),
             ),
             ping: ping::Behaviour::new(
                 ping::Config::new().with_interval(limits.ping).with_timeout(limits.ping),
@@ -134,7 +134,7 @@ pub(super) fn ask(
 
 fn connections(role: Role, pinned: &[PeerId], limits: &Limits) -> connection_limits::Behaviour {
     let inbound = match role {
-        Role::Server => limits.inbound_server,
+        Role::Server | Role::Shop => limits.inbound_server,
         Role::Client => limits.inbound_client,
     };
     let mut connections = connection_limits::Behaviour::new(
@@ -173,7 +173,7 @@ fn kad(peer: PeerId, role: Role, records: Records, limits: &Limits) -> kad::Beha
     let mut kad = kad::Behaviour::with_config(peer, records, config);
     kad.set_mode(Some(match role {
         Role::Server => kad::Mode::Server,
-        Role::Client => kad::Mode::Client,
+        Role::Shop | Role::Client => kad::Mode::Client,
     }));
     kad
 }

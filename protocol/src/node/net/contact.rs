@@ -82,7 +82,12 @@ impl EventLoop {
         let carried = self.tunnels.contains(&connection);
         if let Some(pin) = self.pins.iter_mut().find(|pin| pin.peer == peer) {
             let back = pin.due.is_some() || pin.dial.is_some();
-            (pin.failures, pin.due, pin.dial) = (0, None, None);
+            match carried {
+                // The straight way goes on being tried, whenever it is due.
+                true if back => {}
+                true => pin.wait(self.now, &self.limits),
+                false => (pin.failures, pin.due, pin.dial) = (0, None, None),
+            }
             let remote = discovery::ip_of(endpoint.get_remote_address());
             pin.is_local = !carried && remote.is_some_and(|ip| ip.is_loopback());
             // The straight way is better, and nobody else's.
@@ -100,9 +105,10 @@ impl EventLoop {
         if let ConnectedPoint::Listener { send_back_addr, .. } = endpoint {
             self.origins.left(send_back_addr);
         }
-        if left == 0
-            && let Some(pin) = self.pins.iter_mut().find(|pin| pin.peer == peer)
-        {
+        let Some(pin) = self.pins.iter_mut().find(|pin| pin.peer == peer) else { return };
+        // The straight way may end while a tunnel is still there.
+        let only_carried = !self.tunnels.is_empty() && pin.due.is_none() && pin.dial.is_none();
+        if left == 0 || only_carried {
             pin.due = Some(self.now.saturating_add(pause(0, &self.limits)));
         }
     }
@@ -120,9 +126,12 @@ impl EventLoop {
         for pin in &mut self.pins {
             if pin.due.is_some_and(|due| due <= self.now) {
                 pin.due = None;
-                // A lookup may be dialling the same node: one connection is enough.
-                let alone = PeerCondition::DisconnectedAndNotDialing;
-                pin.dial = search::dial(&mut self.swarm, pin.peer, pin.addresses.clone(), alone);
+                // A lookup may be dialling the same node: one connection is enough, unless somebody carries us.
+                let condition = match self.tunnels.is_empty() {
+                    true => PeerCondition::DisconnectedAndNotDialing,
+                    false => PeerCondition::Always,
+                };
+                pin.dial = search::dial(&mut self.swarm, pin.peer, pin.addresses.clone(), condition);
                 if pin.dial.is_none() {
                     pin.wait(self.now, &self.limits);
                 }

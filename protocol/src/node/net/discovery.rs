@@ -23,7 +23,7 @@ use libp2p::{
 
 use super::{RecordCheck, limits::Limits, lock};
 
-/// Addresses of peers: those that worked, and those the local network announces.
+/// Addresses of peers: those that worked, those the settings name, and those the local network announces.
 #[derive(Debug, Default)]
 pub(super) struct Book {
     peers: HashMap<PeerId, Entry>,
@@ -34,6 +34,14 @@ struct Entry {
     /// The last that worked comes first.
     worked: Vec<Multiaddr>,
     announced: Vec<Multiaddr>,
+    /// What the settings say: no silence and no crowd takes it away.
+    named: Vec<Multiaddr>,
+}
+
+impl Entry {
+    fn is_near(&self) -> bool {
+        !self.announced.is_empty() || !self.named.is_empty()
+    }
 }
 
 impl Book {
@@ -56,11 +64,19 @@ impl Book {
         }
     }
 
+    /// The settings say the peer is near.
+    fn named(&mut self, peer: PeerId, address: Multiaddr) {
+        let entry = self.peers.entry(peer).or_default();
+        if !entry.named.contains(&address) {
+            entry.named.push(address);
+        }
+    }
+
     /// The announcement was withdrawn or has run out.
     pub(super) fn withdrawn(&mut self, peer: PeerId, address: &Multiaddr) {
         if let Some(entry) = self.peers.get_mut(&peer) {
             entry.announced.retain(|known| known != address);
-            if entry.announced.is_empty() && entry.worked.is_empty() {
+            if !entry.is_near() && entry.worked.is_empty() {
                 self.peers.remove(&peer);
             }
         }
@@ -68,7 +84,7 @@ impl Book {
 
     /// Who is near.
     pub(super) fn neighbours(&self) -> Vec<PeerId> {
-        let near = self.peers.iter().filter(|(_, entry)| !entry.announced.is_empty());
+        let near = self.peers.iter().filter(|(_, entry)| entry.is_near());
         near.map(|(peer, _)| *peer).collect()
     }
 
@@ -80,27 +96,28 @@ impl Book {
     /// Everything worth a dial.
     pub(super) fn candidates(&self, peer: &PeerId) -> Vec<Multiaddr> {
         let entry = self.peers.get(peer);
-        entry.map(|entry| [&entry.worked[..], &entry.announced[..]].concat()).unwrap_or_default()
+        let all = |entry: &Entry| [&entry.worked[..], &entry.named[..], &entry.announced[..]].concat();
+        entry.map(all).unwrap_or_default()
     }
 
     /// A full book forgets somebody of whom it knows announcements only, else learns nobody new.
     fn entry(&mut self, peer: PeerId, limits: &Limits) -> Option<&mut Entry> {
         if self.peers.len() >= limits.book_peers && !self.peers.contains_key(&peer) {
-            let announced =
-                self.peers.iter().find(|(_, entry)| entry.worked.is_empty()).map(|(peer, _)| *peer)?;
-            self.peers.remove(&announced);
+            let only_announced = |entry: &Entry| entry.worked.is_empty() && entry.named.is_empty();
+            let gone = self.peers.iter().find(|(_, entry)| only_announced(entry)).map(|(peer, _)| *peer)?;
+            self.peers.remove(&gone);
         }
         Some(self.peers.entry(peer).or_default())
     }
 }
 
 /// Notes the neighbours whom the settings name, where the local network carries no announcements.
-pub(super) fn introduce(book: &Mutex<Book>, neighbours: &[Multiaddr], limits: &Limits) {
+pub(super) fn introduce(book: &Mutex<Book>, neighbours: &[Multiaddr]) {
     for full in neighbours {
         if let Some(peer) = peer_named(full)
             && let Some(address) = bare(full, &peer)
         {
-            lock(book).announced(peer, address, limits);
+            lock(book).named(peer, address);
         }
     }
 }
@@ -353,5 +370,22 @@ mod tests {
         }
         assert_eq!(book.peers.len(), 2);
         assert_eq!(book.known(&peer).len(), 2, "announcements push nobody out that worked");
+    }
+
+    /// M2, M3: `network.neighbours` is for networks whose announcements come and go; it holds until the node stops.
+    #[test]
+    fn a_neighbour_of_the_settings_is_lost_to_no_silence_and_to_no_crowd() {
+        let limits = Limits { book_peers: 2, ..Limits::TABLE };
+        let (book, peer, at) =
+            (Mutex::new(Book::default()), PeerId::random(), address("/ip4/10.0.0.2/tcp/1"));
+        introduce(&book, &[at.clone().with_p2p(peer).unwrap()]);
+        let mut book = book.into_inner().unwrap();
+        book.announced(peer, at.clone(), &limits);
+        book.withdrawn(peer, &at);
+        for _ in 0..10 {
+            book.announced(PeerId::random(), address("/ip4/10.0.0.3/tcp/1"), &limits);
+        }
+        assert!(book.neighbours().contains(&peer));
+        assert_eq!((book.candidates(&peer), book.peers.len()), (vec![at], 2));
     }
 }

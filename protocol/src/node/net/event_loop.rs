@@ -130,7 +130,7 @@ impl EventLoop {
                 swarm.behaviour_mut().kad.add_address(&pin.peer, address.clone());
             }
         }
-        discovery::introduce(&ends.book, &config.neighbours, &limits);
+        discovery::introduce(&ends.book, &config.neighbours);
         if config.role == Role::Server {
             config.external.iter().for_each(|address| swarm.add_external_address(address.clone()));
         }

@@ -74,7 +74,7 @@ pub struct NetConfig {
     pub bootstrap: Vec<Multiaddr>,
     /// Addresses under which others reach this node, if the operator knows them.
     pub external: Vec<Multiaddr>,
-    /// Whether this node keeps address records for others.
+    /// Whether this node keeps address records for others, and for how many it has room.
     pub role: Role,
     /// Whether to announce this node in the local network and listen for others there.
     pub mdns: bool,
@@ -84,11 +84,13 @@ pub struct NetConfig {
     pub carried: Option<mpsc::Sender<CarryAsked>>,
 }
 
-/// Who keeps the address records.
+/// What a node is to the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// A bank or a shop: keeps records and answers lookups.
+    /// A bank: keeps address records and answers lookups.
     Server,
+    /// A shop: publishes and looks up only, but has room for a crowd at its tills.
+    Shop,
     /// A resident: publishes and looks up only.
     Client,
 }

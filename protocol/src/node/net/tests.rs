@@ -708,3 +708,32 @@ async fn a_node_is_carried_to_the_bank_and_to_nobody_else() {
     in_time(ask(&bob.net, carols, &at_carol, b"hello")).await.unwrap();
     assert_eq!(in_time(bob.net.door(carols)).await.unwrap_err(), CarryFault::NotCarrying);
 }
+
+/// M3: whoever is carried goes on trying the straight way, and leaves the shop as soon as the bank is there again.
+#[tokio::test]
+async fn a_carried_node_leaves_the_shop_when_the_straight_way_is_back() {
+    let bank = server();
+    let (bank_peer, secret) = (bank.peer(), bank.secret);
+    let shop = carrier(bank.over("tcp").await[0].clone()).await;
+    // Where the bank cannot be reached straight as yet.
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let straight: Multiaddr =
+        format!("/ip4/127.0.0.1/tcp/{}", closed.local_addr().unwrap().port()).parse().unwrap();
+    drop(closed);
+    let limits = Limits { redial_last: Duration::from_secs(1), ..Limits::TABLE };
+    let bootstrap = vec![straight.clone().with_p2p(bank_peer).unwrap()];
+    let alice = Wish { bootstrap, limits, ..Wish::default() }.start();
+    let _bank = bank.echoes();
+    let (at_shop, shops) = (shop.over("tcp").await, shop.peer());
+    let _shop = shop.echoes();
+    in_time(ask(&alice.net, shops, &at_shop, b"hello")).await.unwrap();
+    let (door, _through) = in_time(alice.net.door(shops)).await.unwrap();
+    alice.net.enter(bank_peer, door).await;
+    until(&alice.net, |status| status.bootstrap && status.carried).await;
+    let bare = straight.to_string();
+    let back = Wish { role: Role::Server, listen: &[&bare], secret, ..Wish::default() }.start();
+    until(&alice.net, |status| status.bootstrap && !status.carried).await;
+    let _back = back.echoes();
+    let answer = in_time(alice.net.ask(bank_peer, &[], Protocol::Bank, b"balance?".to_vec())).await;
+    assert_eq!(answer.unwrap(), b"re: balance?");
+}

@@ -198,10 +198,10 @@ fn what_is_loaded_is_what_was_left() {
     assert_eq!(scene.shop.cursor(), Some(Cursor { event: 9, line: 9, generation: 0 }));
 }
 
-/// M2: what a till's code leads to is the newest sale there whose request is out and runs: no cart, none that is paid, taken back
+/// M2: what a till's code leads to is the sale there whose request went out last and runs: no cart, none that is paid, taken back
 /// or over, none of another till.
 #[test]
-fn a_till_has_the_newest_sale_that_can_be_paid() {
+fn a_till_has_the_sale_that_was_asked_last() {
     let mut scene = Scene::new();
     let waiting = |scene: &Scene| {
         let sales = scene.shop.waiting_at("1", scene.now);
@@ -209,12 +209,22 @@ fn a_till_has_the_newest_sale_that_can_be_paid() {
     };
     let cart = NewSale { ask: false, ..scene.new_sale("cart", 9, None) };
     let cart = scene.shop.open_a_sale(cart, None, &boss(), scene.now).unwrap();
-    scene.decide(cart);
+    let cart = scene.decide(cart);
     assert!(waiting(&scene).is_empty());
     let first = scene.sells("first", 5);
     scene.now = scene.now.plus_seconds(10);
     let second = scene.sells("second", 7);
     assert_eq!((waiting(&scene), scene.shop.waiting_at("2", scene.now).len()), (vec![7, 5], 0));
+    // The cart was opened before both, and is asked after them: its customer stands there now.
+    scene.now = scene.now.plus_seconds(10);
+    let asking = scene.shop.ask_for_sale(&cart.id, &boss(), scene.now).unwrap();
+    scene.decide(asking);
+    let (request, ends) = (RequestId([77; 16]), scene.now.plus_seconds(cart.seconds));
+    let asked = scene.shop.asked(&cart.id, request, ends, scene.now);
+    scene.decide(asked);
+    assert_eq!(waiting(&scene), [9, 7, 5]);
+    let back = scene.shop.cancel_sale(&cart.id, Some(request), &boss(), scene.now).unwrap();
+    scene.decide(back);
     scene.wallet.receives(3, 3, 7, second.request.unwrap());
     scene.settles();
     assert_eq!(waiting(&scene), [5]);
