@@ -98,8 +98,11 @@ impl Orders {
             self.engine.tell(Input::Order(OrderInput::FetchLetters)).await;
         }
         let (node, papers) = (self.node(), self.engine.shared.papers());
-        self.room.decide(move |shop, _| Ok(shop.holds_told(states, (&node, &papers), now))).await?;
-        Ok(())
+        let noted = self.room.decide(move |shop, store| {
+            let known = store.orders_held(&states)?;
+            Ok(shop.holds_told(states, known, (&node, &papers), now))
+        });
+        noted.await
     }
 
     async fn carry_on(&self) -> Result<(), RoomFault> {
@@ -208,7 +211,10 @@ impl Orders {
         };
         if !goods.is_empty() && !order.delivered {
             let now = self.now();
-            let noted = self.room.decide(move |shop, _| Ok(shop.order_delivered(&id, now)));
+            let noted = self.room.decide(move |shop, store| {
+                let order = store.order(&id)?.ok_or(crate::shop::Refusal::NotFound("order"))?;
+                Ok(shop.order_delivered(order, now))
+            });
             noted.await.map_err(|_| ErrorCode::Unavailable)?;
         }
         Ok(ShopAnswer::Order(told(&order, goods)))

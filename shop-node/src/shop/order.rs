@@ -27,6 +27,7 @@ use protocol::wire::{
     HoldTerm, PlacedOrder, PriceTag,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Most orders that wait for a word or for money.
 const WAITING_MAX: usize = 2_000;
@@ -395,10 +396,12 @@ impl Shop {
         Ok(draft.decide(order))
     }
 
-    /// How holds stand, as the bank tells. One that is not on the order's terms counts for nothing.
+    /// How holds stand, as the bank tells. One that is not on the order's terms counts for nothing. `known` are their orders,
+    /// also those that had ended: what is refused hears of its money, too.
     pub fn holds_told(
         &self,
         states: Vec<HoldState>,
+        mut known: BTreeMap<Digest, Order>,
         (node, papers): (&Signer, &Introduction),
         now: Timestamp,
     ) -> Decision<()> {
@@ -406,20 +409,18 @@ impl Shop {
         let mut read = self.holds_read;
         for state in states {
             read = read.max(state.changed);
-            let Some(order) = self.live_orders().find(|order| order.order.digest() == state.order) else {
-                continue;
-            };
-            let known = order.hold.as_ref();
-            if known.is_some_and(|known| known.changed >= state.changed || known.id != state.id) {
+            let Some(order) = known.get_mut(&state.order) else { continue };
+            let last = order.hold.as_ref();
+            if last.is_some_and(|last| last.changed >= state.changed || last.id != state.id) {
                 continue;
             }
             if !order.fits(&state) {
                 tracing::warn!(order = %order.id(), "a hold is not on the order's terms");
                 continue;
             }
-            let mut order = order.clone().with(state, now);
-            draft.sell(self, &mut order, node, papers);
-            draft.put_order(order);
+            *order = order.clone().with(state, now);
+            draft.sell(self, order, node, papers);
+            draft.put_order(order.clone());
         }
         if read > self.holds_read {
             draft.put(Change::HoldsRead(read));
@@ -428,10 +429,10 @@ impl Shop {
     }
 
     /// Digital goods are being handed over.
-    pub fn order_delivered(&self, id: &RequestId, now: Timestamp) -> Decision<()> {
+    pub fn order_delivered(&self, order: Order, now: Timestamp) -> Decision<()> {
         let mut draft = Draft::at(self, now);
-        if let Some(order) = self.orders.get(id).filter(|order| !order.delivered) {
-            draft.put_order(Order { delivered: true, ..order.clone() });
+        if !order.delivered {
+            draft.put_order(Order { delivered: true, ..order });
         }
         draft.decide(())
     }

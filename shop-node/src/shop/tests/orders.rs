@@ -93,7 +93,8 @@ impl Scene {
     }
 
     fn hears(&mut self, hold: HoldState) {
-        let decision = self.shop.holds_told(vec![hold], (&node(), &super::papers()), self.now);
+        let known = self.store.orders_held(std::slice::from_ref(&hold)).unwrap();
+        let decision = self.shop.holds_told(vec![hold], known, (&node(), &super::papers()), self.now);
         self.takes(decision);
     }
 
@@ -143,6 +144,13 @@ fn order(who: &Signer, number: u8, release: Release, sku: &str) -> PlacedOrder {
         lines,
     };
     PlacedOrder { order: who.sign(order), salt: SALT, address: ADDRESS.to_owned() }
+}
+
+/// Digital goods: nothing is brought anywhere.
+fn song(who: &Signer, number: u8) -> PlacedOrder {
+    let lunch = order(who, number, Release::Date(NOON.plus_seconds(8 * DAY_SECONDS)), "song");
+    let body = ShopOrder { delivery: Digest::default(), ..lunch.order.unverified().clone() };
+    PlacedOrder { order: who.sign(body), salt: SALT, address: String::new() }
 }
 
 fn hold(order: &Order, changed: u64, step: HoldStep) -> HoldState {
@@ -300,6 +308,29 @@ fn what_is_refused_owes_what_the_bank_holds() {
     assert_eq!((closed.state, closed.owes()), (OrderState::Closed(Units::ZERO, units(22)), None));
     assert!(matches!(scene.says(&id, Word::Accepted), Err(Refusal::State { .. })));
     assert!(matches!(scene.says(&id, Word::Refused(text(""))), Err(Refusal::State { .. })));
+}
+
+/// C1, C4: an order of digital goods has no address to be forgotten: refused or late it is not at hand any more, and hears of
+/// its money all the same.
+#[test]
+fn what_is_not_at_hand_hears_of_its_money() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let refused = scene.places(&alice, song(&alice, 5)).unwrap();
+    scene.says(&refused.id(), Word::Refused(text("sold out"))).unwrap();
+    assert_eq!(scene.shop.live_orders().count(), 0);
+    scene.starts_again();
+    scene.hears(hold(&refused, 4, HoldStep::Open));
+    let owes: Vec<_> = scene.shop.live_orders().filter_map(Order::owes).collect();
+    assert_eq!(owes, [(RequestId([99; 16]), units(22))]);
+
+    let late = scene.places(&alice, song(&alice, 6)).unwrap();
+    scene.now = NOON.plus_seconds(8 * DAY_SECONDS);
+    scene.tidies();
+    scene.starts_again();
+    assert_eq!(scene.order(&late.id()).state, OrderState::Expired);
+    scene.hears(HoldState { id: RequestId([98; 16]), ..hold(&late, 6, HoldStep::Open) });
+    assert_eq!(scene.order(&late.id()).state, OrderState::Held);
+    assert!(scene.shop.live_orders().any(|order| order.id() == late.id()));
 }
 
 /// C12: the address is forgotten some days after the end, and not before; the order stays, and its digest with it.
