@@ -114,8 +114,9 @@ impl Orders {
             .await?;
         let owed = self.room.look(|shop| shop.live_orders().filter_map(Order::owes).collect::<Vec<_>>());
         for (hold, left) in owed.await? {
-            // Locked, it waits; asked again under the same key, it is the same word.
-            let key = own_key("shop.order-refused", &hold);
+            // Locked, it waits; asked again under the same key, it is the same word. What is left is part of the name: a sum
+            // that was too high when it came to the bank is refused for good.
+            let key = own_key("shop.order-refused", format!("{hold}:{left}"));
             if let Err(fault) = self.engine.say_of_hold((hold, left), Act::Refund(left), key).await {
                 tracing::debug!(%hold, %fault, "a refused order's money is not given back yet");
             }
@@ -206,7 +207,7 @@ impl Orders {
             order = mine()?;
         }
         let goods = match order.state {
-            OrderState::Held | OrderState::Closed(..) if order.hold.is_some() => self.goods(&order)?,
+            OrderState::Held | OrderState::Closed(..) if order.is_accepted() => self.goods(&order)?,
             _ => Vec::new(),
         };
         if !goods.is_empty() && !order.delivered {
@@ -252,8 +253,7 @@ fn told(order: &Order, goods: Vec<Goods>) -> wire::OrderState {
 }
 
 /// A key of the shop's own at the wallet: programs have theirs behind a `/`.
-fn own_key(method: &str, hold: &RequestId) -> CallKey {
-    let name = hold.to_string();
+fn own_key(method: &str, name: String) -> CallKey {
     let digest = body::digest("shop-call", name.as_bytes());
     Some((method.to_owned(), name, digest))
 }

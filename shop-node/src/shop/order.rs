@@ -43,7 +43,7 @@ const DAYS_MAX: u64 = 90;
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderState {
-    /// Somebody has to look at it.
+    /// Somebody has to look at it, whether or not its money is there.
     New,
     /// It will be carried out once the bank holds the money.
     Accepted,
@@ -125,11 +125,26 @@ impl Order {
         self.state.is_open() || self.address.is_some() || self.owes().is_some()
     }
 
+    /// Whether the shop has said yes.
+    pub fn is_accepted(&self) -> bool {
+        let word = self.word.as_ref().map(|word| &word.unverified().word);
+        matches!(word, Some(Word::Accepted | Word::Ready(_)))
+    }
+
     /// What the bank still holds for an order that will not be carried out.
     pub fn owes(&self) -> Option<(RequestId, Units)> {
         let refused = matches!(self.state, OrderState::Refused);
         let hold = self.hold.as_ref().filter(|hold| refused && !hold.left.is_zero())?;
         Some((hold.id, hold.left))
+    }
+
+    /// Where it stands once the shop has said yes: its money may have been there before.
+    fn accepted(&self) -> OrderState {
+        match self.hold.as_ref().map(|hold| &hold.step) {
+            Some(HoldStep::Open) => OrderState::Held,
+            Some(HoldStep::Disputed(..)) => OrderState::Disputed,
+            Some(HoldStep::Closed(..)) | None => OrderState::Accepted,
+        }
     }
 
     /// The hold about which something can be said, and what is left of it.
@@ -380,7 +395,7 @@ impl Shop {
         let wrong = |why| Refusal::State { what: "order", state: order.state.word(), why };
         let (state, method) = match (&word, order.state) {
             (Word::Accepted, New) if order.body().order_ends <= now => return Err(wrong("its time is over")),
-            (Word::Accepted, New | Accepted) => (Accepted, "order.accept"),
+            (Word::Accepted, New | Accepted) => (order.accepted(), "order.accept"),
             (Word::Accepted, _) => return Err(wrong("it has its word")),
             (Word::Refused(_), New | Accepted | Held | Disputed | Refused) => (Refused, "order.refuse"),
             (Word::Refused(_), Closed(..) | Expired) => return Err(wrong("it has ended")),
@@ -453,7 +468,10 @@ impl Shop {
             any = true;
             let mut order = order.clone();
             if over(&order) {
-                (order.state, order.ended) = (OrderState::Expired, Some(now));
+                // Money at which nobody looked in time goes back.
+                order.state =
+                    if order.hold.is_some() { OrderState::Refused } else { OrderState::Expired };
+                order.ended = Some(now);
                 draft.put_order(order);
             } else {
                 order.address = None;
@@ -470,11 +488,13 @@ enum Look {
 }
 
 impl Order {
-    /// With its hold as it stands now. What was refused stays refused: its money goes back.
+    /// With its hold as it stands now. What was refused stays refused: its money goes back. Money is no yes: an order at which
+    /// somebody has to look stays new.
     fn with(mut self, hold: HoldState, now: Timestamp) -> Order {
         self.state = match (self.state, &hold.step) {
             (_, HoldStep::Closed(released, returned, _)) => OrderState::Closed(*released, *returned),
             (OrderState::Refused, _) => OrderState::Refused,
+            _ if !self.is_accepted() => OrderState::New,
             (_, HoldStep::Open) => OrderState::Held,
             (_, HoldStep::Disputed(..)) => OrderState::Disputed,
         };

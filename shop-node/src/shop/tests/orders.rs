@@ -333,6 +333,32 @@ fn what_is_not_at_hand_hears_of_its_money() {
     assert!(scene.shop.live_orders().any(|order| order.id() == late.id()));
 }
 
+/// C1, C3: money is no yes. Where somebody looks at each order, what is paid unasked is not carried out before he has; what
+/// he never looks at goes back.
+#[test]
+fn money_is_no_yes() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    scene.sets(|settings| (settings.taking, settings.folder) = (Taking::Ask, Some("slips".to_owned())));
+    let orders = [5, 6, 7].map(|number| scene.placed(&alice, number, Release::Code));
+    for order in &orders {
+        let told = HoldState { id: RequestId([order.id().0[0]; 16]), ..hold(order, 4, HoldStep::Open) };
+        scene.hears(told);
+        assert_eq!(scene.order(&order.id()).state, OrderState::New);
+    }
+    let [yes, no, nobody] = orders.map(|order| order.id());
+    let told = |scene: &Scene| scene.shop.notices_due(Channel::Folder).unwrap().1.len();
+    assert_eq!(told(&scene), 0);
+    assert!(matches!(scene.says(&yes, Word::Ready(text("at six"))), Err(Refusal::State { .. })));
+    assert_eq!(scene.says(&yes, Word::Accepted).unwrap().state, OrderState::Held);
+    assert_eq!(told(&scene), 1);
+    assert_eq!(scene.says(&no, Word::Refused(text("no"))).unwrap().owes().unwrap().1, units(22));
+    scene.now = NOON.plus_seconds(8 * DAY_SECONDS);
+    scene.tidies();
+    let late = scene.order(&nobody);
+    assert_eq!((late.state, late.owes().unwrap().1), (OrderState::Refused, units(22)));
+    assert_eq!(scene.order(&yes).state, OrderState::Held);
+}
+
 /// C12: the address is forgotten some days after the end, and not before; the order stays, and its digest with it.
 #[test]
 fn the_address_is_forgotten_and_the_order_is_not() {
