@@ -301,6 +301,9 @@ fn meaning(order: &Order) -> &'static str {
         (OrderState::Disputed, _) => {
             "somebody disagrees: no date moves the money; agree with the buyer, give it back, or the bank decides"
         }
+        (OrderState::Closed(released, _), _) if !released.is_zero() && !order.is_accepted() => {
+            "not accepted, and the bank released it before it could be given back: that is done out of the till, see refund list"
+        }
         (OrderState::Closed(..), _) => "it has ended: see what came to the account, and what went back",
         (OrderState::Refused, _) if order.owes().is_some() => {
             "refused; what the bank holds is given back by itself while the till is unlocked"

@@ -131,6 +131,12 @@ impl Order {
         matches!(word, Some(Word::Accepted | Word::Ready(_)))
     }
 
+    /// Whether a date would give the shop what it has refused: then it says first that somebody disagrees.
+    pub fn is_running_out(&self) -> bool {
+        let runs = |hold: &HoldState| matches!((&hold.step, hold.rule), (HoldStep::Open, HoldTerm::Date(_)));
+        self.owes().is_some() && self.hold.as_ref().is_some_and(runs)
+    }
+
     /// What the bank still holds for an order that will not be carried out.
     pub fn owes(&self) -> Option<(RequestId, Units)> {
         let refused = matches!(self.state, OrderState::Refused);
@@ -433,8 +439,9 @@ impl Shop {
                 tracing::warn!(order = %order.id(), "a hold is not on the order's terms");
                 continue;
             }
+            let unwanted = order.state == OrderState::Refused || !order.is_accepted();
             *order = order.clone().with(state, now);
-            draft.sell(self, order, node, papers);
+            draft.sell(self, order, unwanted, (node, papers));
             draft.put_order(order.clone());
         }
         if read > self.holds_read {
@@ -469,8 +476,7 @@ impl Shop {
             let mut order = order.clone();
             if over(&order) {
                 // Money at which nobody looked in time goes back.
-                order.state =
-                    if order.hold.is_some() { OrderState::Refused } else { OrderState::Expired };
+                order.state = if order.hold.is_some() { OrderState::Refused } else { OrderState::Expired };
                 order.ended = Some(now);
                 draft.put_order(order);
             } else {

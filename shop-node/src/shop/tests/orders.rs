@@ -359,6 +359,31 @@ fn money_is_no_yes() {
     assert_eq!(scene.order(&yes).state, OrderState::Held);
 }
 
+/// C1, C4: a date that gives the shop what it has refused is stopped; too late for that, it is a sale of which all is owed
+/// to the buyer, once.
+#[test]
+fn no_date_pays_for_what_is_refused() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let placed = scene.places(&alice, song(&alice, 5)).unwrap();
+    let id = placed.id();
+    scene.hears(hold(&placed, 4, HoldStep::Open));
+    assert!(!scene.order(&id).is_running_out());
+    assert!(scene.says(&id, Word::Refused(text("sold out"))).unwrap().is_running_out());
+    let stopped = HoldStep::Disputed(HoldParty::Shop, "refused".to_owned(), NOON);
+    scene.hears(hold(&placed, 5, stopped));
+    let order = scene.order(&id);
+    assert_eq!((order.is_running_out(), order.owes().unwrap().1), (false, units(22)));
+    let closed = hold(&placed, 9, HoldStep::Closed(units(20), units(2), NOON));
+    scene.hears(closed.clone());
+    scene.starts_again();
+    scene.hears(HoldState { changed: 10, ..closed });
+    let owed = scene.shop.owed(NOON);
+    let [refund] = &owed[..] else { panic!("{owed:?}") };
+    assert_eq!((refund.to, refund.units, refund.safe), (alice.key(), units(20), true));
+    let sale = scene.store.sale(&scene.order(&id).sale.unwrap()).unwrap().unwrap();
+    assert_eq!((sale.id, sale.refunded), (refund.sale, units(20)));
+}
+
 /// C12: the address is forgotten some days after the end, and not before; the order stays, and its digest with it.
 #[test]
 fn the_address_is_forgotten_and_the_order_is_not() {
