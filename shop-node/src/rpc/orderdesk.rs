@@ -137,7 +137,21 @@ impl Desk {
             return Err(code::reason_of("over_paid", text).detail("left", left.get()));
         }
         let (order, act) = (asked.order, Act::Refund(units));
-        self.act(caller, Saying { method: "order.refund", order, key: &asked.key, call, act }).await
+        let saying = Saying { method: "order.refund", order, key: &asked.key, call, act };
+        if known {
+            return self.act(caller, saying).await;
+        }
+        let (who, actor) = self.asked(caller, "order.refund");
+        let (now, giver) = (who.now, actor.clone());
+        let counted = self.room.decide_for(who, move |shop, _| Ok(shop.count_held(&giver, units, now)?));
+        counted.await.map_err(|fault| self.room_fault(fault))?;
+        let said = self.act(caller, saying).await;
+        let is_void = |said: &OrderSaid| said.reason.is_some();
+        if said.as_ref().map_or(true, is_void) {
+            let undone = self.room.decide(move |shop, _| Ok(shop.uncount_held(&actor, units, now)));
+            undone.await.map_err(|fault| self.room_fault(fault))?;
+        }
+        said
     }
 
     pub(super) async fn dispute_order(

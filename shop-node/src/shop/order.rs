@@ -408,10 +408,15 @@ impl Shop {
             (Word::Ready(_), Held) => (Held, "order.ready"),
             (Word::Ready(_), _) => return Err(wrong("only what the bank holds money for is carried out")),
         };
+        let mut draft = Draft::at(self, now);
+        if state == Refused && order.state != Refused {
+            // Whoever refuses gives back what the bank holds: that is within his caps, or not his to do.
+            let held = order.hold.as_ref().map_or(Units::ZERO, |hold| hold.left);
+            self.count_refund(&mut draft, actor, held)?;
+        }
         order.word = Some(self.word_on(&order, word, node, now));
         order.state = state;
         order.ended = order.ended.or((!state.is_open()).then_some(now));
-        let mut draft = Draft::at(self, now);
         draft.audit(actor, method, "done", order.id());
         draft.put_order(order.clone());
         Ok(draft.decide(order))

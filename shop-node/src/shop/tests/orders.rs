@@ -1,11 +1,11 @@
 //! Scenes of orders from afar, rule by rule (C1–C4, C12, C13).
 
 use crate::shop::catalogue::{Item, Price};
-use crate::shop::change::Decision;
+use crate::shop::change::{Change, Decision};
 use crate::shop::notice::Channel;
 use crate::shop::order::{Order, OrderSettings, OrderState, Taking};
 use crate::shop::refund::NewRefund;
-use crate::shop::rights::{Actor, Role};
+use crate::shop::rights::{Actor, Role, Staff};
 use crate::shop::sale::SalePaper;
 use crate::shop::{Keeper, Refusal, Shop};
 use crate::store::ShopStore;
@@ -382,6 +382,45 @@ fn no_date_pays_for_what_is_refused() {
     assert_eq!((refund.to, refund.units, refund.safe), (alice.key(), units(20), true));
     let sale = scene.store.sale(&scene.order(&id).sale.unwrap()).unwrap().unwrap();
     assert_eq!((sale.id, sale.refunded), (refund.sale, units(20)));
+}
+
+/// C4, N8: what somebody may give back has the same caps when the bank holds it: refusing gives back, too.
+#[test]
+fn caps_count_what_the_bank_holds() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let staff = Staff {
+        id: "s1".to_owned(),
+        name: "Mia".to_owned(),
+        role: Role::Manager,
+        secret: Digest::default(),
+        refund_max: None,
+        refund_day: Some(units(30)),
+        refunded: (NOON.day(), units(0)),
+        ended: None,
+    };
+    scene.shop.apply(&Change::Staff(staff));
+    let mia =
+        Actor { name: "Mia".to_owned(), role: Role::Manager, staff: Some("s1".to_owned()), token: None };
+    let [held, bare, other] = [5, 6, 7].map(|number| scene.placed(&alice, number, Release::Code));
+    for order in [&held, &other] {
+        scene.hears(HoldState { id: RequestId([order.id().0[0]; 16]), ..hold(order, 4, HoldStep::Open) });
+    }
+    let mut refuses = |order: &Order, scene: &mut Scene| {
+        let order = scene.order(&order.id());
+        let said = scene.shop.say_of_order(order, Word::Refused(text("no")), (&node(), &mia), NOON)?;
+        Ok(scene.takes(said).state)
+    };
+    assert_eq!(refuses(&held, &mut scene), Ok(OrderState::Refused));
+    assert_eq!(refuses(&held, &mut scene), Ok(OrderState::Refused), "said again, it is not counted again");
+    assert_eq!(refuses(&bare, &mut scene), Ok(OrderState::Refused), "nothing is held for it");
+    let over = Refusal::OverCap { left: units(8), asked: units(22) };
+    assert_eq!(refuses(&other, &mut scene), Err(over.clone()));
+    assert_eq!(scene.shop.count_held(&mia, units(22), NOON).map(drop), Err(over));
+    let decision = scene.shop.count_held(&mia, units(8), NOON).unwrap();
+    scene.takes(decision);
+    let decision = scene.shop.uncount_held(&mia, units(22), NOON);
+    scene.takes(decision);
+    assert_eq!(refuses(&other, &mut scene), Ok(OrderState::Refused));
 }
 
 /// C12: the address is forgotten some days after the end, and not before; the order stays, and its digest with it.
