@@ -2,20 +2,22 @@
 //! Who carries it out is told by `notice`.
 
 use crate::room::{Room, RoomFault};
+use crate::shop::change::Decision;
 use crate::shop::order::{Order, OrderState};
 use crate::shop::rights::Actor;
+use crate::store::ShopStore;
 use crate::tills::Tills;
 use daemon::engine::inbound::{Answering, Counter};
 use daemon::engine::link::BankLink;
 use daemon::engine::ordering::holds_after;
 use daemon::engine::{CallFault, Engine, Input, OrderInput};
-use daemon::store::Store as _;
+use daemon::store::{Store as _, StoreFault};
 use daemon::wallet::banking::{CallKey, OpState};
-use protocol::bank::{Act, Party};
-use protocol::body;
+use protocol::bank::{Act, DISPUTE_MAX, Party};
+use protocol::body::{self, Text};
 use protocol::id::{Key, RequestId};
 use protocol::money::Units;
-use protocol::shop::Word;
+use protocol::shop::{ShopOrder, Word};
 use protocol::sign::Signer;
 use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{self, ErrorCode, GOODS_MAX, Goods, PlacedOrder, ShopAnswer, ShopAsk};
@@ -138,26 +140,42 @@ impl Orders {
             self.engine.tell(Input::Order(OrderInput::FetchLetters)).await;
         }
         let (node, papers) = (self.node(), self.engine.shared.papers());
-        self.room.decide(move |shop, _| Ok(shop.holds_told(states, (&node, &papers), now))).await?;
-        Ok(())
+        let noted = self.room.decide(move |shop, store| {
+            let known = store.orders_held(&states)?;
+            Ok(shop.holds_told(states, known, (&node, &papers), now))
+        });
+        noted.await
     }
 
     async fn carry_on(&self) -> Result<(), RoomFault> {
         let now = self.now();
         self.room
-            .decide(move |shop, _| {
-                Ok(shop.tidy_orders(now).unwrap_or_else(|| crate::shop::change::Decision::reply(())))
-            })
+            .decide(move |shop, _| Ok(shop.tidy_orders(now).unwrap_or_else(|| Decision::reply(()))))
             .await?;
-        let owed = self.room.look(|shop| shop.live_orders().filter_map(Order::owes).collect::<Vec<_>>());
-        for (hold, left) in owed.await? {
-            // Locked, it waits; asked again under the same key, it is the same word.
-            let key = own_key("shop.order-refused", &hold);
+        let owed = |order: &Order| Some((order.owes()?, order.is_running_out()));
+        let owed = self.room.look(move |shop| shop.live_orders().filter_map(owed).collect::<Vec<_>>());
+        for ((hold, left), runs_out) in owed.await? {
+            // Locked, it waits; asked again under the same key, it is the same word. What is left is part of the name: a sum
+            // that was too high when it came to the bank is refused for good.
+            let key = own_key("shop.order-refused", format!("{hold}:{left}"));
             if let Err(fault) = self.engine.say_of_hold((hold, left), Act::Refund(left), key).await {
                 tracing::debug!(%hold, %fault, "a refused order's money is not given back yet");
+                if matches!(fault, CallFault::Locked) && runs_out {
+                    self.stop_the_date((hold, left)).await;
+                }
             }
         }
         Ok(())
+    }
+
+    /// The node key can't give money back; it can say that somebody disagrees, and then no date gives it to the shop.
+    async fn stop_the_date(&self, about: (RequestId, Units)) {
+        let hold = about.0;
+        let key = own_key("shop.order-stopped", hold.to_string());
+        let Ok(reason) = Text::new("the shop has refused this order", DISPUTE_MAX) else { return };
+        if let Err(fault) = self.engine.say_of_hold(about, Act::Dispute(reason), key).await {
+            tracing::debug!(%hold, %fault, "a refused order's date is not stopped yet");
+        }
     }
 
     /// Somebody of the shop says yes, no or ready.
@@ -216,7 +234,12 @@ impl Orders {
         let (node, now) = (self.node(), self.now());
         let asked = placed.order.clone();
         let placing = self.room.decide(move |shop, store| {
-            let earlier = store.order(&placed.order.unverified().id)?;
+            let body = placed.order.unverified();
+            let earlier = store.order(&body.id)?;
+            // What one answer can't carry is not sold by one order.
+            if earlier.is_none() && !goods_of(store, body)?.1 {
+                return Ok(Decision::reply(Err(ErrorCode::TooBig)));
+            }
             Ok(shop.place(placed, (&buyer, &name), earlier, &node, now))
         });
         let order = match placing.await.map_err(|_| ErrorCode::Unavailable)? {
@@ -243,12 +266,15 @@ impl Orders {
             order = mine()?;
         }
         let goods = match order.state {
-            OrderState::Held | OrderState::Closed(..) if order.hold.is_some() => self.goods(&order)?,
+            OrderState::Held | OrderState::Closed(..) if order.is_accepted() => self.goods(&order)?,
             _ => Vec::new(),
         };
         if !goods.is_empty() && !order.delivered {
             let now = self.now();
-            let noted = self.room.decide(move |shop, _| Ok(shop.order_delivered(&id, now)));
+            let noted = self.room.decide(move |shop, store| {
+                let order = store.order(&id)?.ok_or(crate::shop::Refusal::NotFound("order"))?;
+                Ok(shop.order_delivered(order, now))
+            });
             noted.await.map_err(|_| ErrorCode::Unavailable)?;
         }
         Ok(ShopAnswer::Order(told(&order, goods)))
@@ -259,19 +285,29 @@ impl Orders {
         if matches!(order.state, OrderState::Closed(released, _) if released.is_zero()) {
             return Ok(Vec::new());
         }
-        let (mut goods, mut bytes) = (Vec::new(), 0_usize);
-        for line in &order.body().lines {
-            let content = self.room.store.content(line.sku.as_str()).map_err(|_| ErrorCode::Unavailable)?;
-            let Some(content) = content else { continue };
-            bytes = bytes.saturating_add(content.len());
-            if bytes > GOODS_MAX {
-                tracing::warn!(order = %order.id(), "an order's goods are more than an answer carries");
-                break;
-            }
-            goods.push(Goods { sku: line.sku.to_string(), content: ByteBuf::from(content) });
+        let (goods, all) = goods_of(&self.room.store, order.body()).map_err(|_| ErrorCode::Unavailable)?;
+        if !all {
+            tracing::warn!(order = %order.id(), "an order's goods have become more than an answer carries");
         }
         Ok(goods)
     }
+}
+
+/// What is handed over on line for an order, and whether that is all of it: an answer carries so much.
+fn goods_of(store: &ShopStore, order: &ShopOrder) -> Result<(Vec<Goods>, bool), StoreFault> {
+    let (mut goods, mut bytes) = (Vec::<Goods>::new(), 0_usize);
+    for line in &order.lines {
+        if goods.iter().any(|one| one.sku == line.sku.as_str()) {
+            continue;
+        }
+        let Some(content) = store.content(line.sku.as_str())? else { continue };
+        bytes = bytes.saturating_add(content.len());
+        if bytes > GOODS_MAX {
+            return Ok((goods, false));
+        }
+        goods.push(Goods { sku: line.sku.to_string(), content: ByteBuf::from(content) });
+    }
+    Ok((goods, true))
 }
 
 impl Counter for Orders {
@@ -295,8 +331,7 @@ fn told(order: &Order, goods: Vec<Goods>) -> wire::OrderState {
 }
 
 /// A key of the shop's own at the wallet: programs have theirs behind a `/`.
-fn own_key(method: &str, hold: &RequestId) -> CallKey {
-    let name = hold.to_string();
+fn own_key(method: &str, name: String) -> CallKey {
     let digest = body::digest("shop-call", name.as_bytes());
     Some((method.to_owned(), name, digest))
 }

@@ -46,24 +46,27 @@ impl Core {
         };
         self.jobs.done(&Flight::Letters);
         self.flush()?;
-        let last = letters.iter().map(|letter| letter.unverified().number).max().unwrap_or_default();
-        let mut fresh = Vec::new();
+        let (mut fresh, mut last) = (Vec::new(), None);
         for letter in letters {
-            if self.store.letter(letter.unverified().number)?.is_none() {
-                fresh.push(letter);
+            let number = letter.unverified().number;
+            if self.store.letter(number)?.is_none() {
+                // A bad one must not keep the others away; the newest is asked for again.
+                match self.wallet.letter_to_us(letter) {
+                    Ok(letter) => fresh.push(letter),
+                    Err(flaw) => {
+                        tracing::warn!(number, %flaw, "a letter that is not the bank's is passed over");
+                        continue;
+                    }
+                }
             }
+            last = last.max(Some(number));
         }
         if !fresh.is_empty() {
             let purchases = self.store.purchases()?;
-            match self.wallet.letters_told(fresh, &purchases, self.now()) {
-                Ok(decision) => drop(self.take(decision)),
-                Err(flaw) => {
-                    tracing::warn!(%flaw, "letters that are not the bank's");
-                    return Ok(());
-                }
-            }
+            let decision = self.wallet.letters_told(fresh, &purchases, self.now());
+            drop(self.take(decision));
         }
-        self.letters.read = self.letters.read.max(last);
+        self.letters.read = self.letters.read.max(last.unwrap_or_default());
         Ok(())
     }
 }

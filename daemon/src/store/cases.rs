@@ -44,7 +44,7 @@ pub(super) fn write(tx: &WriteTransaction, change: &Change) -> Result<(), StoreF
         Change::Case(record) => put_numbered(tx, CASES, record.state.case, &pack(record)),
         Change::Purchase(purchase) => {
             put(tx, PURCHASES, &purchase.id.0, &pack(purchase))?;
-            put_open(tx, OPEN_PURCHASES, &purchase.id.0, purchase.state.is_open())
+            put_open(tx, OPEN_PURCHASES, &purchase.id.0, purchase.is_open())
         }
         Change::Fork(fork) => put(tx, FORKS, &fork_key(fork), &pack(fork)),
         Change::Told(payer, payment) => remove(tx, TO_TELL, &[&payer.0[..], &payment.0].concat()),

@@ -35,6 +35,7 @@ pub mod claiming;
 pub mod defending;
 pub mod doubt;
 pub mod forks;
+mod goods;
 pub mod history;
 mod losing;
 pub mod ordering;
@@ -250,7 +251,7 @@ impl Wallet {
             Change::Case(record) => {
                 self.cases.insert(record.state.case, record.clone());
             }
-            Change::Purchase(purchase) if purchase.state.is_open() => {
+            Change::Purchase(purchase) if purchase.is_open() => {
                 self.purchases.insert(purchase.id, purchase.clone());
             }
             Change::Purchase(purchase) => {

@@ -11,6 +11,7 @@
 
 use super::banking::{BankFlaw, BankOp, CallKey, OpState, Operation};
 use super::change::{Answered, Change, Decision, Draft, Effect, Happening, Started};
+use super::goods::{FETCH_DAYS, FETCH_SECONDS, goods_of};
 use super::history::Movement;
 use super::{OpenKeys, Wallet};
 use protocol::bank::{Act, Hold, HoldAct, HoldRule, Letter, LetterKind, code_hash};
@@ -23,8 +24,7 @@ use protocol::shop::{
 use protocol::sign::{Signed, Signer};
 use protocol::time::{DAY_SECONDS, Timestamp};
 use protocol::wire::{
-    self, BankAsk, CatalogueNews, ErrorCode, GOODS_MAX, Goods, HoldState, HoldStep, HoldTerm, OrderState,
-    PlacedOrder,
+    self, BankAsk, CatalogueNews, ErrorCode, Goods, HoldState, HoldStep, HoldTerm, OrderState, PlacedOrder,
 };
 use serde::{Deserialize, Serialize};
 
@@ -68,6 +68,9 @@ pub struct Purchase {
     /// What its articles are now, if the shop refused it for older prices.
     #[serde(default)]
     pub news: Option<CatalogueNews>,
+    /// Whether the shop is not asked for goods any more, though its money has ended.
+    #[serde(default)]
+    pub fetched: bool,
 }
 
 /// Where an order stands.
@@ -129,11 +132,6 @@ impl Purchase {
     /// What the bank keeps of it, as far as known.
     pub fn left(&self) -> Units {
         self.held.as_ref().map_or(Units::ZERO, |held| held.left)
-    }
-
-    /// Whether the goods are here and are to be confirmed without being asked.
-    pub fn is_to_confirm(&self) -> bool {
-        self.state == PurchaseState::Held && self.auto && !self.goods.is_empty()
     }
 }
 
@@ -232,7 +230,7 @@ impl Wallet {
         if new.shop == self.owner().key {
             return Err(OrderRefusal::Yourself);
         }
-        if self.purchases.len() >= OPEN_MAX {
+        if self.purchases.values().filter(|purchase| purchase.state.is_open()).count() >= OPEN_MAX {
             return Err(OrderRefusal::TooMany);
         }
         let address = new.address.as_str();
@@ -300,6 +298,7 @@ impl Wallet {
             created: now,
             changed: now,
             news: None,
+            fetched: false,
         };
         let (id, mut draft) = (purchase.id, Draft::at(self, now));
         if let Some((method, key, params)) = call {
@@ -334,11 +333,14 @@ impl Wallet {
                 purchase.word = Some(word);
             }
         }
-        let bytes: usize = told.goods.iter().map(|goods| goods.content.len()).sum();
         let is_held = matches!(before.state, PurchaseState::Held | PurchaseState::Disputed);
-        if is_held && before.goods.is_empty() && bytes <= GOODS_MAX {
-            purchase.goods = told.goods;
+        let fetches = before.fetches_since();
+        let goods = goods_of(before, told.goods);
+        if (is_held || fetches.is_some()) && goods.len() > before.goods.len() {
+            purchase.goods = goods;
         }
+        // A shop that knows of the end and has had time to look again has no more to give.
+        purchase.fetched |= told.held && fetches.is_some_and(|at| at.plus_seconds(FETCH_SECONDS) <= now);
         let word = purchase.word.as_ref().map(|word| &word.unverified().word);
         let state = match (before.state, word) {
             (PurchaseState::Placing, Some(Word::Accepted | Word::Ready(_))) => PurchaseState::Holding,
@@ -373,13 +375,17 @@ impl Wallet {
         Decision::new(draft, ())
     }
 
-    /// Orders that no shop has answered in time; nothing if there are none.
+    /// Orders that no shop has answered in time, and goods that no shop has handed over; nothing if there are none.
     pub fn late_orders(&self, now: Timestamp) -> Option<Decision<()>> {
         let late = |p: &&Purchase| p.state == PurchaseState::Placing && p.order().order_ends <= now;
         let late: Vec<Purchase> = self.open_purchases().filter(late).cloned().collect();
+        let given_up = |at: Timestamp| at.plus_seconds(FETCH_DAYS * DAY_SECONDS) <= now;
+        let gone = self.open_purchases().filter(|p| p.fetches_since().is_some_and(given_up));
+        let gone: Vec<Purchase> = gone.map(|p| Purchase { fetched: true, ..p.clone() }).collect();
         let mut draft = Draft::at(self, now);
-        let any = !late.is_empty();
+        let any = !(late.is_empty() && gone.is_empty());
         late.into_iter().for_each(|purchase| draft.put_purchase(purchase, PurchaseState::Late));
+        gone.into_iter().for_each(|purchase| draft.put(Change::Purchase(purchase)));
         any.then(|| Decision::new(draft, ()))
     }
 
@@ -390,7 +396,8 @@ impl Wallet {
 
     /// The journal entry after which changes of our holds are unknown here.
     pub fn holds_known(&self) -> u64 {
-        self.open_purchases().filter_map(|p| Some(p.held.as_ref()?.changed)).min().unwrap_or(0)
+        let open = self.open_purchases().filter(|p| p.state.is_open());
+        open.filter_map(|p| Some(p.held.as_ref()?.changed)).min().unwrap_or(0)
     }
 
     /// How holds stand, as the bank tells; those of others are no matter.
@@ -535,7 +542,8 @@ impl Draft {
     pub(super) fn put_purchase(&mut self, mut purchase: Purchase, state: PurchaseState) {
         let at = self.now();
         (purchase.state, purchase.changed) = (state, at);
-        if matches!(state, PurchaseState::Placing | PurchaseState::Held) {
+        let fetches = purchase.fetches_since().is_some();
+        if fetches || matches!(state, PurchaseState::Placing | PurchaseState::Held) {
             self.then(Effect::Order(purchase.id));
         }
         let (order, units) = (purchase.id, purchase.order().total);

@@ -9,25 +9,30 @@ use protocol::bank::{Letter, LetterKind};
 use protocol::body::Text;
 use protocol::id::Key;
 use protocol::key::bank::Usage;
-use protocol::sign::Signed;
+use protocol::sign::{Signed, Verified};
 use protocol::time::Timestamp;
 
 impl Wallet {
+    /// A letter of the bank to us; one under a key that is revoked since is none.
+    pub fn letter_to_us(&self, letter: Signed<Letter>) -> Result<Verified<Letter>, BankFlaw> {
+        let letter = self.keys().verify(Usage::Attest, letter.unverified().at.day(), letter)?;
+        match letter.owner == self.owner().key {
+            true => Ok(letter),
+            false => Err(BankFlaw::DoesNotFit),
+        }
+    }
+
     /// Letters that are not here yet, in the order of their numbers; `purchases` are our orders, so that what came back of
     /// a hold stands in the history under its name.
     pub fn letters_told(
         &self,
-        letters: Vec<Signed<Letter>>,
+        letters: Vec<Verified<Letter>>,
         purchases: &[Purchase],
         now: Timestamp,
-    ) -> Result<Decision<()>, BankFlaw> {
+    ) -> Decision<()> {
         let mut draft = Draft::at(self, now);
         let mut newest = self.account();
         for letter in letters {
-            let letter = self.keys().verify(Usage::Attest, letter.unverified().at.day(), letter)?;
-            if letter.owner != self.owner().key {
-                return Err(BankFlaw::DoesNotFit);
-            }
             draft.put(Change::Letter(letter.signed().clone()));
             if newest.is_none_or(|known| known.letter < letter.number) {
                 let told = AccountBalance { units: letter.balance, letter: letter.number, at: letter.at };
@@ -45,7 +50,7 @@ impl Wallet {
                 balance: letter.balance,
             });
         }
-        Ok(Decision::new(draft, ()))
+        Decision::new(draft, ())
     }
 }
 

@@ -137,7 +137,21 @@ impl Desk {
             return Err(code::reason_of("over_paid", text).detail("left", left.get()));
         }
         let (order, act) = (asked.order, Act::Refund(units));
-        self.act(caller, Saying { method: "order.refund", order, key: &asked.key, call, act }).await
+        let saying = Saying { method: "order.refund", order, key: &asked.key, call, act };
+        if known {
+            return self.act(caller, saying).await;
+        }
+        let (who, actor) = self.asked(caller, "order.refund");
+        let (now, giver) = (who.now, actor.clone());
+        let counted = self.room.decide_for(who, move |shop, _| Ok(shop.count_held(&giver, units, now)?));
+        counted.await.map_err(|fault| self.room_fault(fault))?;
+        let said = self.act(caller, saying).await;
+        let is_void = |said: &OrderSaid| said.reason.is_some();
+        if said.as_ref().map_or(true, is_void) {
+            let undone = self.room.decide(move |shop, _| Ok(shop.uncount_held(&actor, units, now)));
+            undone.await.map_err(|fault| self.room_fault(fault))?;
+        }
+        said
     }
 
     pub(super) async fn dispute_order(
@@ -300,6 +314,9 @@ fn meaning(order: &Order) -> &'static str {
         (OrderState::Held, Release::Confirmation) => "carry it out; the money comes when the buyer confirms",
         (OrderState::Disputed, _) => {
             "somebody disagrees: no date moves the money; agree with the buyer, give it back, or the bank decides"
+        }
+        (OrderState::Closed(released, _), _) if !released.is_zero() && !order.is_accepted() => {
+            "not accepted, and the bank released it before it could be given back: that is done out of the till, see refund list"
         }
         (OrderState::Closed(..), _) => "it has ended: see what came to the account, and what went back",
         (OrderState::Refused, _) if order.owes().is_some() => {

@@ -27,6 +27,7 @@ use protocol::wire::{
     HoldTerm, PlacedOrder, PriceTag,
 };
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Most orders that wait for a word or for money.
 const WAITING_MAX: usize = 2_000;
@@ -42,7 +43,7 @@ const DAYS_MAX: u64 = 90;
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum OrderState {
-    /// Somebody has to look at it.
+    /// Somebody has to look at it, whether or not its money is there.
     New,
     /// It will be carried out once the bank holds the money.
     Accepted,
@@ -124,11 +125,32 @@ impl Order {
         self.state.is_open() || self.address.is_some() || self.owes().is_some()
     }
 
+    /// Whether the shop has said yes.
+    pub fn is_accepted(&self) -> bool {
+        let word = self.word.as_ref().map(|word| &word.unverified().word);
+        matches!(word, Some(Word::Accepted | Word::Ready(_)))
+    }
+
+    /// Whether a date would give the shop what it has refused: then it says first that somebody disagrees.
+    pub fn is_running_out(&self) -> bool {
+        let runs = |hold: &HoldState| matches!((&hold.step, hold.rule), (HoldStep::Open, HoldTerm::Date(_)));
+        self.owes().is_some() && self.hold.as_ref().is_some_and(runs)
+    }
+
     /// What the bank still holds for an order that will not be carried out.
     pub fn owes(&self) -> Option<(RequestId, Units)> {
         let refused = matches!(self.state, OrderState::Refused);
         let hold = self.hold.as_ref().filter(|hold| refused && !hold.left.is_zero())?;
         Some((hold.id, hold.left))
+    }
+
+    /// Where it stands once the shop has said yes: its money may have been there before.
+    fn accepted(&self) -> OrderState {
+        match self.hold.as_ref().map(|hold| &hold.step) {
+            Some(HoldStep::Open) => OrderState::Held,
+            Some(HoldStep::Disputed(..)) => OrderState::Disputed,
+            Some(HoldStep::Closed(..)) | None => OrderState::Accepted,
+        }
     }
 
     /// The hold about which something can be said, and what is left of it.
@@ -392,26 +414,33 @@ impl Shop {
         let wrong = |why| Refusal::State { what: "order", state: order.state.word(), why };
         let (state, method) = match (&word, order.state) {
             (Word::Accepted, New) if order.body().order_ends <= now => return Err(wrong("its time is over")),
-            (Word::Accepted, New | Accepted) => (Accepted, "order.accept"),
+            (Word::Accepted, New | Accepted) => (order.accepted(), "order.accept"),
             (Word::Accepted, _) => return Err(wrong("it has its word")),
             (Word::Refused(_), New | Accepted | Held | Disputed | Refused) => (Refused, "order.refuse"),
             (Word::Refused(_), Closed(..) | Expired) => return Err(wrong("it has ended")),
             (Word::Ready(_), Held) => (Held, "order.ready"),
             (Word::Ready(_), _) => return Err(wrong("only what the bank holds money for is carried out")),
         };
+        let mut draft = Draft::at(self, now);
+        if state == Refused && order.state != Refused {
+            // Whoever refuses gives back what the bank holds: that is within his caps, or not his to do.
+            let held = order.hold.as_ref().map_or(Units::ZERO, |hold| hold.left);
+            self.count_refund(&mut draft, actor, held)?;
+        }
         order.word = Some(self.word_on(&order, word, node, now));
         order.state = state;
         order.ended = order.ended.or((!state.is_open()).then_some(now));
-        let mut draft = Draft::at(self, now);
         draft.audit(actor, method, "done", order.id());
         draft.put_order(order.clone());
         Ok(draft.decide(order))
     }
 
-    /// How holds stand, as the bank tells. One that is not on the order's terms counts for nothing.
+    /// How holds stand, as the bank tells. One that is not on the order's terms counts for nothing. `known` are their orders,
+    /// also those that had ended: what is refused hears of its money, too.
     pub fn holds_told(
         &self,
         states: Vec<HoldState>,
+        mut known: BTreeMap<Digest, Order>,
         (node, papers): (&Signer, &Introduction),
         now: Timestamp,
     ) -> Decision<()> {
@@ -419,20 +448,19 @@ impl Shop {
         let mut read = self.holds_read;
         for state in states {
             read = read.max(state.changed);
-            let Some(order) = self.live_orders().find(|order| order.order.digest() == state.order) else {
-                continue;
-            };
-            let known = order.hold.as_ref();
-            if known.is_some_and(|known| known.changed >= state.changed || known.id != state.id) {
+            let Some(order) = known.get_mut(&state.order) else { continue };
+            let last = order.hold.as_ref();
+            if last.is_some_and(|last| last.changed >= state.changed || last.id != state.id) {
                 continue;
             }
             if !order.fits(&state) {
                 tracing::warn!(order = %order.id(), "a hold is not on the order's terms");
                 continue;
             }
-            let mut order = order.clone().with(state, now);
-            draft.sell(self, &mut order, node, papers);
-            draft.put_order(order);
+            let unwanted = order.state == OrderState::Refused || !order.is_accepted();
+            *order = order.clone().with(state, now);
+            draft.sell(self, order, unwanted, (node, papers));
+            draft.put_order(order.clone());
         }
         if read > self.holds_read {
             draft.put(Change::HoldsRead(read));
@@ -441,10 +469,10 @@ impl Shop {
     }
 
     /// Digital goods are being handed over.
-    pub fn order_delivered(&self, id: &RequestId, now: Timestamp) -> Decision<()> {
+    pub fn order_delivered(&self, order: Order, now: Timestamp) -> Decision<()> {
         let mut draft = Draft::at(self, now);
-        if let Some(order) = self.orders.get(id).filter(|order| !order.delivered) {
-            draft.put_order(Order { delivered: true, ..order.clone() });
+        if !order.delivered {
+            draft.put_order(Order { delivered: true, ..order });
         }
         draft.decide(())
     }
@@ -465,7 +493,9 @@ impl Shop {
             any = true;
             let mut order = order.clone();
             if over(&order) {
-                (order.state, order.ended) = (OrderState::Expired, Some(now));
+                // Money at which nobody looked in time goes back.
+                order.state = if order.hold.is_some() { OrderState::Refused } else { OrderState::Expired };
+                order.ended = Some(now);
                 draft.put_order(order);
             } else {
                 order.address = None;
@@ -482,11 +512,13 @@ enum Look {
 }
 
 impl Order {
-    /// With its hold as it stands now. What was refused stays refused: its money goes back.
+    /// With its hold as it stands now. What was refused stays refused: its money goes back. Money is no yes: an order at which
+    /// somebody has to look stays new.
     fn with(mut self, hold: HoldState, now: Timestamp) -> Order {
         self.state = match (self.state, &hold.step) {
             (_, HoldStep::Closed(released, returned, _)) => OrderState::Closed(*released, *returned),
             (OrderState::Refused, _) => OrderState::Refused,
+            _ if !self.is_accepted() => OrderState::New,
             (_, HoldStep::Open) => OrderState::Held,
             (_, HoldStep::Disputed(..)) => OrderState::Disputed,
         };

@@ -6,13 +6,14 @@
 use super::Shop;
 use super::change::{Change, Draft};
 use super::order::Order;
-use super::refund::short;
+use super::refund::{Refund, RefundState, Why, payment_of, short};
 use super::sale::{Line, Paid, Sale, SalePaper, SaleState};
 use protocol::bank::Introduction;
-use protocol::id::{Digest, PaymentId, RequestId};
+use protocol::id::{Digest, Key, PaymentId, RequestId};
 use protocol::money::Units;
 use protocol::shop::OrderReceipt;
 use protocol::sign::Signer;
+use protocol::time::Timestamp;
 use protocol::wire::{HoldStep, Sale as Taking, SaleKind};
 
 /// The name under which orders stand where sales have their till.
@@ -23,9 +24,42 @@ fn sale_of(order: &RequestId) -> RequestId {
     RequestId(short("shop-order-sale", &[&order.0]))
 }
 
+/// What the bank released to the shop for an order that it had refused, or never accepted.
+fn given_back(sale: &Sale, to: Key, name: String, now: Timestamp) -> Refund {
+    let id = RequestId(short("shop-order-back", &[&sale.id.0]));
+    Refund {
+        id,
+        call: Digest::default(),
+        sale: sale.id,
+        till: sale.till.clone(),
+        why: Why::Customer,
+        reason: "the order was not accepted".to_owned(),
+        to,
+        name,
+        units: sale.refunded,
+        by: "shop".to_owned(),
+        token: None,
+        begun: now,
+        state: RefundState::Owed,
+        safe: true,
+        held: String::new(),
+        attempt: 0,
+        not_before: now,
+        payment: payment_of(&id, 0),
+        note: None,
+    }
+}
+
 impl Draft {
-    /// Books an order whose hold has just ended with something for the shop; once only.
-    pub(super) fn sell(&mut self, shop: &Shop, order: &mut Order, node: &Signer, papers: &Introduction) {
+    /// Books an order whose hold has just ended with something for the shop; once only. Of an `unwanted` one, all of that is
+    /// given back by itself, out of the till.
+    pub(super) fn sell(
+        &mut self,
+        shop: &Shop,
+        order: &mut Order,
+        unwanted: bool,
+        (node, papers): (&Signer, &Introduction),
+    ) {
         let Some(hold) = order.hold.clone().filter(|_| order.sale.is_none()) else { return };
         let HoldStep::Closed(released, returned, at) = hold.step else { return };
         if released.is_zero() {
@@ -78,7 +112,7 @@ impl Draft {
             late: self.period.is_closed(today),
             receipt: SalePaper::Order(order.id(), receipt),
         };
-        let sale = Sale {
+        let mut sale = Sale {
             id: sale_of(&order.id()),
             call: Digest::default(),
             till: ORDERS.to_owned(),
@@ -96,6 +130,10 @@ impl Draft {
             refunded: Units::ZERO,
             refunds: 0,
         };
+        if unwanted {
+            (sale.refunded, sale.refunds) = (released, 1);
+            self.put_refund(given_back(&sale, body.buyer, order.buyer.clone(), self.now()));
+        }
         order.sale = Some(sale.id);
         self.put_sale(sale);
         self.put(Change::Papers(papers.clone()));

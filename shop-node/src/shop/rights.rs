@@ -232,4 +232,21 @@ impl Shop {
         draft.put(Change::Staff(Staff { refunded: (today, given.plus(units)?), ..staff.clone() }));
         Ok(())
     }
+    /// Counts what a person gives back of what the bank holds, before it is asked for.
+    pub fn count_held(&self, actor: &Actor, units: Units, now: Timestamp) -> Result<Decision<()>, Refusal> {
+        let mut draft = Draft::at(self, now);
+        self.count_refund(&mut draft, actor, units)?;
+        Ok(draft.decide(()))
+    }
+
+    /// It came to nothing.
+    pub fn uncount_held(&self, actor: &Actor, units: Units, now: Timestamp) -> Decision<()> {
+        let mut draft = Draft::at(self, now);
+        if let Some(staff) = actor.staff.as_ref().and_then(|id| self.staff.get(id)) {
+            let (day, given) = staff.refunded;
+            let refunded = (day, given.minus(units).unwrap_or_default());
+            draft.put(Change::Staff(Staff { refunded, ..staff.clone() }));
+        }
+        draft.decide(())
+    }
 }

@@ -142,6 +142,7 @@ impl ShopStore {
                 Some(found) => return Err(StoreFault::Version { found, ours: VERSION_NOW }),
             }
         }
+        orders::index_digests(&tx)?;
         tx.commit().map_err(broken)?;
         Ok(self)
     }

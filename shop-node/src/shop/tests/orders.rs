@@ -1,11 +1,11 @@
 //! Scenes of orders from afar, rule by rule (C1–C4, C12, C13).
 
 use crate::shop::catalogue::{Item, Price};
-use crate::shop::change::Decision;
+use crate::shop::change::{Change, Decision};
 use crate::shop::notice::Channel;
 use crate::shop::order::{Order, OrderSettings, OrderState, Taking};
 use crate::shop::refund::NewRefund;
-use crate::shop::rights::{Actor, Role};
+use crate::shop::rights::{Actor, Role, Staff};
 use crate::shop::sale::SalePaper;
 use crate::shop::{Keeper, Refusal, Shop};
 use crate::store::ShopStore;
@@ -93,7 +93,8 @@ impl Scene {
     }
 
     fn hears(&mut self, hold: HoldState) {
-        let decision = self.shop.holds_told(vec![hold], (&node(), &super::papers()), self.now);
+        let known = self.store.orders_held(std::slice::from_ref(&hold)).unwrap();
+        let decision = self.shop.holds_told(vec![hold], known, (&node(), &super::papers()), self.now);
         self.takes(decision);
     }
 
@@ -143,6 +144,13 @@ fn order(who: &Signer, number: u8, release: Release, sku: &str) -> PlacedOrder {
         lines,
     };
     PlacedOrder { order: who.sign(order), salt: SALT, address: ADDRESS.to_owned() }
+}
+
+/// Digital goods: nothing is brought anywhere.
+fn song(who: &Signer, number: u8) -> PlacedOrder {
+    let lunch = order(who, number, Release::Date(NOON.plus_seconds(8 * DAY_SECONDS)), "song");
+    let body = ShopOrder { delivery: Digest::default(), ..lunch.order.unverified().clone() };
+    PlacedOrder { order: who.sign(body), salt: SALT, address: String::new() }
 }
 
 fn hold(order: &Order, changed: u64, step: HoldStep) -> HoldState {
@@ -300,6 +308,119 @@ fn what_is_refused_owes_what_the_bank_holds() {
     assert_eq!((closed.state, closed.owes()), (OrderState::Closed(Units::ZERO, units(22)), None));
     assert!(matches!(scene.says(&id, Word::Accepted), Err(Refusal::State { .. })));
     assert!(matches!(scene.says(&id, Word::Refused(text(""))), Err(Refusal::State { .. })));
+}
+
+/// C1, C4: an order of digital goods has no address to be forgotten: refused or late it is not at hand any more, and hears of
+/// its money all the same.
+#[test]
+fn what_is_not_at_hand_hears_of_its_money() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let refused = scene.places(&alice, song(&alice, 5)).unwrap();
+    scene.says(&refused.id(), Word::Refused(text("sold out"))).unwrap();
+    assert_eq!(scene.shop.live_orders().count(), 0);
+    scene.starts_again();
+    scene.hears(hold(&refused, 4, HoldStep::Open));
+    let owes: Vec<_> = scene.shop.live_orders().filter_map(Order::owes).collect();
+    assert_eq!(owes, [(RequestId([99; 16]), units(22))]);
+
+    let late = scene.places(&alice, song(&alice, 6)).unwrap();
+    scene.now = NOON.plus_seconds(8 * DAY_SECONDS);
+    scene.tidies();
+    scene.starts_again();
+    assert_eq!(scene.order(&late.id()).state, OrderState::Expired);
+    scene.hears(HoldState { id: RequestId([98; 16]), ..hold(&late, 6, HoldStep::Open) });
+    assert_eq!(scene.order(&late.id()).state, OrderState::Held);
+    assert!(scene.shop.live_orders().any(|order| order.id() == late.id()));
+}
+
+/// C1, C3: money is no yes. Where somebody looks at each order, what is paid unasked is not carried out before he has; what
+/// he never looks at goes back.
+#[test]
+fn money_is_no_yes() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    scene.sets(|settings| (settings.taking, settings.folder) = (Taking::Ask, Some("slips".to_owned())));
+    let orders = [5, 6, 7].map(|number| scene.placed(&alice, number, Release::Code));
+    for order in &orders {
+        let told = HoldState { id: RequestId([order.id().0[0]; 16]), ..hold(order, 4, HoldStep::Open) };
+        scene.hears(told);
+        assert_eq!(scene.order(&order.id()).state, OrderState::New);
+    }
+    let [yes, no, nobody] = orders.map(|order| order.id());
+    let told = |scene: &Scene| scene.shop.notices_due(Channel::Folder).unwrap().1.len();
+    assert_eq!(told(&scene), 0);
+    assert!(matches!(scene.says(&yes, Word::Ready(text("at six"))), Err(Refusal::State { .. })));
+    assert_eq!(scene.says(&yes, Word::Accepted).unwrap().state, OrderState::Held);
+    assert_eq!(told(&scene), 1);
+    assert_eq!(scene.says(&no, Word::Refused(text("no"))).unwrap().owes().unwrap().1, units(22));
+    scene.now = NOON.plus_seconds(8 * DAY_SECONDS);
+    scene.tidies();
+    let late = scene.order(&nobody);
+    assert_eq!((late.state, late.owes().unwrap().1), (OrderState::Refused, units(22)));
+    assert_eq!(scene.order(&yes).state, OrderState::Held);
+}
+
+/// C1, C4: a date that gives the shop what it has refused is stopped; too late for that, it is a sale of which all is owed
+/// to the buyer, once.
+#[test]
+fn no_date_pays_for_what_is_refused() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let placed = scene.places(&alice, song(&alice, 5)).unwrap();
+    let id = placed.id();
+    scene.hears(hold(&placed, 4, HoldStep::Open));
+    assert!(!scene.order(&id).is_running_out());
+    assert!(scene.says(&id, Word::Refused(text("sold out"))).unwrap().is_running_out());
+    let stopped = HoldStep::Disputed(HoldParty::Shop, "refused".to_owned(), NOON);
+    scene.hears(hold(&placed, 5, stopped));
+    let order = scene.order(&id);
+    assert_eq!((order.is_running_out(), order.owes().unwrap().1), (false, units(22)));
+    let closed = hold(&placed, 9, HoldStep::Closed(units(20), units(2), NOON));
+    scene.hears(closed.clone());
+    scene.starts_again();
+    scene.hears(HoldState { changed: 10, ..closed });
+    let owed = scene.shop.owed(NOON);
+    let [refund] = &owed[..] else { panic!("{owed:?}") };
+    assert_eq!((refund.to, refund.units, refund.safe), (alice.key(), units(20), true));
+    let sale = scene.store.sale(&scene.order(&id).sale.unwrap()).unwrap().unwrap();
+    assert_eq!((sale.id, sale.refunded), (refund.sale, units(20)));
+}
+
+/// C4, N8: what somebody may give back has the same caps when the bank holds it: refusing gives back, too.
+#[test]
+fn caps_count_what_the_bank_holds() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let staff = Staff {
+        id: "s1".to_owned(),
+        name: "Mia".to_owned(),
+        role: Role::Manager,
+        secret: Digest::default(),
+        refund_max: None,
+        refund_day: Some(units(30)),
+        refunded: (NOON.day(), units(0)),
+        ended: None,
+    };
+    scene.shop.apply(&Change::Staff(staff));
+    let mia =
+        Actor { name: "Mia".to_owned(), role: Role::Manager, staff: Some("s1".to_owned()), token: None };
+    let [held, bare, other] = [5, 6, 7].map(|number| scene.placed(&alice, number, Release::Code));
+    for order in [&held, &other] {
+        scene.hears(HoldState { id: RequestId([order.id().0[0]; 16]), ..hold(order, 4, HoldStep::Open) });
+    }
+    let mut refuses = |order: &Order, scene: &mut Scene| {
+        let order = scene.order(&order.id());
+        let said = scene.shop.say_of_order(order, Word::Refused(text("no")), (&node(), &mia), NOON)?;
+        Ok(scene.takes(said).state)
+    };
+    assert_eq!(refuses(&held, &mut scene), Ok(OrderState::Refused));
+    assert_eq!(refuses(&held, &mut scene), Ok(OrderState::Refused), "said again, it is not counted again");
+    assert_eq!(refuses(&bare, &mut scene), Ok(OrderState::Refused), "nothing is held for it");
+    let over = Refusal::OverCap { left: units(8), asked: units(22) };
+    assert_eq!(refuses(&other, &mut scene), Err(over.clone()));
+    assert_eq!(scene.shop.count_held(&mia, units(22), NOON).map(drop), Err(over));
+    let decision = scene.shop.count_held(&mia, units(8), NOON).unwrap();
+    scene.takes(decision);
+    let decision = scene.shop.uncount_held(&mia, units(22), NOON);
+    scene.takes(decision);
+    assert_eq!(refuses(&other, &mut scene), Ok(OrderState::Refused));
 }
 
 /// C12: the address is forgotten some days after the end, and not before; the order stays, and its digest with it.

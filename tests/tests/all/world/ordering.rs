@@ -268,3 +268,66 @@ fn an_order_that_nobody_answers_ends() {
     let more = wants(&world, hall, 1, Release::Confirmation);
     assert_eq!(tries(&mut world, alice, more, 66), Err(OrderRefusal::TooMany));
 }
+
+/// An order of a song and a map, held; where nothing is brought, it has no address.
+fn of_goods(world: &mut World, who: Who, shop: Who, address: &str, number: u8) -> RequestId {
+    let line = |sku: &str| SaleLine { sku: text(sku), name: text("Goods"), quantity: 1, price: units(5) };
+    let lines = vec![line("song"), line("map")];
+    let address = text(address);
+    let new = NewPurchase { lines, address, auto: true, ..wants(world, shop, 5, Release::Confirmation) };
+    let id = tries(world, who, new, number).unwrap();
+    accepted(world, who, shop, &id);
+    id
+}
+
+/// The shop hands goods over.
+fn hands_over(world: &mut World, who: Who, shop: Who, id: &RequestId, skus: &[&str]) {
+    let content = |sku: &&str| Goods { sku: (*sku).to_owned(), content: serde_bytes::ByteBuf::from(vec![1]) };
+    let told = OrderState { word: None, held: true, goods: skus.iter().map(content).collect() };
+    let node = world.person(shop).node.key();
+    let decision = world.person(who).wallet().order_told(id, told, &node, world.now).unwrap();
+    world.settle_decision(who, decision).unwrap();
+}
+
+/// C2: a workstation pays by itself only for what is here, all of it; what nobody ordered counts for nothing.
+#[test]
+fn only_goods_that_are_all_here_are_confirmed_by_themselves() {
+    let (mut world, alice, hall) = town();
+    let id = of_goods(&mut world, alice, hall, "Via Roma 3", 1);
+    for skus in [&["stone", "dust"][..], &["song", "song", "stone"], &["song"]] {
+        hands_over(&mut world, alice, hall, &id, skus);
+        assert_eq!(world.person(alice).wallet().orders_to_confirm(), Vec::new(), "{skus:?}");
+    }
+    hands_over(&mut world, alice, hall, &id, &["song", "map"]);
+    assert_eq!(world.person(alice).wallet().orders_to_confirm(), [id]);
+}
+
+/// C2: goods of an order whose money has ended are fetched all the same, also after a crash, until the shop has no more.
+#[test]
+fn goods_are_fetched_after_the_end() {
+    let (mut world, alice, hall) = town();
+    let [first, second, third, brought] = [("", 1), ("", 2), ("", 3), ("Via Roma 3", 4)]
+        .map(|(address, number)| of_goods(&mut world, alice, hall, address, number));
+    for (id, number) in [(first, 11), (second, 12), (third, 13), (brought, 14)] {
+        says(&mut world, alice, &id, Act::Confirm, number);
+    }
+    world.crash(alice, Kept::Everything);
+    let closed = Some(PurchaseState::Closed(units(10), units(0)));
+    assert_eq!([first, second, third].map(|id| state(&world, alice, &id)), [closed; 3]);
+    assert_eq!(state(&world, alice, &brought), None, "nobody knows that anything of it comes on line");
+    assert!(!world.person(alice).wallet().awaits_holds() && world.person(alice).wallet().doubts().is_empty());
+    hands_over(&mut world, alice, hall, &first, &["song", "map"]);
+    assert_eq!(state(&world, alice, &first), None);
+    let kept = world.person(alice).store().unwrap().purchases().unwrap();
+    assert_eq!(kept.iter().find(|one| one.id == first).unwrap().goods.len(), 2);
+    // A shop that may not have heard yet is asked again.
+    hands_over(&mut world, alice, hall, &second, &[]);
+    assert_eq!(state(&world, alice, &second), closed);
+    world.now = world.now.plus_seconds(600);
+    hands_over(&mut world, alice, hall, &second, &[]);
+    assert_eq!(state(&world, alice, &second), None);
+    world.now = world.now.plus_seconds(30 * DAY_SECONDS);
+    let over = world.person(alice).wallet().late_orders(world.now).unwrap();
+    world.settle_decision(alice, over).unwrap();
+    assert_eq!(state(&world, alice, &third), None);
+}
