@@ -180,6 +180,10 @@ impl Hands {
                     Ok(shop.hear(Heard { events, lines, papers }, &node, now)?)
                 })
                 .await?;
+            // It stops where a payment waits for the bank's sweeps.
+            if self.room.look(|shop| shop.cursor()).await? != Some(to) {
+                break;
+            }
             cursor = to;
         }
         Ok(wallet)

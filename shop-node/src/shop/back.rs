@@ -5,6 +5,7 @@
 //! | payments for sales | the wallet's events: booked as *unbooked* sales to their days, with the receipt numbers that they had |
 //! | what else moved | the wallet's history: the next report has it where it belongs |
 //! | sweeps | the bank, with their lists: they are noted, and what stands in them is not swept again |
+//! | receipt numbers | the same lists: what stands in one gets the number that it has there, what stands in none a higher one |
 //! | Z reports | paper: the owner says the number of the last one, and the next one has the number after it |
 
 use super::change::{Change, Decision, Draft, Happening};
@@ -19,6 +20,7 @@ use protocol::money::Units;
 use protocol::time::{Day, Timestamp};
 use protocol::wire::{Sale as Taking, SaleKind, SalesList};
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// What a book remembers of having been put back.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,6 +39,12 @@ pub struct Back {
     pub units: Units,
     /// Whether the bank has been asked for sweeps that are not in it.
     pub asked: bool,
+    /// Lines of those sweeps that nothing here was found for yet: what is booked later may be one of them.
+    #[serde(default)]
+    pub swept: Vec<Swept>,
+    /// The highest receipt number in them.
+    #[serde(default)]
+    pub numbers: u64,
 }
 
 /// A payment for a sale of which the book knows nothing.
@@ -59,17 +67,80 @@ pub struct TheirSweep {
     pub bytes: Vec<u8>,
 }
 
-/// A line for a sweep, however its receipt was printed.
-type Name = (bool, u64, Units);
+/// What a line is about; whether it came late depends on who looks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Booked {
+    /// A sale at the counter.
+    Sale,
+    /// What was given back.
+    Refund,
+    /// An order that the bank released money for.
+    Order,
+}
 
-fn name_of(line: &Taking) -> Name {
-    (line.kind == SaleKind::Refund, line.number, line.units)
+/// A line of a sweep that the bank has. When a sale was paid, and for how much, is the wallet's or the bank's to say, and the
+/// same in a book that was put back; a receipt's number is not.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Swept {
+    /// What it is about.
+    pub what: Booked,
+    /// The receipt's number.
+    pub number: u64,
+    /// When it was paid, or given back.
+    pub at: Timestamp,
+    /// How much.
+    pub units: Units,
+}
+
+impl From<&Taking> for Swept {
+    fn from(line: &Taking) -> Swept {
+        let what = match line.kind {
+            SaleKind::Sale | SaleKind::Late => Booked::Sale,
+            SaleKind::Refund => Booked::Refund,
+            SaleKind::Order => Booked::Order,
+        };
+        Swept { what, number: line.number, at: line.at, units: line.units }
+    }
+}
+
+impl Swept {
+    fn is_like(&self, other: &Swept) -> bool {
+        (self.what, self.at, self.units) == (other.what, other.at, other.units)
+    }
+}
+
+/// Takes the line that fits out of `swept`; of two that look alike the one with this number, or the first.
+fn taken_out(swept: &mut Vec<Swept>, number: u64, fits: impl Fn(&Swept) -> bool) -> Option<Swept> {
+    let found = swept.iter().enumerate().filter(|(_, line)| fits(line));
+    let (place, _) = found.min_by_key(|(_, line)| (line.number != number, line.number))?;
+    Some(swept.swap_remove(place))
+}
+
+impl Draft {
+    /// Whether what is booked now stands in a sweep that the bank has: its number there. It is not to be swept again.
+    pub(super) fn swept_as(&mut self, what: Booked, at: Timestamp, units: Units) -> Option<u64> {
+        let asked = Swept { what, number: 0, at, units };
+        self.swept(0, |line| line.is_like(&asked))
+    }
+
+    /// The same for what was given back of the sale with this number: when that was heard is the old book's own.
+    pub(super) fn refund_is_swept(&mut self, number: u64, units: Units, begun: Timestamp) -> bool {
+        let known = self.back.as_ref().is_some_and(|back| begun < back.at);
+        let same = |line: &Swept| (line.what, line.number, line.units) == (Booked::Refund, number, units);
+        known && self.swept(number, same).is_some()
+    }
+
+    fn swept(&mut self, number: u64, fits: impl Fn(&Swept) -> bool) -> Option<u64> {
+        let back = self.back.as_mut().filter(|back| back.swept.iter().any(&fits))?;
+        self.back_changed = true;
+        taken_out(&mut Arc::make_mut(back).swept, number, fits).map(|line| line.number)
+    }
 }
 
 impl Shop {
     /// Whether, and how, this book was put back.
     pub fn back(&self) -> Option<&Back> {
-        self.back.as_ref()
+        self.back.as_deref()
     }
 
     /// The book is put back. `last` is the number of the last Z report that there is anywhere.
@@ -85,7 +156,17 @@ impl Shop {
             Refusal::Value(format!("the backup itself has Z report {has}: the last one is no earlier"))
         })?;
         let (unbooked, units) = (0, Units::ZERO);
-        let back = Back { made, at: now, wallet, reports_missing: missing, unbooked, units, asked: false };
+        let back = Back {
+            made,
+            at: now,
+            wallet,
+            reports_missing: missing,
+            unbooked,
+            units,
+            asked: false,
+            swept: Vec::new(),
+            numbers: 0,
+        };
         let mut draft = Draft::at(self, now);
         let event = self.newest_event();
         draft.event(Happening::PutBack { made, event, reports: last });
@@ -141,6 +222,11 @@ impl Shop {
         asks.then(|| self.next_sweep_number())
     }
 
+    /// Whether numbers of receipts may stand in a sweep that is not known yet: then nothing is given one.
+    pub(super) fn numbers_wait(&self) -> bool {
+        self.settings().sweep && self.sweeps_unknown().is_some()
+    }
+
     /// A book that was put back sweeps nothing before the bank has told what it has.
     pub(super) fn may_sweep(&self) -> Result<(), Refusal> {
         match self.sweeps_unknown() {
@@ -162,13 +248,13 @@ impl Shop {
     ) -> Decision<()> {
         let Some(back) = self.back().filter(|back| !back.asked).cloned() else { return Decision::reply(()) };
         let mut draft = Draft::at(self, now);
-        let mut swept: Vec<Name> = Vec::new();
+        let mut swept: Vec<Swept> = Vec::new();
         let mut closed: Option<Day> = None;
         for TheirSweep { sweep, list, bytes } in theirs {
             if sweep.number < self.next_sweep_number() {
                 continue;
             }
-            swept.extend(list.sales.iter().map(name_of));
+            swept.extend(list.sales.iter().map(Swept::from));
             closed = closed.max(Some(sweep.day));
             let id = sweep.request;
             draft.put(Change::SweepList(id, bytes));
@@ -192,10 +278,11 @@ impl Shop {
                 misnumbered: false,
             });
         }
+        let numbers = swept.iter().map(|line| line.number).fold(back.numbers, u64::max);
         let mut gone = Vec::new();
         for (at, line) in lines {
-            if let Some(place) = swept.iter().position(|name| *name == name_of(line)) {
-                swept.swap_remove(place);
+            let mine = Swept::from(line);
+            if taken_out(&mut swept, mine.number, |line| line.is_like(&mine)).is_some() {
                 gone.push(*at);
             }
         }
@@ -204,7 +291,7 @@ impl Shop {
         if back.reports_missing > 0 {
             draft.book(|period| period.closed = period.closed.max(closed));
         }
-        draft.put(Change::Back(Back { asked: true, ..back }));
+        draft.put(Change::Back(Back { asked: true, swept, numbers, ..back }));
         draft.decide(())
     }
 }

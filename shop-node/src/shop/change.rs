@@ -23,6 +23,7 @@ use protocol::sign::Signed;
 use protocol::time::{Day, Timestamp};
 use protocol::wire::Sale as Line;
 use serde::{Deserialize, Serialize};
+use std::sync::Arc;
 
 /// One thing that is put into the store, and into the shop in memory.
 #[derive(Clone, Debug)]
@@ -280,10 +281,12 @@ pub(super) struct Draft {
     changes: Vec<Change>,
     pub(super) period: Period,
     period_changed: bool,
-    pub(super) next_number: u64,
+    next_number: u64,
     next_event: u64,
     next_audit: u64,
     pub(super) next_taking: u64,
+    pub(super) back: Option<Arc<Back>>,
+    pub(super) back_changed: bool,
     now: Timestamp,
 }
 
@@ -297,6 +300,8 @@ impl Draft {
             next_event: shop.next_event,
             next_audit: shop.next_audit,
             next_taking: shop.next_taking,
+            back: shop.back.clone(),
+            back_changed: false,
             now,
         }
     }
@@ -307,6 +312,14 @@ impl Draft {
 
     pub(super) fn put(&mut self, change: Change) {
         self.changes.push(change);
+    }
+
+    /// A receipt's number: the one that it had, or the next.
+    pub(super) fn number(&mut self, had: Option<u64>) -> u64 {
+        had.unwrap_or_else(|| {
+            self.next_number += 1;
+            self.next_number - 1
+        })
     }
 
     pub(super) fn event(&mut self, what: Happening) {
@@ -365,6 +378,9 @@ impl Draft {
     pub(super) fn decide<R>(mut self, reply: R) -> Decision<R> {
         if self.period_changed {
             self.changes.push(Change::Period(self.period));
+        }
+        if let Some(back) = self.back.filter(|_| self.back_changed) {
+            self.changes.push(Change::Back(Arc::unwrap_or_clone(back)));
         }
         Decision { changes: self.changes, reply }
     }

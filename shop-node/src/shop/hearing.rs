@@ -3,7 +3,7 @@
 //! Events and lines have numbers without gaps. The cursor stands in the same transaction as what they led to, so each is
 //! taken once, whatever crashes; what is shown twice is known by its number.
 
-use super::back::{Back, Lost};
+use super::back::{Booked, Lost};
 use super::change::{Change, Decision, Draft, Happening};
 use super::day::Period;
 use super::refund::{LOST, Refund, RefundState, SentBack, Why, back_of, give_up, payment_of};
@@ -19,6 +19,7 @@ use protocol::time::Timestamp;
 use protocol::wire::{Sale as Taking, SaleKind};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How long a refund waits after a payment that came to nothing; twice as long each time, up to an hour.
 const AGAIN_SECONDS: u64 = 2;
@@ -167,7 +168,6 @@ struct Hearing<'a> {
     draft: Draft,
     sales: BTreeMap<RequestId, Sale>,
     refunds: BTreeMap<RequestId, Refund>,
-    back: Option<Back>,
     paid: bool,
 }
 
@@ -192,8 +192,7 @@ impl Shop {
 
     fn hearing<'a>(&'a self, node: &'a Signer, now: Timestamp) -> Hearing<'a> {
         let (sales, refunds) = (BTreeMap::new(), BTreeMap::new());
-        let (back, draft) = (self.back().cloned(), Draft::at(self, now));
-        Hearing { shop: self, node, draft, sales, refunds, back, paid: false }
+        Hearing { shop: self, node, draft: Draft::at(self, now), sales, refunds, paid: false }
     }
 
     /// What paid a sale, where no event has told it: a restored wallet has it, and its events are others.
@@ -204,6 +203,9 @@ impl Shop {
         node: &Signer,
         now: Timestamp,
     ) -> Result<Decision<()>, Refusal> {
+        if self.numbers_wait() {
+            return Ok(Decision::reply(()));
+        }
         let mut hearing = self.hearing(node, now);
         hearing.received(arrival)?;
         let Hearing { mut draft, paid, .. } = hearing;
@@ -241,11 +243,17 @@ impl Shop {
         hearing.draft.decide(())
     }
 
-    /// Takes a page of events and lines.
+    /// Takes a page of events and lines. Up to where it was heard is the cursor: a book that was put back stops at the first
+    /// payment until the bank has told which numbers its sweeps have.
     pub fn hear(&self, heard: Heard, node: &Signer, now: Timestamp) -> Result<Decision<()>, Refusal> {
         let mut cursor = self.cursor().unwrap_or_default();
         let mut hearing = self.hearing(node, now);
+        let (mut waits, numbers_wait) = (false, self.numbers_wait());
         for event in heard.events {
+            waits |= numbers_wait && matches!(event.what, What::Received(_));
+            if waits {
+                break;
+            }
             if event.seq != cursor.event + 1 {
                 continue;
             }
@@ -254,7 +262,7 @@ impl Shop {
             hearing.event(event.what)?;
         }
         for line in heard.lines {
-            if line.seq != cursor.line + 1 {
+            if waits || line.seq != cursor.line + 1 {
                 continue;
             }
             cursor.line = line.seq;
@@ -292,12 +300,9 @@ impl Hearing<'_> {
 
     fn received(&mut self, mut arrival: Arrival) -> Result<(), Refusal> {
         let Some(sale) = arrival.sale.take() else {
-            return match (arrival.lost.take(), self.back.take()) {
-                (Some(lost), Some(back)) => self.unbooked(arrival, &lost, back),
-                (_, back) => {
-                    self.back = back;
-                    self.for_nothing(arrival.units)
-                }
+            return match arrival.lost.take() {
+                Some(lost) if self.draft.back.is_some() => self.unbooked(arrival, &lost),
+                _ => self.for_nothing(arrival.units),
             };
         };
         let sale = self.sale(sale);
@@ -319,14 +324,15 @@ impl Hearing<'_> {
         Ok(())
     }
 
-    /// Paid for a sale that a book which was put back does not know: it is a sale all the same, on its day. It comes in its
-    /// turn, so it has the number that it had.
-    fn unbooked(&mut self, arrival: Arrival, lost: &Lost, back: Back) -> Result<(), Refusal> {
+    /// Paid for a sale that a book which was put back does not know: it is a sale all the same, on its day. It has
+    /// the number that it has in a sweep, or comes in its turn.
+    fn unbooked(&mut self, arrival: Arrival, lost: &Lost) -> Result<(), Refusal> {
         let (sale, units) = (self.shop.unbooked_sale(&arrival, lost), arrival.units);
         self.draft.event(Happening::Unbooked { sale: sale.id, day: sale.day, units });
-        let back = Back { unbooked: back.unbooked + 1, units: back.units.plus(units)?, ..back };
-        self.draft.put(Change::Back(back.clone()));
-        self.back = Some(back);
+        if let Some(back) = self.draft.back.as_mut().map(Arc::make_mut) {
+            (back.unbooked, back.units) = (back.unbooked + 1, back.units.plus(units)?);
+            self.draft.back_changed = true;
+        }
         self.pay(sale, arrival)
     }
 
@@ -341,8 +347,8 @@ impl Hearing<'_> {
     }
 
     fn pay(&mut self, sale: Sale, arrival: Arrival) -> Result<(), Refusal> {
-        let number = self.draft.next_number;
-        self.draft.next_number += 1;
+        let had = self.draft.swept_as(Booked::Sale, arrival.at, arrival.units);
+        let number = self.draft.number(had);
         let keeper = self.shop.keeper();
         let receipt = self.node.sign(SaleReceipt {
             bank: keeper.bank,
@@ -365,14 +371,16 @@ impl Hearing<'_> {
             tally.sales = tally.sales.saturating_add(1);
             add(&mut tally.received, arrival.units)
         })?;
-        self.draft.take(Taking {
-            number,
-            at: arrival.at,
-            units: arrival.units,
-            kind: if late { SaleKind::Late } else { SaleKind::Sale },
-            till: sale.till.clone(),
-            receipt: receipt.digest(),
-        });
+        if had.is_none() {
+            self.draft.take(Taking {
+                number,
+                at: arrival.at,
+                units: arrival.units,
+                kind: if late { SaleKind::Late } else { SaleKind::Sale },
+                till: sale.till.clone(),
+                receipt: receipt.digest(),
+            });
+        }
         let Arrival { payer, name, payment, at, certified: confirmed, .. } = arrival;
         let paid = Paid {
             number,
@@ -502,6 +510,9 @@ impl Hearing<'_> {
     fn take_back(&mut self, refund: &Refund, sale: Option<&Sale>, note: Option<&Signed<RefundNote>>) {
         let number = sale.and_then(|sale| sale.paid.as_ref()).map(|paid| paid.number);
         let (Some(number), Some(note)) = (number, note) else { return };
+        if self.draft.refund_is_swept(number, refund.units, refund.begun) {
+            return;
+        }
         self.draft.take(Taking {
             number,
             at: self.draft.now(),

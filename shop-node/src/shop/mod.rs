@@ -57,6 +57,7 @@ use rights::Staff;
 use sale::Sale;
 use settings::Settings;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use sweep::Sweep;
 
 /// Whose shop it is.
@@ -96,7 +97,7 @@ pub struct Shop {
     hooks: BTreeMap<String, Hook>,
     notices: BTreeMap<Channel, Failing>,
     copies: Copies,
-    back: Option<Back>,
+    back: Option<Arc<Back>>,
 }
 
 /// Why a call is not carried out; nothing has changed.
@@ -247,7 +248,10 @@ impl Shop {
             }
             Change::Notices(channel, None) => drop(self.notices.remove(channel)),
             Change::Copies(copies) => self.copies = copies.clone(),
-            Change::Back(back) => self.back = Some(back.clone()),
+            Change::Back(back) => {
+                self.next_number = self.next_number.max(back.numbers + 1);
+                self.back = Some(Arc::new(back.clone()));
+            }
             // In the store only.
             Change::Report(_)
             | Change::Papers(_)

@@ -4,6 +4,7 @@
 //! money is on the account and never was in the till.
 
 use super::Shop;
+use super::back::Booked;
 use super::change::{Change, Draft};
 use super::order::Order;
 use super::refund::{Refund, RefundState, Why, payment_of, short};
@@ -65,8 +66,8 @@ impl Draft {
         if released.is_zero() {
             return;
         }
-        let (number, today) = (self.next_number, shop.today(self.now()));
-        self.next_number += 1;
+        let (had, today) = (self.swept_as(Booked::Order, at, released), shop.today(self.now()));
+        let number = self.number(had);
         let body = order.body();
         let receipt = node.sign(OrderReceipt {
             bank: body.bank,
@@ -80,14 +81,16 @@ impl Draft {
             released,
             returned,
         });
-        self.take(Taking {
-            number,
-            at,
-            units: released,
-            kind: SaleKind::Order,
-            till: ORDERS.to_owned(),
-            receipt: receipt.digest(),
-        });
+        if had.is_none() {
+            self.take(Taking {
+                number,
+                at,
+                units: released,
+                kind: SaleKind::Order,
+                till: ORDERS.to_owned(),
+                receipt: receipt.digest(),
+            });
+        }
         self.book(|period| {
             let tally = period.tally(today, ORDERS);
             tally.orders = tally.orders.saturating_add(1);

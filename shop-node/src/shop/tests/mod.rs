@@ -104,6 +104,8 @@ struct Wallet {
     payments: Vec<PaymentId>,
     events: Vec<Told>,
     lines: Vec<(Line, u64)>,
+    /// When a payment came, where it matters.
+    times: BTreeMap<u8, Timestamp>,
     reserve: u64,
     locked: bool,
 }
@@ -302,7 +304,7 @@ impl Scene {
                 name: format!("payer {payer}"),
                 payment: PaymentId([*payment; 16]),
                 units: units(*count),
-                at: self.now,
+                at: self.wallet.times.get(payment).copied().unwrap_or(self.now),
                 request: Digest([2; 32]),
                 order: Digest([*payment; 32]),
                 receipt: Digest([*payment; 32]),

@@ -34,7 +34,7 @@ fn node() -> Signer {
     Signer::from_secret(&[7; 32])
 }
 
-fn buyer(number: u8) -> Signer {
+pub(super) fn buyer(number: u8) -> Signer {
     Signer::from_secret(&[number; 32])
 }
 
@@ -125,7 +125,7 @@ fn keeper() -> Keeper {
     Keeper { bank: BankId([1; 8]), key: node().key(), name: "Hall".to_owned(), currency }
 }
 
-fn order(who: &Signer, number: u8, release: Release, sku: &str) -> PlacedOrder {
+pub(super) fn order(who: &Signer, number: u8, release: Release, sku: &str) -> PlacedOrder {
     let lines =
         vec![SaleLine { sku: text(sku), name: text(&sku.to_uppercase()), quantity: 1, price: units(22) }];
     let order = ShopOrder {
@@ -153,7 +153,7 @@ fn song(who: &Signer, number: u8) -> PlacedOrder {
     PlacedOrder { order: who.sign(body), salt: SALT, address: String::new() }
 }
 
-fn hold(order: &Order, changed: u64, step: HoldStep) -> HoldState {
+pub(super) fn hold(order: &Order, changed: u64, step: HoldStep) -> HoldState {
     let body = order.body();
     let left = if matches!(step, HoldStep::Closed(..)) { Units::ZERO } else { body.total };
     HoldState {
