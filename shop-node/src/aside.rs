@@ -82,7 +82,7 @@ mod tests {
     #[tokio::test]
     async fn what_hangs_is_left_alone() {
         let mut bench: Bench<&str, u8> = Bench::default();
-        let (wakes, sleeps) = mpsc::channel::<u8>();
+        let (wakes, sleeps) = mpsc::sync_channel::<u8>(1);
         let hung = bench.work("folder", Duration::ZERO, move || sleeps.recv().unwrap()).await;
         assert!(matches!(hung, Err(Hangs::Late(_))));
         let again = bench.work("folder", LONG, || panic!("it was begun a second time")).await;
