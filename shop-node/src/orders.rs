@@ -238,7 +238,7 @@ impl Orders {
             let earlier = store.order(&body.id)?;
             // What one answer can't carry is not sold by one order.
             if earlier.is_none() && !goods_of(store, body)?.1 {
-                return Ok(Decision::reply(Err(ErrorCode::TooBig)));
+                return Ok(Decision::reply(Err(ErrorCode::OverLimit)));
             }
             Ok(shop.place(placed, (&buyer, &name), earlier, &node, now))
         });

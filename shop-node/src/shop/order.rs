@@ -29,9 +29,11 @@ use protocol::wire::{
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Most orders that wait for a word or for money.
+/// Most orders of the last hour that wait for a word or for money.
 const WAITING_MAX: usize = 2_000;
-/// Most of them of one buyer.
+/// That hour.
+const WAITING_SECONDS: u64 = 3_600;
+/// Most orders of one buyer that wait, however old.
 const OF_BUYER_MAX: usize = 16;
 /// Most orders that are kept at hand, with those whose addresses are not forgotten yet.
 const LIVE_MAX: usize = 50_000;
@@ -347,8 +349,11 @@ impl Shop {
         let address = address_of(&placed, items.iter().all(|item| item.digital))?;
         let waits = |one: &&Order| matches!(one.state, OrderState::New | OrderState::Accepted);
         let waiting = self.live_orders().filter(waits);
-        let (all, his) =
-            waiting.fold((0, 0), |(all, his), one| (all + 1, his + usize::from(one.body().buyer == *buyer)));
+        // Who never pays has used up his own share; the others are not shut out until his orders end.
+        let (all, his) = waiting.fold((0, 0), |(all, his), one| {
+            let fresh = one.placed.plus_seconds(WAITING_SECONDS) > now;
+            (all + usize::from(fresh), his + usize::from(one.body().buyer == *buyer))
+        });
         if all >= WAITING_MAX || his >= OF_BUYER_MAX || self.orders.len() >= LIVE_MAX {
             return Err(ErrorCode::Busy);
         }

@@ -257,6 +257,28 @@ fn one_buyer_s_orders_without_money_have_an_end() {
     assert!(scene.places(&alice, more).is_ok(), "what has its money counts no more");
 }
 
+/// C3: orders without money shut a shop for an hour and no longer, however far off their ends are.
+#[test]
+fn orders_without_money_do_not_shut_out_everybody() {
+    let (mut scene, alice) = (Scene::new(), buyer(1));
+    let waits = scene.placed(&alice, 5, Release::Code);
+    for number in 1..2_000_u16 {
+        let body = ShopOrder {
+            id: RequestId([number.to_be_bytes(); 8].concat().try_into().unwrap()),
+            buyer: Key([9; 32]),
+            ..waits.body().clone()
+        };
+        let order = Order { order: alice.sign(body), ..waits.clone() };
+        scene.shop.apply(&Change::Order(order));
+    }
+    assert_eq!(scene.shop.live_orders().count(), 2_000);
+    let more = |number| order(&buyer(2), number, Release::Code, "lunch");
+    scene.now = NOON.plus_seconds(3_599);
+    assert_eq!(scene.places(&buyer(2), more(21)), Err(ErrorCode::Busy));
+    scene.now = NOON.plus_seconds(3_600);
+    assert!(scene.places(&buyer(2), more(22)).is_ok());
+}
+
 /// C2: only the bank's word about exactly this money makes an order held; ready is said then, and not before.
 #[test]
 fn only_the_right_hold_counts() {
@@ -384,7 +406,7 @@ fn no_date_pays_for_what_is_refused() {
     assert_eq!((sale.id, sale.refunded), (refund.sale, units(20)));
 }
 
-/// C4, N8: what somebody may give back has the same caps when the bank holds it: refusing gives back, too.
+/// C4, N7: what somebody may give back has the same caps when the bank holds it: refusing gives back, too.
 #[test]
 fn caps_count_what_the_bank_holds() {
     let (mut scene, alice) = (Scene::new(), buyer(1));
