@@ -409,6 +409,7 @@ impl Shop {
         for state in states {
             read = read.max(state.changed);
             let Some(order) = self.live_orders().find(|order| order.order.digest() == state.order) else {
+                draft.stray(self, state, node, papers);
                 continue;
             };
             let known = order.hold.as_ref();

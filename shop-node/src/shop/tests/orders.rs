@@ -450,6 +450,7 @@ fn refunds_of_an_order_end_with_what_was_released() {
             call: Digest([key; 32]),
             units: Some(units(amount)),
             reason: "cold".to_owned(),
+            looked: false,
         };
         let (sale, earlier) =
             (scene.store.sale(&sale).unwrap().unwrap(), scene.store.refund(&new.id).unwrap());
