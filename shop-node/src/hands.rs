@@ -15,7 +15,7 @@ use crate::room::{Room, RoomFault};
 use crate::shop::change::Decision;
 use crate::shop::day::Holds;
 use crate::shop::hearing::{Cursor, Heard, Outcome};
-use crate::shop::refund::{Held, Refund, RefundState, Why};
+use crate::shop::refund::{Held, Refund, RefundState, Why, memo_of};
 use crate::shop::sale::{Sale, SaleState};
 use crate::store::ShopStore;
 use daemon::engine::link::BankLink;
@@ -371,7 +371,7 @@ impl Hands {
     fn memo(&self, refund: &Refund) -> Result<Text, StoreFault> {
         let number = self.room.store.sale(&refund.sale)?.and_then(|sale| sale.paid).map(|paid| paid.number);
         let of = match (number, refund.why) {
-            (Some(number), Why::Customer) => format!("refund, receipt {number}"),
+            (Some(number), Why::Customer) => memo_of(number),
             _ => String::new(),
         };
         let whole = [of.as_str(), refund.reason.as_str()].into_iter().filter(|part| !part.is_empty());

@@ -1,8 +1,8 @@
 //! What the wallet's events and lines are about, looked up in both stores: for the rules in [`crate::shop::hearing`].
 
-use crate::shop::back::Lost;
+use crate::shop::back::{Given, Lost};
 use crate::shop::hearing::{Arrival, Cursor, HeardEvent, HeardLine, Moved, Outcome, PaidFor, What};
-use crate::shop::refund::back_of;
+use crate::shop::refund::{Meant, back_of, meant_by};
 use crate::shop::sale::Sale;
 use crate::store::ShopStore;
 use daemon::store::{Page, Store, StoreFault};
@@ -92,9 +92,37 @@ pub fn outcome(payment: &Outgoing) -> Outcome {
 fn outgoing(wallet: &impl Store, store: &ShopStore, id: &PaymentId) -> Result<What, StoreFault> {
     // A payment of an earlier attempt has had its outcome.
     let refund = store.refund_of_payment(id)?.filter(|refund| refund.payment == *id);
-    let (Some(refund), Some(payment)) = (refund, wallet.outgoing(id)?) else { return Ok(What::Other) };
+    let payment = wallet.outgoing(id)?;
+    let (Some(refund), Some(payment)) = (refund, payment.as_ref()) else { return given(store, id, payment) };
     let sale = store.sale(&refund.sale)?;
-    Ok(What::Outgoing(refund, sale, outcome(&payment)))
+    Ok(What::Outgoing(refund, sale, outcome(payment)))
+}
+
+/// A payment of ours of which no book knows: made by the shop, perhaps, before its book was put back.
+fn given(store: &ShopStore, id: &PaymentId, payment: Option<Outgoing>) -> Result<What, StoreFault> {
+    if store.refund_of_payment(id)?.is_some() || store.back()?.is_none() {
+        return Ok(What::Other);
+    }
+    let Some(payment) = payment else { return Ok(What::Given(None)) };
+    let (meant, outcome) = (meant_by(&payment.memo), outcome(&payment));
+    let sale = match meant {
+        Meant::Refund(number) => store.sale_of_number(number)?,
+        Meant::SentBack => None,
+        Meant::Other => return Ok(What::Other),
+    };
+    let Outgoing { payee, name, amount: units, memo, created: at, token, .. } = payment;
+    Ok(What::Given(Some(Box::new(Given {
+        payment: *id,
+        meant,
+        sale,
+        to: payee,
+        name,
+        units,
+        memo,
+        at,
+        token,
+        outcome,
+    }))))
 }
 
 /// The lines of the history between two places.
@@ -123,7 +151,10 @@ fn line(wallet: &impl Store, store: &ShopStore, entry: &Entry) -> Result<HeardLi
     let moved = match entry.movement {
         Movement::Withdrawal => Moved::Withdrawn,
         Movement::Deposit => Moved::Deposited,
-        Movement::Sent => Moved::Sent(refund()?),
+        Movement::Sent => match refund()? {
+            Some(refund) => Moved::Sent(Some(refund)),
+            None => Moved::Paid(PaymentId(entry.id)),
+        },
         Movement::Returned => Moved::Returned(refund()?),
         Movement::Lost => Moved::Lost(paid_for(store, &entry.party, &PaymentId(entry.id))?),
         Movement::Passed => Moved::Passed,

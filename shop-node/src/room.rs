@@ -153,6 +153,7 @@ pub fn word(refusal: &Refusal) -> &'static str {
         Refusal::OverPaid { .. } => "over_paid",
         Refusal::OverCap { .. } => "over_cap",
         Refusal::DayClosed { .. } => "day_closed",
+        Refusal::MaybeGiven { .. } => "maybe_given",
         Refusal::TooMany(_) => "too_many",
         Refusal::Range(_) => "bad_amount",
     }

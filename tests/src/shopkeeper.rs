@@ -182,7 +182,13 @@ impl Shop {
     /// Gives back under a key of the caller's.
     pub fn tries_to_give_back(&self, id: &RequestId, units: u64, key: &str) -> Result<Refund, CallError> {
         let (sale, units, key) = (id.to_string(), Some(amount(units)), key.to_owned());
-        wait(self.rpc().refund_make(NewRefund { sale, units, reason: Some("stale".to_owned()), key }))
+        wait(self.rpc().refund_make(NewRefund {
+            sale,
+            units,
+            reason: Some("stale".to_owned()),
+            looked: None,
+            key,
+        }))
     }
 
     /// Waits until nothing is owed or on its way.

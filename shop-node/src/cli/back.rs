@@ -27,6 +27,9 @@ Examples:
         /// Why; the customer reads it
         #[arg(long, value_name = "TEXT")]
         reason: Option<String>,
+        /// In a book that was put back from a copy: you have looked, and it was not given back already
+        #[arg(long)]
+        looked: bool,
         /// Your own key for this call: the same key with the same words gives back once
         #[arg(long)]
         key: Option<String>,
@@ -44,10 +47,12 @@ impl RefundWords {
     pub(super) async fn run(self, session: &Session) -> Result<Exit, Fault> {
         let (client, currency) = session.with_currency().await?;
         let refund = match self {
-            RefundWords::Make { sale, amount, reason, key: given } => {
+            RefundWords::Make { sale, amount, reason, looked, key: given } => {
                 let units = amount.map(|text| currency.parse(&text)).transpose();
                 let units = units.map_err(|flaw| Fault::Usage(flaw.to_string()))?;
-                client.refund_make(NewRefund { sale, units, reason, key: key(given) }).await?
+                client
+                    .refund_make(NewRefund { sale, units, reason, looked: Some(looked), key: key(given) })
+                    .await?
             }
             RefundWords::Show { refund } => client.refund_show(ByRefund { refund }).await?,
             RefundWords::List => {

@@ -155,11 +155,22 @@ fn page(status: &crate::rpc::api::BackupStatus) -> String {
         } else {
             "the bank has still to be asked for sweeps"
         };
+        let given = match back.unclear {
+            true => "there may be others, and of an older sale it gives back only with --looked",
+            false => "all that the wallet has",
+        };
         text += &format!(
-            "This book was put back {} from a backup of {}: {} payments over {} units that it did not know were booked late; {} Z \
-             reports are on paper only; {asked}.\n",
-            back.at, back.made, back.unbooked, back.units, back.reports_missing
+            "This book was put back {} from a backup of {}: {} payments over {} units that it did not know were booked late, and {} refunds \
+             ({given}); {} Z reports are on paper only; {asked}.\n",
+            back.at, back.made, back.unbooked, back.units, back.refunds, back.reports_missing
         );
+        for hold in &back.holds {
+            text += &format!(
+                "The bank holds {} units of {} for an order that this book does not know, until {}: ask the buyer what it was \
+                 (hold {}).\n",
+                hold.left, hold.buyer, hold.ends, hold.hold
+            );
+        }
     }
     text
 }

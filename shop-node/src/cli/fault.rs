@@ -44,6 +44,7 @@ const REASONS: &[(&str, Exit)] = &[
     ("over_paid", Exit::Refused),
     ("over_cap", Exit::Refused),
     ("day_closed", Exit::Refused),
+    ("maybe_given", Exit::Refused),
     ("too_many", Exit::Refused),
     ("not_your_role", Exit::Refused),
 ];

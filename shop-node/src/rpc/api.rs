@@ -205,6 +205,8 @@ params! {
         units: Option<Units>,
         /// Why, at most 140 bytes; the customer reads it.
         reason: Option<String>,
+        /// In a book that was put back (`maybe_given`): the caller has looked, and it was not given back already.
+        looked: Option<bool>,
         /// The caller's key: 1 to 64 characters.
         key: String,
     }

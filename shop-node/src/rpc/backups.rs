@@ -5,9 +5,13 @@ use super::shape::{params, results};
 use super::{code, view};
 use crate::backup::BackupFault;
 use crate::shop::Shop;
+use crate::shop::order_sale::hold_word;
+use protocol::code::PublicCode;
+use protocol::id::RequestId;
 use protocol::money::Units;
 use protocol::node::rpc::{Caller, RpcError};
 use protocol::time::Timestamp;
+use protocol::wire::HoldState;
 use std::path::PathBuf;
 
 params! {
@@ -63,7 +67,34 @@ results! {
         units: Units,
         /// Whether the bank was asked for sweeps that it did not know.
         asked: bool,
+        /// Refunds after the backup that are known from the wallet, and count.
+        refunds: u64,
+        /// Whether there may be others: refunds of older sales are refused until somebody says that he has looked.
+        unclear: bool,
+        /// What the bank holds for orders that it does not know: somebody has to look for them.
+        holds: Vec<BookHold>,
     }
+    /// Money that the bank holds for an order of which the book knows nothing.
+    BookHold {
+        /// Its name.
+        hold: RequestId,
+        /// Who ordered.
+        buyer: PublicCode,
+        /// How much it was.
+        units: Units,
+        /// How much is left.
+        left: Units,
+        /// held or disputed.
+        state: String,
+        /// When what is left goes back to the buyer by itself.
+        ends: Timestamp,
+    }
+}
+
+fn book_hold(hold: &HoldState) -> BookHold {
+    let HoldState { id, buyer, units, left, ends, .. } = *hold;
+    let state = hold_word(&hold.step).to_owned();
+    BookHold { hold: id, buyer: PublicCode::of(buyer), units, left, state, ends }
 }
 
 impl Desk {
@@ -107,6 +138,9 @@ impl Desk {
                     unbooked: back.unbooked,
                     units: back.units,
                     asked: back.asked,
+                    refunds: back.refunds,
+                    unclear: back.unclear,
+                    holds: back.holds.iter().map(book_hold).collect(),
                 }),
             }
         };

@@ -26,6 +26,11 @@ pub const ERRORS: &[ErrorInfo] = &[
     ErrorInfo { code: -33, reason: "day_closed", meaning: "the business day has its Z report" },
     ErrorInfo { code: -34, reason: "too_many", meaning: "too much at once" },
     ErrorInfo { code: -36, reason: "no_backup", meaning: "the book could not be copied" },
+    ErrorInfo {
+        code: -37,
+        reason: "maybe_given",
+        meaning: "a book that was put back may not know that it was given back already",
+    },
     ErrorInfo { code: -35, reason: "not_your_role", meaning: "the caller's role may not do that" },
 ];
 

@@ -363,7 +363,13 @@ impl Till for Desk {
         let now = who.now;
         let (id, call) = (name_of("shop-refund", caller.token.as_deref(), &asked.key), call(&asked)?);
         let sale = self.find(&asked.sale)?.id;
-        let new = NewRefund { id, call, units: asked.units, reason: asked.reason.unwrap_or_default() };
+        let (reason, looked) = (asked.reason.unwrap_or_default(), asked.looked.unwrap_or(false));
+        let new = NewRefund { id, call, units: asked.units, reason, looked };
+        // What was given back before this book was put back is the wallet's to tell.
+        let was_put_back = self.room.look(|shop| shop.back().is_some()).await;
+        if was_put_back.map_err(|fault| self.room_fault(fault))? {
+            self.hands.hear().await.map_err(|fault| self.hands_fault(fault))?;
+        }
         let made = self.room.decide_for(who, move |shop, store| {
             let earlier = store.refund(&id)?;
             let sale = store.sale(&sale)?.ok_or(Refusal::NotFound("sale"))?;

@@ -3,22 +3,25 @@
 //! | what came after the backup | who knows it |
 //! |---|---|
 //! | payments for sales | the wallet's events: booked as *unbooked* sales to their days, with the receipt numbers that they had |
+//! | refunds | the wallet's payments, by their memo: they count against their sales |
+//! | orders | the bank's holds: those without an order are shown while they last, and booked when they end |
 //! | what else moved | the wallet's history: the next report has it where it belongs |
 //! | sweeps | the bank, with their lists: they are noted, and what stands in them is not swept again |
 //! | receipt numbers | the same lists: what stands in one gets the number that it has there, what stands in none a higher one |
 //! | Z reports | paper: the owner says the number of the last one, and the next one has the number after it |
 
 use super::change::{Change, Decision, Draft, Happening};
-use super::hearing::{Arrival, Cursor};
+use super::hearing::{Arrival, Cursor, Hearing, Outcome};
+use super::refund::{Meant, Refund, RefundState, Why, short};
 use super::rights::Actor;
 use super::sale::{Line, Sale, SaleState};
 use super::sweep::{Sweep, SweepState};
 use super::{Refusal, Shop};
 use protocol::body;
-use protocol::id::{Digest, RequestId};
-use protocol::money::Units;
+use protocol::id::{Digest, Key, PaymentId, RequestId};
+use protocol::money::{OutOfRange, Units};
 use protocol::time::{Day, Timestamp};
-use protocol::wire::{Sale as Taking, SaleKind, SalesList};
+use protocol::wire::{HoldState, Sale as Taking, SaleKind, SalesList};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -45,6 +48,15 @@ pub struct Back {
     /// The highest receipt number in them.
     #[serde(default)]
     pub numbers: u64,
+    /// Refunds that it did not know, so far.
+    #[serde(default)]
+    pub refunds: u64,
+    /// Whether there may be refunds that nobody has told.
+    #[serde(default)]
+    pub unclear: bool,
+    /// What the bank holds for orders that it does not know.
+    #[serde(default)]
+    pub holds: Vec<HoldState>,
 }
 
 /// A payment for a sale of which the book knows nothing.
@@ -54,6 +66,31 @@ pub struct Lost {
     pub till: String,
     /// The wallet's request.
     pub request: RequestId,
+}
+
+/// A payment of ours that this book does not know.
+#[derive(Clone, Debug)]
+pub struct Given {
+    /// Its name.
+    pub payment: PaymentId,
+    /// What it was, by its memo.
+    pub meant: Meant,
+    /// The sale with the receipt that the memo names, if it is here.
+    pub sale: Option<Sale>,
+    /// To whom.
+    pub to: Key,
+    /// His name.
+    pub name: String,
+    /// How much.
+    pub units: Units,
+    /// The memo.
+    pub memo: String,
+    /// When.
+    pub at: Timestamp,
+    /// The program's token that it is counted to.
+    pub token: Option<String>,
+    /// Where it stands.
+    pub outcome: Outcome,
 }
 
 /// A sweep as the bank has it.
@@ -137,7 +174,113 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// What was given back after the copy is not known in full.
+    pub(super) fn refunds_unclear(&mut self) {
+        if let Some(back) = self.back.as_mut().filter(|back| !back.unclear) {
+            Arc::make_mut(back).unclear = true;
+            self.back_changed = true;
+        }
+    }
+}
+
+impl Hearing<'_> {
+    /// The refund that this page has of a payment.
+    pub(super) fn refund_by(&self, payment: &PaymentId) -> Option<&Refund> {
+        self.refunds.values().find(|refund| refund.payment == *payment)
+    }
+
+    /// A refund that the lost book had made counts against its sale as it did there: its note is the customer's, and no second
+    /// one is made. What does not fit a sale leaves it open what else was given back.
+    pub(super) fn given(&mut self, given: Option<Box<Given>>) -> Result<(), OutOfRange> {
+        let Some(given) = given else {
+            self.draft.refunds_unclear();
+            return Ok(());
+        };
+        let after = self.draft.back.as_ref().is_none_or(|back| given.at >= back.at);
+        if after {
+            return Ok(());
+        }
+        if let Some(refund) = self.refund_by(&given.payment).cloned() {
+            self.outgoing(refund, given.sale, given.outcome);
+            return Ok(());
+        }
+        if given.outcome == Outcome::NotDone {
+            return Ok(());
+        }
+        let Some(sale) = self.sale_given_for(&given) else {
+            self.draft.refunds_unclear();
+            return Ok(());
+        };
+        let refund = self.refund_again(&sale, &given);
+        let sale = Sale { refunded: sale.refunded.plus(given.units)?, refunds: sale.refunds + 1, ..sale };
+        self.draft.put(Change::Sale(sale.clone()));
+        if let (Outcome::Done(order), Some(paid)) = (given.outcome, &sale.paid) {
+            let today = self.shop.today(self.draft.now());
+            self.draft.book(|period| {
+                let tally = period.tally(today, &sale.till);
+                tally.refunds = tally.refunds.saturating_add(1);
+            });
+            if !self.draft.refund_is_swept(paid.number, given.units, given.at) {
+                let (number, at, units, till) = (paid.number, given.at, given.units, sale.till.clone());
+                self.draft.take(Taking { number, at, units, kind: SaleKind::Refund, till, receipt: order });
+            }
+        }
+        if let Some(back) = self.draft.back.as_mut().map(Arc::make_mut) {
+            back.refunds += 1;
+            self.draft.back_changed = true;
+        }
+        self.sales.insert(sale.id, sale);
+        self.put_refund(refund);
+        Ok(())
+    }
+
+    /// The sale of which that was given back: paid by the same, and with as much left.
+    fn sale_given_for(&self, given: &Given) -> Option<Sale> {
+        let Meant::Refund(number) = given.meant else { return None };
+        let its = |sale: &&Sale| sale.paid.as_ref().is_some_and(|paid| paid.number == number);
+        let stored = given.sale.as_ref().map(|sale| self.sales.get(&sale.id).unwrap_or(sale));
+        let sale = self.sales.values().find(its).or(stored)?;
+        let his = sale.paid.as_ref().is_some_and(|paid| paid.payer == given.to);
+        let left = sale.total.minus(sale.refunded).is_ok_and(|left| given.units <= left);
+        (his && left).then(|| sale.clone())
+    }
+
+    fn refund_again(&self, sale: &Sale, given: &Given) -> Refund {
+        let done = matches!(given.outcome, Outcome::Done(_));
+        Refund {
+            id: RequestId(short("shop-given", &[&given.payment.0])),
+            call: Digest::default(),
+            sale: sale.id,
+            till: sale.till.clone(),
+            why: Why::Customer,
+            reason: given.memo.split_once(": ").map(|(_, reason)| reason.to_owned()).unwrap_or_default(),
+            to: given.to,
+            name: given.name.clone(),
+            units: given.units,
+            by: "shop".to_owned(),
+            token: given.token.clone(),
+            begun: given.at,
+            state: if done { RefundState::Done } else { RefundState::Paying },
+            safe: true,
+            held: String::new(),
+            attempt: 0,
+            not_before: given.at,
+            payment: given.payment,
+            note: None,
+        }
+    }
+}
+
 impl Shop {
+    /// Whether all that was given back of a sale paid then is known: after the copy somebody may have been told otherwise.
+    pub(super) fn knows_refunds_of(&self, paid: Timestamp) -> Result<(), Refusal> {
+        match self.back().filter(|back| paid < back.at && (back.unclear || self.numbers_wait())) {
+            Some(back) => Err(Refusal::MaybeGiven { made: back.made }),
+            None => Ok(()),
+        }
+    }
+
     /// Whether, and how, this book was put back.
     pub fn back(&self) -> Option<&Back> {
         self.back.as_deref()
@@ -166,6 +309,9 @@ impl Shop {
             asked: false,
             swept: Vec::new(),
             numbers: 0,
+            refunds: 0,
+            unclear: false,
+            holds: Vec::new(),
         };
         let mut draft = Draft::at(self, now);
         let event = self.newest_event();

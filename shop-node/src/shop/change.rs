@@ -206,6 +206,16 @@ pub enum Happening {
         /// How much.
         units: Units,
     },
+    /// The bank holds money, or has held it, for an order of which a book that was put back knows nothing: somebody has to
+    /// look for it.
+    UnknownHold {
+        /// Which.
+        hold: RequestId,
+        /// held, disputed or closed.
+        state: String,
+        /// What is left of it.
+        units: Units,
+    },
     /// A webhook is on, failing, off or removed.
     Webhook {
         /// Which.

@@ -5,6 +5,7 @@
 //! it stands in the next report under its own day.
 
 use super::change::{Change, Decision, Draft, Happening};
+use super::refund::{Refund, Why};
 use super::rights::Actor;
 use super::{Refusal, Shop};
 use protocol::body::Text;
@@ -124,6 +125,34 @@ impl Period {
         // More went out than there was: something is missing in the bookings, and the variance shows it.
         Ok(Units::sum(came)?.minus(Units::sum(went)?).unwrap_or_default())
     }
+
+    /// A payment that came back is taken off where it was booked; if that report is closed, it is other income of this one.
+    pub(super) fn take_off(&mut self, refund: Option<&Refund>, units: Units) -> Result<(), OutOfRange> {
+        let booked = match refund {
+            Some(refund) if refund.why == Why::Customer => {
+                let of_till = self
+                    .lines
+                    .iter_mut()
+                    .filter(|((_, till), _)| *till == refund.till)
+                    .map(|(_, tally)| tally);
+                of_till.rev().map(|tally| &mut tally.refunded).find(|sum| **sum >= units)
+            }
+            Some(_) => Some(&mut self.sent_back),
+            None => Some(&mut self.other_out),
+        };
+        match booked.filter(|sum| **sum >= units) {
+            Some(sum) => {
+                *sum = sum.minus(units)?;
+                Ok(())
+            }
+            None => add(&mut self.other_in, units),
+        }
+    }
+}
+
+pub(super) fn add(to: &mut Units, units: Units) -> Result<(), OutOfRange> {
+    *to = to.plus(units)?;
+    Ok(())
 }
 
 impl Shop {

@@ -3,9 +3,9 @@
 //! Events and lines have numbers without gaps. The cursor stands in the same transaction as what they led to, so each is
 //! taken once, whatever crashes; what is shown twice is known by its number.
 
-use super::back::{Booked, Lost};
+use super::back::{Booked, Given, Lost};
 use super::change::{Change, Decision, Draft, Happening};
-use super::day::Period;
+use super::day::{Period, add};
 use super::refund::{LOST, Refund, RefundState, SentBack, Why, back_of, give_up, payment_of};
 use super::sale::{Line, Paid, Sale, SalePaper, SaleState};
 use super::{Refusal, Shop};
@@ -66,6 +66,8 @@ pub enum What {
     Confirmed(PaidFor),
     /// A payment of ours that is a refund.
     Outgoing(Refund, Option<Sale>, Outcome),
+    /// A payment of ours that a book which was put back does not know: the shop's, by its memo, or nobody can tell.
+    Given(Option<Box<Given>>),
     /// Something that concerns the workstation alone.
     Other,
 }
@@ -142,6 +144,8 @@ pub enum Moved {
     Deposited,
     /// Paid; for a refund, if it is one.
     Sent(Option<Refund>),
+    /// Paid, for a refund that this page may tell of, or for nothing of the shop's.
+    Paid(PaymentId),
     /// A payment that came to nothing.
     Returned(Option<Refund>),
     /// A payment that nobody answered, reclaimed: the units are on the account.
@@ -156,18 +160,13 @@ pub enum Moved {
     Elsewhere,
 }
 
-fn add(to: &mut Units, units: Units) -> Result<(), OutOfRange> {
-    *to = to.plus(units)?;
-    Ok(())
-}
-
 /// What one page leads to.
-struct Hearing<'a> {
-    shop: &'a Shop,
+pub(super) struct Hearing<'a> {
+    pub(super) shop: &'a Shop,
     node: &'a Signer,
-    draft: Draft,
-    sales: BTreeMap<RequestId, Sale>,
-    refunds: BTreeMap<RequestId, Refund>,
+    pub(super) draft: Draft,
+    pub(super) sales: BTreeMap<RequestId, Sale>,
+    pub(super) refunds: BTreeMap<RequestId, Refund>,
     paid: bool,
 }
 
@@ -186,6 +185,7 @@ impl Shop {
         let mut draft = Draft::at(self, now);
         let heard = self.cursor().unwrap_or_default().event;
         draft.event(Happening::WalletBehind { heard, has: at.event });
+        draft.refunds_unclear();
         draft.put(Change::Cursor(at));
         draft.decide(())
     }
@@ -292,6 +292,10 @@ impl Hearing<'_> {
             }
             What::Outgoing(refund, sale, outcome) => {
                 self.outgoing(refund, sale, outcome);
+                Ok(())
+            }
+            What::Given(given) => {
+                self.given(given)?;
                 Ok(())
             }
             What::Other => Ok(()),
@@ -460,12 +464,12 @@ impl Hearing<'_> {
         newest.filter(|refund| refund.state == RefundState::Owed).collect()
     }
 
-    fn put_refund(&mut self, refund: Refund) {
+    pub(super) fn put_refund(&mut self, refund: Refund) {
         self.refunds.insert(refund.id, refund.clone());
         self.draft.put_refund(refund);
     }
 
-    fn outgoing(&mut self, refund: Refund, sale: Option<Sale>, outcome: Outcome) {
+    pub(super) fn outgoing(&mut self, refund: Refund, sale: Option<Sale>, outcome: Outcome) {
         let refund = self.refunds.get(&refund.id).cloned().unwrap_or(refund);
         if !refund.state.is_open() {
             return;
@@ -542,13 +546,17 @@ impl Hearing<'_> {
     fn line(&mut self, line: HeardLine) -> Result<(), OutOfRange> {
         let units = line.units;
         let today = self.shop.today(self.draft.now());
-        if let Moved::Lost(what) = &line.moved {
+        let moved = match line.moved {
+            Moved::Paid(payment) => Moved::Sent(self.refund_by(&payment).cloned()),
+            moved => moved,
+        };
+        if let Moved::Lost(what) = &moved {
             self.lost(what.clone(), units)?;
         }
-        if let Moved::ShownAgain(payer, payment) = line.moved {
+        if let Moved::ShownAgain(payer, payment) = moved {
             self.draft.event(Happening::ShownAgain { payer, payment, units });
         }
-        self.book(|period| match line.moved {
+        self.book(|period| match moved {
             Moved::Withdrawn => add(&mut period.withdrawn, units),
             Moved::Deposited => add(&mut period.swept, units),
             Moved::Lost(_) => add(&mut period.lost, units),
@@ -556,35 +564,15 @@ impl Hearing<'_> {
                 add(&mut period.tally(today, &refund.till).refunded, units)
             }
             Moved::Sent(Some(_)) => add(&mut period.sent_back, units),
-            Moved::Sent(None) | Moved::Passed => add(&mut period.other_out, units),
-            Moved::Returned(refund) => take_off(period, refund.as_ref(), units),
+            Moved::Sent(None) | Moved::Paid(_) | Moved::Passed => add(&mut period.other_out, units),
+            Moved::Returned(refund) => period.take_off(refund.as_ref(), units),
             // Not given back, and not in the reserve either.
             Moved::Reclaimed(refund) => {
-                take_off(period, refund.as_ref(), units)?;
+                period.take_off(refund.as_ref(), units)?;
                 add(&mut period.swept, units)
             }
             Moved::ShownAgain(..) => add(&mut period.other_in, units),
             Moved::Elsewhere => Ok(()),
         })
-    }
-}
-
-/// A payment that came back is taken off where it was booked; if that report is closed, it is other income of this one.
-fn take_off(period: &mut Period, refund: Option<&Refund>, units: Units) -> Result<(), OutOfRange> {
-    let booked = match refund {
-        Some(refund) if refund.why == Why::Customer => {
-            let of_till =
-                period.lines.iter_mut().filter(|((_, till), _)| *till == refund.till).map(|(_, tally)| tally);
-            of_till.rev().map(|tally| &mut tally.refunded).find(|sum| **sum >= units)
-        }
-        Some(_) => Some(&mut period.sent_back),
-        None => Some(&mut period.other_out),
-    };
-    match booked.filter(|sum| **sum >= units) {
-        Some(sum) => {
-            *sum = sum.minus(units)?;
-            Ok(())
-        }
-        None => add(&mut period.other_in, units),
     }
 }

@@ -51,7 +51,7 @@ use notice::Channel;
 use order::{Order, OrderSettings};
 use protocol::id::{BankId, Key, RequestId};
 use protocol::money::{Currency, OutOfRange, Units};
-use protocol::time::Day;
+use protocol::time::{Day, Timestamp};
 use refund::Refund;
 use rights::Staff;
 use sale::Sale;
@@ -162,6 +162,15 @@ pub enum Refusal {
         day: Day,
         /// By which report.
         number: u64,
+    },
+    /// It may have been given back already: by the book that was lost, after the copy.
+    #[error(
+        "this book was put back from a copy made {made}, and what was given back since is not all known: look in the \
+         wallet's history whether this was, then say that you have looked (--looked)"
+    )]
+    MaybeGiven {
+        /// When the copy was made.
+        made: Timestamp,
     },
     /// Too much at once.
     #[error("{0}")]

@@ -455,7 +455,10 @@ impl Shop {
         let mut read = self.holds_read;
         for state in states {
             read = read.max(state.changed);
-            let Some(order) = known.get_mut(&state.order) else { continue };
+            let Some(order) = known.get_mut(&state.order) else {
+                draft.stray(self, state, node, papers);
+                continue;
+            };
             let last = order.hold.as_ref();
             if last.is_some_and(|last| last.changed >= state.changed || last.id != state.id) {
                 continue;

@@ -27,6 +27,9 @@ const OF_SALE_MAX: u32 = 60;
 /// Why it stays here: good money is not given for somebody's word.
 const UNSEEN: &str =
     "it waits until the bank has seen the payment; a till that is locked shows it when it is unlocked";
+/// How memos of refunds begin, with a number after it; and those of what goes back by itself.
+const OF_RECEIPT: &str = "refund, receipt ";
+const SENT_BACK: &str = "sent back: ";
 /// Why nothing goes out any more.
 pub(super) const LOST: &str = "the bank had seen the money spent before: nothing is given back for it";
 
@@ -155,6 +158,8 @@ pub struct NewRefund {
     pub units: Option<Units>,
     /// Why.
     pub reason: String,
+    /// Whether the caller says that it was not given back already: a book that was put back may not know.
+    pub looked: bool,
 }
 
 /// What kept the wallet from paying.
@@ -175,6 +180,32 @@ pub(super) fn short(what: &str, bytes: &[&[u8]]) -> [u8; 16] {
 /// The wallet's payment for a refund: its name is known before the wallet has heard of it.
 pub(super) fn payment_of(refund: &RequestId, attempt: u32) -> PaymentId {
     PaymentId(short("shop-refund", &[&refund.0, &attempt.to_be_bytes()]))
+}
+
+/// What the memo of a refund begins with; its reason follows.
+pub fn memo_of(number: u64) -> String {
+    format!("{OF_RECEIPT}{number}")
+}
+
+/// What a payment of ours is, by its memo, where no book knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Meant {
+    /// A refund of the sale with this receipt.
+    Refund(u64),
+    /// Something that was paid for nothing went back.
+    SentBack,
+    /// Not the shop's.
+    Other,
+}
+
+/// Reads what [`memo_of`] has written.
+pub fn meant_by(memo: &str) -> Meant {
+    let number = memo.strip_prefix(OF_RECEIPT).map(|rest| rest.split(':').next().unwrap_or(rest).parse());
+    match number {
+        Some(Ok(number)) => Meant::Refund(number),
+        _ if memo.starts_with(SENT_BACK) => Meant::SentBack,
+        _ => Meant::Other,
+    }
 }
 
 /// The name under which somebody's payment is sent back, if it is.
@@ -215,6 +246,9 @@ impl Shop {
         if !paid.lost.is_zero() {
             let why = "the bank had seen the money for it spent before: there is nothing to give back";
             return Err(Refusal::State { what: "sale", state: sale.state.word(), why });
+        }
+        if !new.looked {
+            self.knows_refunds_of(paid.at)?;
         }
         Text::new(&new.reason, MEMO_MAX).map_err(|flaw| Refusal::Text(format!("the reason: {flaw}")))?;
         let left = sale.total.minus(sale.refunded)?;

@@ -124,7 +124,7 @@ fn gives_back(till: &TillClient, sale: RequestId, units: u64, key: &str) {
     let asked = || {
         let units = Some(amount(units));
         let (sale, reason, key) = (sale.to_string(), None, key.to_owned());
-        wait(till.refund_make(NewRefund { sale, units, reason, key }))
+        wait(till.refund_make(NewRefund { sale, units, reason, looked: None, key }))
     };
     assert!(until(|| answered(asked())).is_some(), "the till gets no answer to {key}");
 }

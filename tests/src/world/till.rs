@@ -108,7 +108,7 @@ impl World {
     pub fn gives_back(&mut self, who: Who, till: &mut Till, sale: RequestId, units: u64) -> Option<Refund> {
         let (id, now) = (RequestId(self.chance.bytes()), self.clock(who));
         let units = Some(super::units(units));
-        let new = NewRefund { id, call: Digest::default(), units, reason: "stale".to_owned() };
+        let new = NewRefund { id, call: Digest::default(), units, reason: "stale".to_owned(), looked: false };
         till.decide(|shop, store| {
             let found: Option<Sale> = store.sale(&sale)?;
             let found = found.ok_or(shop_node::shop::Refusal::NotFound("sale"))?;

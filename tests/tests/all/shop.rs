@@ -240,6 +240,7 @@ fn people_do_what_their_role_allows() {
         sale: "1".to_owned(),
         units: Some(tests::people::amount(units)),
         reason: None,
+        looked: None,
         key: key.to_owned(),
     };
     assert_eq!(reason(wait(ann.refund_make(back(6, "a")))), "over_cap");

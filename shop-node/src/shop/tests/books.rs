@@ -4,6 +4,7 @@ use super::*;
 use crate::shop::back::TheirSweep;
 use crate::shop::change::Event;
 use crate::shop::order::Order;
+use crate::shop::refund::{meant_by, memo_of};
 use crate::store::backup::{About, BackupFlaw, about, bring_back, reread};
 use protocol::bank;
 use protocol::seal::ViewKey;
@@ -187,7 +188,8 @@ impl Scene {
     /// The bank's word on a hold, as of the journal entry `changed`.
     fn hears_hold(&mut self, order: &Order, changed: u64, step: HoldStep) {
         let state = orders::hold(order, changed, step);
-        let decision = self.shop.holds_told(vec![state], (&node(), &papers()), self.now);
+        let known = self.store.orders_held(std::slice::from_ref(&state)).unwrap();
+        let decision = self.shop.holds_told(vec![state], known, (&node(), &papers()), self.now);
         self.decide(decision);
     }
 
@@ -258,6 +260,163 @@ fn an_order_between_two_sales_is_not_swept_twice() {
         assert!(scene.shop.back().unwrap().swept.is_empty());
         let next = scene.takes(4, 6);
         assert_eq!(next.paid.unwrap().number, 5);
+    }
+}
+
+impl Scene {
+    /// Gives back, and has the customer take it, as the wallet's file will have it for ever.
+    fn gives_back(&mut self, sale: &Sale, count: u64) -> Refund {
+        self.now = self.now.plus_seconds(60);
+        let refund =
+            self.tries_to_refund(sale, &format!("back {}", self.now.0), Some(count), &boss()).unwrap();
+        self.settles();
+        let memo = format!("{}: stale", memo_of(sale.paid.as_ref().unwrap().number));
+        let Refund { payment, to, name, units, .. } = refund.clone();
+        let (meant, at, token, outcome) = (meant_by(&memo), self.now, None, Outcome::Done(Digest([9; 32])));
+        let given = Given { payment, meant, sale: None, to, name, units, memo, at, token, outcome };
+        self.wallet.given.insert(payment, given);
+        self.wallet.done(payment);
+        self.settles();
+        self.refund(&refund.id)
+    }
+}
+
+/// Issue 4, N7: what was given back after the copy is in the wallet, and counts against its sale: it is not given a second time,
+/// nor noted a second time, and stands in the next sweep unless the bank has it in one.
+#[test]
+fn what_was_given_back_after_the_copy_counts() {
+    for swept in [false, true] {
+        let mut scene = Scene::new();
+        scene.sweeps();
+        scene.settles();
+        let old = scene.takes(1, 100);
+        let file = backup(&scene);
+        scene.gives_back(&old, 60);
+        let new = scene.takes(2, 50);
+        scene.gives_back(&new, 20);
+        let theirs = if swept { vec![scene.swept()] } else { Vec::new() };
+        let reports = u64::from(swept);
+        scene.now = scene.now.plus_seconds(60);
+        put_back(&mut scene, &file, reports);
+        scene.hears().unwrap();
+        assert_eq!(
+            scene.tries_to_refund(&old, "early", Some(1), &boss()),
+            Err(Refusal::MaybeGiven { made: NOON }),
+            "not before all is heard"
+        );
+        scene.bank_tells(theirs);
+        scene.settles();
+        scene.starts_again();
+        let new = scene.store.sale_of_number(2).unwrap().unwrap();
+        let back = scene.shop.back().unwrap();
+        assert_eq!((back.refunds, back.unclear, back.swept.len()), (2, false, 0));
+        assert_eq!((scene.sale(&old.id).refunded, new.refunded), (units(60), units(20)));
+        let refunds = scene.store.refunds_of(&old.id).unwrap();
+        assert_eq!(refunds.len(), 1);
+        assert_eq!((refunds[0].state, refunds[0].reason.as_str()), (RefundState::Done, "stale"));
+        assert!(refunds[0].note.is_none(), "the customer has one");
+        assert_eq!(
+            scene.tries_to_refund(&old, "again", Some(60), &boss()),
+            Err(Refusal::OverPaid { left: units(40), asked: units(60) })
+        );
+        let back_lines = scene.waiting().into_iter().filter(|(_, kind, _)| *kind == SaleKind::Refund);
+        let expected: Vec<_> = [(1, units(60)), (2, units(20))].into_iter().filter(|_| !swept).collect();
+        assert_eq!(back_lines.map(|(number, _, sum)| (number, sum)).collect::<Vec<_>>(), expected);
+        assert_eq!(scene.shop.period().refunded().unwrap(), units(80));
+        scene.is_sound();
+        // A refund of the same sum that is made now is another one.
+        let next = scene.tries_to_refund(&new, "next", Some(20), &boss()).unwrap();
+        scene.settles();
+        scene.wallet.done(next.payment);
+        scene.settles();
+        assert!(scene.waiting().contains(&(2, SaleKind::Refund, units(20))));
+    }
+}
+
+/// Issue 4, N7: where the wallet can't tell what was given back after the copy, a sale older than that is given back only by
+/// somebody who says that he has looked; one of now by anybody.
+#[test]
+fn what_may_have_been_given_back_is_looked_for() {
+    for forgets in ["payment", "payer", "events"] {
+        let mut scene = Scene::new();
+        scene.settles();
+        let old = scene.takes(1, 100);
+        let file = backup(&scene);
+        let refund = scene.gives_back(&old, 60);
+        match forgets {
+            "payment" => drop(scene.wallet.given.clear()),
+            "payer" => scene.wallet.given.get_mut(&refund.payment).unwrap().to = Key([9; 32]),
+            _ => {}
+        }
+        scene.now = scene.now.plus_seconds(60);
+        put_back(&mut scene, &file, 0);
+        if forgets == "events" {
+            let at = Cursor { event: 3, line: 2, generation: 1 };
+            let decision = scene.shop.wallet_is_behind(at, scene.now);
+            scene.decide(decision);
+        }
+        scene.settles();
+        scene.starts_again();
+        let unclear = Err(Refusal::MaybeGiven { made: NOON });
+        assert_eq!(scene.tries_to_refund(&old, "again", Some(60), &boss()), unclear, "{forgets}");
+        let new = scene.takes(2, 50);
+        assert!(scene.tries_to_refund(&new, "new", Some(5), &boss()).is_ok());
+        let id = RequestId([77; 16]);
+        let call = NewRefund { id, call: Digest([1; 32]), units: None, reason: String::new(), looked: true };
+        assert!(scene.shop.refund(call, scene.sale(&old.id), None, &boss(), scene.now).is_ok());
+    }
+}
+
+/// Issue 4, N10: money that the bank holds for an order which came after the copy is shown, and what of it is released is booked:
+/// it has a receipt and a line, and the number that it had.
+#[test]
+fn what_is_held_for_an_unknown_order_is_not_lost() {
+    for swept in [false, true] {
+        let mut scene = Scene::new();
+        scene.sweeps();
+        scene.settles();
+        let file = backup(&scene);
+        let order = scene.orders_lunch(5);
+        scene.hears_hold(&order, 6, HoldStep::Open);
+        let closed = HoldStep::Closed(units(20), units(2), scene.now);
+        let theirs = match swept {
+            true => {
+                scene.hears_hold(&order, 7, closed.clone());
+                vec![scene.swept()]
+            }
+            false => Vec::new(),
+        };
+        scene.now = scene.now.plus_seconds(60);
+        put_back(&mut scene, &file, u64::from(swept));
+        scene.bank_tells(theirs);
+        if !swept {
+            scene.hears_hold(&order, 6, HoldStep::Open);
+            scene.starts_again();
+            let holds = &scene.shop.back().unwrap().holds;
+            assert_eq!((holds.len(), holds[0].left, holds[0].order), (1, units(22), order.order.digest()));
+        }
+        for _ in 0..2 {
+            scene.hears_hold(&order, 7, closed.clone());
+            scene.starts_again();
+        }
+        assert!(scene.shop.back().unwrap().holds.is_empty());
+        let sale = scene.store.sale_of_number(1).unwrap().unwrap();
+        assert_eq!((sale.total, sale.paid.unwrap().payer), (units(20), orders::buyer(1).key()));
+        let lines = if swept { vec![] } else { vec![(1, SaleKind::Order, units(20))] };
+        assert_eq!(scene.waiting(), lines);
+        assert_eq!(scene.shop.period().ordered().unwrap(), units(20));
+        assert!(scene.store.sale_of_number(2).unwrap().is_none(), "once");
+    }
+}
+
+/// A memo is read as it is written, whatever reason follows.
+#[test]
+fn a_memo_says_what_it_was() {
+    assert_eq!(meant_by(&memo_of(17)), Meant::Refund(17));
+    assert_eq!(meant_by(&format!("{}: refund, receipt 3", memo_of(17))), Meant::Refund(17));
+    assert_eq!(meant_by("sent back: the sale had ended"), Meant::SentBack);
+    for other in ["", "refund", "refund, receipt ", "refund, receipt 17x", "rent"] {
+        assert_eq!(meant_by(other), Meant::Other, "{other}");
     }
 }
 

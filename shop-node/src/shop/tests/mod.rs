@@ -10,13 +10,13 @@ mod people;
 mod selling;
 mod sweeps;
 
-use crate::shop::back::Lost;
+use crate::shop::back::{Given, Lost};
 use crate::shop::catalogue::{Item, Price};
 use crate::shop::change::{Change, Decision, Happening};
 use crate::shop::csv;
 use crate::shop::day::Holds;
 use crate::shop::hearing::{Arrival, Cursor, Heard, HeardEvent, HeardLine, Moved, Outcome, PaidFor, What};
-use crate::shop::refund::{Held, NewRefund, Refund, RefundState, Why, back_of, name_of};
+use crate::shop::refund::{Held, Meant, NewRefund, Refund, RefundState, Why, back_of, name_of};
 use crate::shop::rights::{Actor, NewStaff, Role};
 use crate::shop::sale::{CartLine, NewSale, Sale, SaleState};
 use crate::shop::settings::Settings;
@@ -106,6 +106,8 @@ struct Wallet {
     lines: Vec<(Line, u64)>,
     /// When a payment came, where it matters.
     times: BTreeMap<u8, Timestamp>,
+    /// What the wallet's file says of payments that a book may not know.
+    given: BTreeMap<PaymentId, Given>,
     reserve: u64,
     locked: bool,
 }
@@ -282,7 +284,10 @@ impl Scene {
             seq,
             units: units(*count),
             moved: match line {
-                Line::Sent(payment) => Moved::Sent(refund(payment)),
+                Line::Sent(payment) => match refund(payment) {
+                    Some(refund) => Moved::Sent(Some(refund)),
+                    None => Moved::Paid(*payment),
+                },
                 Line::Returned(payment) => Moved::Returned(refund(payment)),
                 Line::Reclaimed(payment) => Moved::Reclaimed(refund(payment)),
                 Line::Withdrawn => Moved::Withdrawn,
@@ -315,10 +320,20 @@ impl Scene {
             Told::Confirmed { payer, payment } => What::Confirmed(self.paid_for(*payer, *payment)),
             Told::Outgoing { payment, outcome } => {
                 let refund = self.store.refund_of_payment(payment).unwrap();
-                match refund.filter(|refund| refund.payment == *payment) {
+                match refund.clone().filter(|refund| refund.payment == *payment) {
                     Some(refund) => {
                         let sale = self.store.sale(&refund.sale).unwrap();
                         What::Outgoing(refund, sale, *outcome)
+                    }
+                    None if self.store.back().unwrap().is_some() && refund.is_none() => {
+                        let found = self.wallet.given.get(payment).cloned();
+                        What::Given(found.map(|found| {
+                            let sale = match found.meant {
+                                Meant::Refund(number) => self.store.sale_of_number(number).unwrap(),
+                                Meant::SentBack | Meant::Other => None,
+                            };
+                            Box::new(Given { sale, ..found })
+                        }))
                     }
                     None => What::Other,
                 }
@@ -362,7 +377,7 @@ impl Scene {
     ) -> Result<Refund, Refusal> {
         let id = name_of("shop-refund", None, name);
         let call = Digest([u8::try_from(count.unwrap_or(0)).unwrap(); 32]);
-        let new = NewRefund { id, call, units: count.map(units), reason: "stale".to_owned() };
+        let new = NewRefund { id, call, units: count.map(units), reason: "stale".to_owned(), looked: false };
         let (sale, earlier) = (self.sale(&sale.id), self.store.refund(&id).unwrap());
         let decision = self.shop.refund(new, sale, earlier, who, self.now)?;
         Ok(self.decide(decision))

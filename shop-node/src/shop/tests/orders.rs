@@ -427,7 +427,7 @@ fn caps_count_what_the_bank_holds() {
     for order in [&held, &other] {
         scene.hears(HoldState { id: RequestId([order.id().0[0]; 16]), ..hold(order, 4, HoldStep::Open) });
     }
-    let mut refuses = |order: &Order, scene: &mut Scene| {
+    let refuses = |order: &Order, scene: &mut Scene| {
         let order = scene.order(&order.id());
         let said = scene.shop.say_of_order(order, Word::Refused(text("no")), (&node(), &mia), NOON)?;
         Ok(scene.takes(said).state)
@@ -613,6 +613,7 @@ fn refunds_of_an_order_end_with_what_was_released() {
             call: Digest([key; 32]),
             units: Some(units(amount)),
             reason: "cold".to_owned(),
+            looked: false,
         };
         let (sale, earlier) =
             (scene.store.sale(&sale).unwrap().unwrap(), scene.store.refund(&new.id).unwrap());

@@ -35,7 +35,13 @@ fn a_crash_anywhere_is_boring() {
         }
         scene.hears()?;
         let id = name_of("shop-refund", None, "back");
-        let new = NewRefund { id, call: Digest([3; 32]), units: Some(units(15)), reason: String::new() };
+        let new = NewRefund {
+            id,
+            call: Digest([3; 32]),
+            units: Some(units(15)),
+            reason: String::new(),
+            looked: false,
+        };
         let (sale, earlier) = (scene.sale(&sale.id), scene.store.refund(&id).unwrap());
         let decision = scene.shop.refund(new, sale, earlier, &boss(), scene.now).unwrap();
         scene.commit(decision)?;
