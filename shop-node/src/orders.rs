@@ -206,9 +206,8 @@ impl Orders {
             }
         };
         // What came of it is the bank's to tell.
-        match timeout(SAID_PATIENCE, self.pull(Duration::ZERO)).await {
-            Ok(Err(fault)) => tracing::warn!(%fault, "the bank's holds could not be noted"),
-            Ok(Ok(())) | Err(_) => {}
+        if let Ok(Err(fault)) = timeout(SAID_PATIENCE, self.pull(Duration::ZERO)).await {
+            tracing::warn!(%fault, "the bank's holds could not be noted");
         }
         Ok(state)
     }

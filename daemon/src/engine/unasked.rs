@@ -64,7 +64,7 @@ impl Core {
         if !fresh.is_empty() {
             let purchases = self.store.purchases()?;
             let decision = self.wallet.letters_told(fresh, &purchases, self.now());
-            drop(self.take(decision));
+            let _ = self.take(decision);
         }
         self.letters.read = self.letters.read.max(last.unwrap_or_default());
         Ok(())

@@ -344,7 +344,7 @@ fn what_may_have_been_given_back_is_looked_for() {
         let file = backup(&scene);
         let refund = scene.gives_back(&old, 60);
         match forgets {
-            "payment" => drop(scene.wallet.given.clear()),
+            "payment" => scene.wallet.given.clear(),
             "payer" => scene.wallet.given.get_mut(&refund.payment).unwrap().to = Key([9; 32]),
             _ => {}
         }
