@@ -119,6 +119,7 @@ fn a_receiver_that_fails_is_told_later() {
         Answer::Status(503),
     ]);
     let id = adds(&bakery, &bad, &["--after", "0"]);
+    bakery.sells("bread", 4);
     settles("it fails", || hook(&bakery, &id)["state"] == "failing");
     let failing = bakery.status().failing;
     assert!(failing.iter().any(|one| one.what.contains(&id) && one.tries > 0), "{failing:?}");
